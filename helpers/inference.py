@@ -1,0 +1,229 @@
+"""From a photograph to a vessel map, and from a split of images to its scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from skimage.filters import sato
+from skimage.transform import resize
+from torch import Tensor, nn
+
+from . import config, fundus, metrics, runtime
+from .augment import d4, undo_d4
+from .patches import crop_to, pad_to_multiple
+from .preprocess import Standardisation, prepare
+from .unet import UNet
+
+SHIPPED = Path(__file__).parent / "weights" / "drive.pt"
+TTA = {"none": (0,), "flips": (0, 2, 4, 6), "d4": tuple(range(8))}  # see augment.d4
+
+
+@torch.inference_mode()
+def predict_logits(model: nn.Module, inputs: Tensor, precision: str) -> Tensor:
+    """Return logits of whole images, (B, C, H, W) -> (B, 1, H, W) float32, any size.
+
+    The image is mirrored to a multiple of the model's divisor and the result cropped
+    back; batch norm uses its running statistics, and the mode is restored.
+    """
+    was_training = model.training
+    model.eval()
+    padded = pad_to_multiple(inputs, model.divisor)
+    with runtime.autocast(inputs.device, precision):
+        logits = model(padded.contiguous(memory_format=torch.channels_last))
+    model.train(was_training)
+    return crop_to(logits.float(), *inputs.shape[-2:])
+
+
+def predict_probs(
+    model: nn.Module, inputs: np.ndarray, tta: str = "none", precision: str = "fp32"
+) -> np.ndarray:
+    """Return vessel probabilities of one prepared image, (C, H, W) -> (1, H, W).
+
+    Test-time augmentation averages the probabilities of turned or mirrored copies,
+    each turned back: ``tta`` is "none", "flips" (4) or "d4" (8).
+    """
+    if tta not in TTA:
+        raise ValueError(f"tta is {tta!r}; choose one of {', '.join(TTA)}")
+    device = next(model.parameters()).device
+    batch = torch.from_numpy(inputs)[None].to(device)
+    probs = [
+        undo_d4(predict_logits(model, d4(batch, k), precision).sigmoid(), k)
+        for k in TTA[tta]
+    ]
+    mean = torch.stack(probs).mean(0).clamp(0, 1)
+    return mean[0].cpu().numpy()
+
+
+def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize (C, H, W) by linear interpolation, smoothed first where it shrinks."""
+    shrinks = height < image.shape[1]
+    result = resize(
+        image, (len(image), height, width), order=1, anti_aliasing=shrinks, mode="edge"
+    )
+    return result.astype(np.float32)
+
+
+@dataclass
+class Segmenter:
+    """All that is needed to segment a photograph: network, input scaling, threshold.
+
+    ``fov_diameter`` (pixels) is that of the training images. A photograph whose field
+    of view has another diameter is resized to it, because the network knows vessels of
+    one width; probabilities are brought back to the photograph's own size.
+    """
+
+    model: UNet
+    standardisation: Standardisation
+    threshold: float
+    fov_diameter: float
+    settings: dict  # in_channels and widths of the network
+    origin: dict = field(default_factory=dict)  # data, steps, seed, scores, versions
+
+    def scale(self, fov: np.ndarray) -> float:
+        """Return the factor that brings a field of view to the known diameter."""
+        factor = self.fov_diameter / fundus.fov_diameter(fov)
+        return 1.0 if abs(factor - 1) < 0.05 else factor  # 5 %: leave pixels alone
+
+    def probs(
+        self, image: np.ndarray, fov: np.ndarray | None = None, tta: str = "none"
+    ) -> np.ndarray:
+        """Return vessel probabilities, (3, H, W) -> (1, H, W) float32, 0 outside fov.
+
+        ``fov`` (1, H, W) bool is found automatically where it is None.
+        """
+        fov = fundus.automatic_fov(image) if fov is None else fov
+        height, width = image.shape[1:]
+        factor = self.scale(fov)
+        if factor != 1:
+            image = _resize(image, round(height * factor), round(width * factor))
+        inputs = self.standardisation(prepare(image))
+        probs = predict_probs(self.model, inputs, tta, self.precision)
+        if factor != 1:
+            probs = _resize(probs, height, width).clip(0, 1)
+        return probs * fov
+
+    @property
+    def precision(self) -> str:
+        """Return the numeric precision for the device the network lies on."""
+        return runtime.pick_precision(next(self.model.parameters()).device)
+
+    def save(self, path: Path | str) -> None:
+        """Write weights and settings to one file that ``load`` reads, whole or not."""
+        content = {
+            "model": {k: v.cpu() for k, v in self.model.state_dict().items()},
+            "standardisation": asdict(self.standardisation),
+            "threshold": self.threshold,
+            "fov_diameter": self.fov_diameter,
+            "settings": self.settings,
+            "origin": self.origin,
+        }
+        with config.atomic(path) as part:
+            torch.save(content, part)
+
+    @classmethod
+    def load(
+        cls, path: Path | str | None = None, device: torch.device | None = None
+    ) -> Segmenter:
+        """Read a file written by ``save``; None means the weights that are shipped.
+
+        No code is run by loading (``weights_only``). The shipped file is checked
+        against its SHA-256.
+        """
+        content = read_torch_file(SHIPPED if path is None else Path(path))
+        if path is None:
+            expected = SHIPPED.with_suffix(".sha256").read_text("utf-8").split()[0]
+            if fundus.sha256(SHIPPED) != expected:
+                raise ValueError(f"{SHIPPED} is damaged; restore it from the project")
+        try:
+            settings = content["settings"]
+            model = UNet(settings["in_channels"], 1, settings["widths"])
+            model.load_state_dict(content["model"])
+            scaling = Standardisation(**content["standardisation"])
+            rest = {k: content[k] for k in ("threshold", "fov_diameter", "origin")}
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ValueError(
+                f"{path} holds no weights of this course ({type(error).__name__}: "
+                f"{str(error).splitlines()[0]}); use a weights.pt that train wrote"
+            ) from error
+        model = model.to(device or runtime.pick_device()).eval()
+        model = model.to(memory_format=torch.channels_last)
+        return cls(model, scaling, settings=settings, **rest)
+
+
+def read_torch_file(path: Path) -> dict:
+    """Load a dict of tensors and plain values; refuses anything that could run code."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing; train one with `python3 -m helpers train`, or leave "
+            "--weights out for the shipped ones"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError
+        raise ValueError(
+            f"{path} cannot be read as weights ({type(error).__name__}); it is cut off "
+            "or no file of this course: make it again"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not weights")
+    return content
+
+
+def sato_probs(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """Return a ridge filter's answer as the baseline without learning.
+
+    Sato filter on the green channel, sigma 1 to 3 pixels, dark ridges; (3, H, W) ->
+    (1, H, W) float32, scaled by a constant into [0, 1]. Sato et al., 1998.
+    """
+    # Smooth past the edge of the field of view, so that it is no ridge itself.
+    green = np.where(fov[0], image[1], np.median(image[1][fov[0]]))
+    ridges = sato(green, sigmas=(1, 2, 3), black_ridges=True)
+    return np.clip(ridges * 5, 0, 1)[None].astype(np.float32) * fov
+
+
+def evaluate(
+    predict: Callable[[fundus.FundusImage], np.ndarray],
+    images: Sequence[fundus.FundusImage],
+    threshold: float,
+) -> dict:
+    """Predict every image and score it inside its FOV, at its own size.
+
+    The one function that scores images, test images included. ``predict`` gives
+    probabilities (1, H, W). Returns images, threshold, protocol, pooled, ci95,
+    per_image, seconds_per_image and, not for JSON, histograms and probs.
+    """
+    start, probs = time.perf_counter(), [predict(image) for image in images]
+    seconds = (time.perf_counter() - start) / len(images)
+    histograms = [
+        metrics.histogram(p, x.vessels, x.fov)
+        for p, x in zip(probs, images, strict=True)
+    ]
+    each = metrics.per_image_scores(histograms, threshold)
+    return {
+        "images": len(images),
+        "threshold": threshold,
+        "protocol": "fov",
+        "pooled": metrics.pooled_scores(histograms, threshold),
+        "ci95": metrics.bootstrap_ci(histograms, threshold),
+        "per_image": [
+            {"name": x.name} | row for x, row in zip(images, each, strict=True)
+        ],
+        "seconds_per_image": seconds,
+        "histograms": histograms,
+        "probs": probs,
+    }
+
+
+def choose_threshold(
+    predict: Callable[[fundus.FundusImage], np.ndarray],
+    val: Sequence[fundus.FundusImage],
+) -> float:
+    """Return the threshold with the best pooled Dice on validation images."""
+    return metrics.best_threshold(
+        [metrics.histogram(predict(x), x.vessels, x.fov) for x in val]
+    )

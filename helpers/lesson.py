@@ -1,0 +1,234 @@
+"""The classroom: one line of set-up, checks, and exercises that never block a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import config, download, fundus, phantom, runtime
+
+Hint = tuple[str, str]  # English, Chinese
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a chapter needs to know about this run; made by ``start``."""
+
+    mode: str  # "smoke", "lesson" or "full"
+    dataset: str  # "DRIVE", or "PHANTOM" where no real images are found
+    data_dir: Path  # holds the folder of that set
+    out: Path  # everything a chapter writes goes here
+
+    @property
+    def config(self) -> config.TrainConfig:
+        """Return the training settings of this mode."""
+        return config.PRESETS[self.mode]
+
+    @property
+    def real(self) -> bool:
+        """Tell whether the images are photographs of eyes."""
+        return self.dataset != "PHANTOM"
+
+    def load(self, split: str) -> list[fundus.FundusImage]:
+        """Read all images of "train", "val", "test" or "all"."""
+        return fundus.load(self.dataset, split, self.data_dir)
+
+    def load_one(self, image_id: str) -> fundus.FundusImage:
+        """Read one image by its id, such as "21"."""
+        return fundus.load_one(self.dataset, image_id, self.data_dir)
+
+    def record(self, **facts) -> None:
+        """Add facts to the report of this run, where one is being written."""
+        path = config.report_file()
+        if path is None:
+            return
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        config.write_json(path, known | facts)
+
+
+def start(fetch: bool = True) -> Course:
+    """Find the mode and the data, say both in one line, and return them.
+
+    Smoke mode draws small phantoms. Otherwise DRIVE is used where it lies; where it
+    does not and FUNDUS_DATA names no folder, its official download is tried once
+    (``fetch``), and phantoms of full size are drawn if that fails.
+    """
+    mode, out = config.mode(), config.output_dir()
+    data_dir, dataset = config.data_dir(), "DRIVE"
+    if mode == "smoke" or not _find_drive(data_dir, fetch):
+        size = (146, 141) if mode == "smoke" else (584, 565)
+        data_dir, dataset = out / f"phantoms-{size[0]}x{size[1]}", "PHANTOM"
+        phantom.write(data_dir / dataset, *size)
+    course = Course(mode, dataset, data_dir, out)
+    if not course.real and mode != "smoke":
+        print("NO REAL DATA FOUND: these are PHANTOMS, drawn eyes. Scores on them say")
+        print("nothing about patients. Chapter 04 shows how to get the real images.")
+    device = runtime.pick_device()
+    precision = runtime.pick_precision(device)
+    print(
+        f"mode: {mode} | data: {dataset} in {data_dir} | "
+        f"device: {runtime.device_name(device)}, {precision}"
+    )
+    course.record(mode=mode, dataset=dataset)
+    return course
+
+
+def _find_drive(data_dir: Path, fetch: bool) -> bool:
+    """Tell whether DRIVE is there, after trying to fetch it where that is allowed."""
+    try:
+        fundus.folder("DRIVE", data_dir)
+        return True
+    except FileNotFoundError:
+        if not fetch or config.data_dir_is_given():
+            return False
+    try:
+        download.get("DRIVE", data_dir)
+        return True
+    except (OSError, ValueError) as error:
+        print(f"DRIVE could not be fetched: {str(error).splitlines()[0]}")
+        return False
+
+
+# ---- Checks: input, the reader's answer, the expected one, a hint ----
+
+
+def same(mine, expected, tolerance: float = 1e-3) -> bool:
+    """Compare numbers, arrays, tuples and words; numbers within ``tolerance``."""
+    try:
+        if isinstance(expected, str | bool | types.NoneType):
+            return mine == expected
+        if isinstance(expected, tuple | list):
+            return len(mine) == len(expected) and all(
+                same(a, b, tolerance) for a, b in zip(mine, expected, strict=True)
+            )
+        mine, expected = np.asarray(mine), np.asarray(expected)
+        if mine.shape != expected.shape or mine.dtype.kind not in "biufc":
+            return False
+        return bool(np.allclose(mine, expected, rtol=tolerance, atol=tolerance))
+    except Exception:  # noqa: BLE001 -- whatever a reader returns is just not the same
+        return False
+
+
+def _show(value) -> str:
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.4g}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def check(
+    question: str,
+    mine,
+    expected,
+    hint: Hint,
+    tolerance: float = 1e-3,
+    mistakes: Sequence[tuple[object, Hint]] = (),
+) -> bool:
+    """Compare an answer with the expected one and print both; never raises.
+
+    None means "not answered yet". ``mistakes`` pairs typical wrong answers with the
+    hint that names them. Returns whether the answer is right.
+    """
+    if mine is None:
+        print(f"[ ? ] {question}\n      No answer yet. Put yours in place of None.")
+        return False
+    right = same(mine, expected, tolerance)
+    print(f"[{'OK ' if right else 'no '}] {question}")
+    print(f"      your answer: {_show(mine)}   expected: {_show(expected)}")
+    if not right:
+        typical = (h for wrong, h in mistakes if same(mine, wrong, tolerance))
+        _say(next(typical, hint))
+    return right
+
+
+def _say(hint: Hint) -> None:
+    print(f"      Hint: {hint[0]}\n      提示：{hint[1]}")
+
+
+# ---- Exercises: the reader's function once it passes, the reference until then ----
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task with its reference, its cases, and typical wrong functions.
+
+    ``cases`` are tuples of arguments. A wrong function is recognised by its results:
+    where the reader's agrees with it on all cases, its hint is given.
+    """
+
+    title: str
+    reference: Callable
+    cases: tuple[tuple, ...]
+    hint: Hint
+    mistakes: tuple[tuple[Callable, Hint], ...] = ()
+    tolerance: float = 1e-3
+
+
+def _results(function: Callable, cases: Sequence[tuple]) -> list:
+    """Call a function on every case; an error counts as its message."""
+    results = []
+    for case in cases:
+        try:
+            results.append(function(*case))
+        except Exception as error:  # noqa: BLE001 -- a reader's function may do anything
+            results.append(f"{type(error).__name__}: {error}")
+    return results
+
+
+def exercise(mine: Callable, task: Exercise) -> Callable:
+    """Return the reader's function if it passes all cases, else the reference.
+
+    Prints which one is used from here on and, for a function that does not pass yet,
+    the first case with its input, the answer, the expected answer and a hint.
+    """
+    expected = _results(task.reference, task.cases)
+    got = _results(mine, task.cases)
+    wrong = [
+        k
+        for k, (a, b) in enumerate(zip(got, expected, strict=True))
+        if not same(a, b, task.tolerance)
+    ]
+    if not wrong:
+        print(f"[OK ] {task.title}: yours is right, and is used from here on.")
+        return mine
+    if all(answer is None for answer in got):
+        print(f"[ ? ] {task.title}: not written yet; the reference is used.")
+        return task.reference
+    first = wrong[0]
+    print(f"[no ] {task.title}: not yet; the reference is used from here on.")
+    print(f"      input: {', '.join(map(_show, task.cases[first]))}")
+    print(f"      yours: {_show(got[first])}   expected: {_show(expected[first])}")
+    typical = (
+        hint
+        for mistake, hint in task.mistakes
+        if same(got, _results(mistake, task.cases), task.tolerance)
+    )
+    _say(next(typical, task.hint))
+    return task.reference
+
+
+# ---- The exercises of the chapters ----
+
+EXERCISES: dict[str, Exercise] = {}
+
+# Chapter 01
+
+# Chapter 02
+
+# Chapter 04
+
+# Chapter 05
+
+# Chapter 06
+
+# Chapter 07
+
+# Chapter 08
+
+# Chapter 09

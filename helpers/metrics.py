@@ -1,0 +1,197 @@
+"""Scores inside the field of view: counts, curves, thresholds, intervals.
+
+Everything starts from one table per image: a histogram of the probabilities of
+background and of vessel pixels, in about a million bins. Areas under curves from it
+agree with scikit-learn's to 1e-6, and a bootstrap over images takes seconds, not an
+hour, because it adds histograms and never looks at a pixel again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+NUM_BINS = 2**20
+NUM_COARSE_BINS = 2**14  # for the intervals
+KEYS = (
+    "auc_roc",
+    "auc_pr",
+    "dice",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "accuracy",
+    "mcc",
+)
+
+
+class Counts(NamedTuple):
+    """Pixels by prediction and label: the four cells of the confusion matrix."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+def _same_shape(**arrays: np.ndarray) -> None:
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(
+            f"shapes differ: {shapes}; score at the label's own size, resize "
+            "probabilities and never labels"
+        )
+
+
+def count(pred: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> Counts:
+    """Count the pixels inside the FOV; three bool arrays of one shape."""
+    _same_shape(pred=pred, vessels=vessels, fov=fov)
+    pred, vessels = pred[fov], vessels[fov]
+    tp = int((pred & vessels).sum())
+    fp, fn = int(pred.sum()) - tp, int(vessels.sum()) - tp
+    return Counts(tp, fp, fn, vessels.size - tp - fp - fn)
+
+
+def scores(counts: Counts) -> dict[str, float]:
+    """Return the scores at one threshold; a fraction 0 / 0 is given as 0.
+
+    sensitivity (recall) = TP / (TP + FN), specificity = TN / (TN + FP), precision =
+    TP / (TP + FP), accuracy, dice (F1) = 2 TP / (2 TP + FP + FN), mcc = Matthews
+    correlation coefficient, -1 to 1.
+    """
+    tp, fp, fn, tn = (float(number) for number in counts)
+
+    def share(part: float, whole: float) -> float:
+        return part / whole if whole else 0.0
+
+    spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return {
+        "dice": share(2 * tp, 2 * tp + fp + fn),
+        "sensitivity": share(tp, tp + fn),
+        "specificity": share(tn, tn + fp),
+        "precision": share(tp, tp + fp),
+        "accuracy": share(tp + tn, tp + fp + fn + tn),
+        "mcc": share(tp * tn - fp * fn, float(spread)),
+    }
+
+
+def histogram(probs: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """Count the probabilities inside the FOV: (2, NUM_BINS) int32.
+
+    Row 0 holds background pixels, row 1 vessel pixels; column b those with
+    b <= probability * NUM_BINS < b + 1 (1.0 is in the last). ``probs`` must lie in
+    [0, 1].
+    """
+    _same_shape(probs=probs, vessels=vessels, fov=fov)
+    probs, vessels = probs[fov], vessels[fov]
+    if probs.size and not (probs.min() >= 0 and probs.max() <= 1):
+        raise ValueError(
+            f"probabilities lie in [{probs.min()}, {probs.max()}], need [0, 1]; apply "
+            "the sigmoid to logits first"
+        )
+    bins = np.minimum((probs * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+    flat = np.bincount(bins + NUM_BINS * vessels, minlength=2 * NUM_BINS)
+    return flat.reshape(2, NUM_BINS).astype(np.int32)
+
+
+def counts_at(histogram: np.ndarray, threshold: float) -> Counts:
+    """Count as ``count(probs >= threshold, ...)`` would; exact at multiples of a bin."""
+    first = int(np.ceil(threshold * NUM_BINS))
+    negatives, positives = histogram[:, :first].sum(1), histogram[:, first:].sum(1)
+    return Counts(*map(int, (positives[1], positives[0], negatives[1], negatives[0])))
+
+
+def _cumulative(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return true and false positives at every threshold, the highest first."""
+    false, true = histogram[:, ::-1].cumsum(1)
+    if not true[-1] or not false[-1]:
+        raise ValueError(
+            "curves need vessel and background pixels inside the FOV, got "
+            f"{true[-1]} and {false[-1]}; check the label and the FOV"
+        )
+    return true, false
+
+
+def roc_curve(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (false positive rate, sensitivity), from (0, 0) to (1, 1)."""
+    true, false = _cumulative(histogram)
+    return np.r_[0, false / false[-1]], np.r_[0, true / true[-1]]
+
+
+def pr_curve(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (sensitivity, precision) at thresholds with at least one positive."""
+    true, false = _cumulative(histogram)
+    found = true + false > 0
+    return true[found] / true[-1], true[found] / (true + false)[found]
+
+
+def auc_roc(histogram: np.ndarray) -> float:
+    """Return the area under the ROC curve.
+
+    It is the chance that a random vessel pixel has a higher probability than a
+    random background pixel, ties counting half.
+    """
+    fpr, sensitivity = roc_curve(histogram)
+    return float(np.trapezoid(sensitivity, fpr))
+
+
+def auc_pr(histogram: np.ndarray) -> float:
+    """Return average precision: precision summed over the steps in sensitivity."""
+    sensitivity, precision = pr_curve(histogram)
+    return float(np.sum(np.diff(sensitivity, prepend=0) * precision))
+
+
+def all_scores(histogram: np.ndarray, threshold: float) -> dict[str, float]:
+    """Return areas and scores of one histogram, in the order of ``KEYS``."""
+    areas = {"auc_roc": auc_roc(histogram), "auc_pr": auc_pr(histogram)}
+    return areas | scores(counts_at(histogram, threshold))
+
+
+def pooled_scores(histograms: Sequence[np.ndarray], threshold: float) -> dict:
+    """Score all pixels of all images as one large image."""
+    return all_scores(np.sum(histograms, axis=0), threshold)
+
+
+def per_image_scores(histograms: Sequence[np.ndarray], threshold: float) -> list[dict]:
+    """Score each image for itself; the mean of these is not the pooled score."""
+    return [all_scores(each, threshold) for each in histograms]
+
+
+def best_threshold(histograms: Sequence[np.ndarray]) -> float:
+    """Return the threshold with the highest pooled Dice; for validation images.
+
+    Between two equally good thresholds the lower one is taken.
+    """
+    true, false = _cumulative(np.sum(histograms, axis=0))
+    dice = 2 * true / (true[-1] + true + false)
+    # the highest threshold comes first, so the last maximum is the lowest one
+    last = len(dice) - 1 - int(np.argmax(dice[::-1]))
+    return (NUM_BINS - 1 - last) / NUM_BINS
+
+
+def bootstrap_ci(
+    histograms: Sequence[np.ndarray],
+    threshold: float,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Return 95 % intervals of the pooled scores, resampling images.
+
+    Images are drawn with replacement, not pixels: eyes are what was sampled, and the
+    pixels of one eye are not independent. Percentile interval, Efron 1979.
+    """
+    stack, rng = np.stack(histograms), np.random.default_rng(seed)
+    counts = np.array([counts_at(each, threshold) for each in histograms])  # (N, 4)
+    coarse = stack.reshape(len(stack), 2, NUM_COARSE_BINS, -1).sum(-1)
+    draws = rng.integers(len(stack), size=(num_resamples, len(stack)))
+    rows = []
+    for draw in draws:
+        times = np.bincount(draw, minlength=len(stack))  # how often each image came
+        total = np.tensordot(times, coarse, axes=1)
+        areas = {"auc_roc": auc_roc(total), "auc_pr": auc_pr(total)}
+        row = areas | scores(Counts(*(times @ counts)))
+        rows.append([row[key] for key in KEYS])
+    low, high = np.percentile(rows, [2.5, 97.5], axis=0)
+    return {k: (float(a), float(b)) for k, a, b in zip(KEYS, low, high, strict=True)}

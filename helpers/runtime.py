@@ -1,0 +1,75 @@
+"""The machine: seed, device, numeric precision, and a report of all that matters."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+
+import torch
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch's global generators (weights); batches bring their own generator."""
+    torch.manual_seed(seed)
+
+
+def pick_device() -> torch.device:
+    """Return the GPU where there is one (CUDA, then Apple's MPS), else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def pick_precision(device: torch.device) -> str:
+    """Choose "bf16", "fp16" or "fp32" for a device by one rule.
+
+    CUDA: bf16 from compute capability 8 (Ampere) on, else fp16 with a gradient
+    scaler; a T4 (7.5) has no bf16 hardware although torch offers to emulate it.
+    CPU: bf16 where it reports AMX, else fp32. MPS: fp32.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    if device.type == "cpu" and torch.cpu._is_amx_tile_supported():
+        return "bf16"
+    return "fp32"
+
+
+def autocast(device: torch.device, precision: str):
+    """Return the context in which the forward pass runs at this precision."""
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    if precision not in dtypes:
+        raise ValueError(f"precision is {precision!r}; choose bf16, fp16 or fp32")
+    return torch.autocast(device.type, dtype=dtypes[precision])
+
+
+def device_name(device: torch.device) -> str:
+    """Name the device in words, with memory and compute capability of a GPU."""
+    if device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
+        gigabytes = gpu.total_memory / 2**30
+        return f"{gpu.name}, {gigabytes:.0f} GB, compute capability {gpu.major}.{gpu.minor}"
+    if device.type == "mps":
+        return "Apple GPU (MPS)"
+    threads = torch.get_num_threads()
+    return f"CPU with {threads} thread{'s' if threads > 1 else ''}"
+
+
+def environment(device: torch.device | None = None) -> dict:
+    """Report versions, device and threads, as stored with every measured run."""
+    import numpy
+    import skimage
+
+    device = device or pick_device()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "scikit-image": skimage.__version__,
+        "system": platform.system(),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,332 @@
+"""The training loop: steps, validation, checkpoints, resume, and a run in background.
+
+A run is handed its model, its batches and its loss, so that a reader's own version of
+any of them is the one that trains.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import config as settings
+from . import fundus, metrics, runtime
+from .config import TrainConfig
+from .inference import Segmenter, predict_logits, read_torch_file
+from .patches import PatchBatches
+from .preprocess import Standardisation, fit_standardisation, prepare
+
+
+def train_step(
+    model: nn.Module,
+    batch: tuple[Tensor, Tensor, Tensor],
+    loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    precision: str,
+) -> float:
+    """Update the model once, on one batch (image, vessels, fov); return the loss."""
+    device = next(model.parameters()).device
+    image, vessels, fov = (x.to(device) for x in batch)
+    with runtime.autocast(device, precision):
+        logits = model(image.contiguous(memory_format=torch.channels_last))
+    loss = loss_fn(logits.float(), vessels, fov)
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()  # fp16 gradients would vanish without a scale
+    scaler.step(optimizer)
+    scaler.update()
+    return loss.item()
+
+
+def mean_loss(losses: Sequence[float], sizes: Sequence[int]) -> float:
+    """Average the losses of images or batches, each weighted by its pixels."""
+    return float(np.average(losses, weights=sizes))
+
+
+class TrainingRun:
+    """A model on its way: optimiser, schedule, history, best weights so far.
+
+    ``validate(model)`` returns a dict with at least "auc_pr", by which the best weights
+    are kept, and "threshold". ``history`` holds one dict per validation.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: PatchBatches,
+        loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
+        validate: Callable[[nn.Module], dict],
+        config: TrainConfig,
+        precision: str,
+    ):
+        self.model, self.batches, self.loss_fn = model, batches, loss_fn
+        self.validate, self.config, self.precision = validate, config, precision
+        device = next(model.parameters()).device
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, config.learning_rate, total_steps=config.steps
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self.step, self.seconds, self.history = 0, 0.0, []
+        self.recent: list[float] = []  # losses since the last validation
+        self.best: dict = {}  # its history entry and its weights
+
+    def steps(self, until: int | None = None) -> Iterator[float]:
+        """Train up to step ``until`` (None: to the end), giving the loss of each."""
+        until = self.config.steps if until is None else min(until, self.config.steps)
+        self.model.train()
+        while self.step < until:
+            start = time.perf_counter()
+            loss = train_step(
+                self.model,
+                next(self.batches),
+                self.loss_fn,
+                self.optimizer,
+                self.scaler,
+                self.precision,
+            )
+            self.schedule.step()
+            self.step += 1
+            self.recent.append(loss)
+            self.seconds += time.perf_counter() - start
+            if self.step % self.config.val_every == 0 or self.step == self.config.steps:
+                self._look()
+            yield loss
+
+    def _look(self) -> None:
+        """Validate, write the history's next entry, keep the weights if the best."""
+        entry = {
+            "step": self.step,
+            "loss": float(np.mean(self.recent)),  # all batches are of one size
+            "learning_rate": self.schedule.get_last_lr()[0],
+            "seconds": self.seconds,
+        } | self.validate(self.model)
+        self.recent = []
+        self.history.append(entry)
+        if not self.best or entry["auc_pr"] >= self.best["entry"]["auc_pr"]:
+            weights = copy.deepcopy(self.model.state_dict())
+            self.best = {"entry": entry, "weights": weights}
+
+    def state_dict(self) -> dict:
+        """Return all that the second half needs to go on as if there were no break."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "batches": self.batches.state_dict(),  # the random state
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "recent": self.recent,
+            "best": self.best,
+            "config": asdict(self.config),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go back or on to a state; its configuration must be this run's."""
+        if state["config"] != asdict(self.config):
+            changed = [
+                k for k, v in asdict(self.config).items() if state["config"][k] != v
+            ]
+            raise ValueError(
+                f"the checkpoint was made with other settings ({', '.join(changed)}); "
+                "resume with the same ones, or start anew in another folder"
+            )
+        for part in ("model", "optimizer", "schedule", "scaler", "batches"):
+            getattr(self, part).load_state_dict(state[part])
+        for number in ("step", "seconds", "history", "recent", "best"):
+            setattr(self, number, copy.deepcopy(state[number]))
+
+    def save(self, path: Path | str) -> None:
+        """Write the checkpoint, whole or not at all."""
+        with settings.atomic(path) as part:
+            torch.save(self.state_dict(), part)
+
+    def resume(self, path: Path | str) -> None:
+        """Continue from a checkpoint written by ``save``."""
+        state = read_torch_file(Path(path))
+        if "optimizer" not in state:
+            raise ValueError(f"{path} holds weights only; resume needs checkpoint.pt")
+        self.load_state_dict(state)
+
+
+def new_run(
+    train: Sequence[fundus.FundusImage],
+    val: Sequence[fundus.FundusImage],
+    config: TrainConfig,
+    *,
+    model: nn.Module,
+    loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
+    augment: Callable,
+    device: torch.device | None = None,
+    precision: str | None = None,
+) -> TrainingRun:
+    """Wire a run: prepare images, fit the standardisation on ``train``, make batches.
+
+    The validation images are prepared the same way and never augmented.
+    """
+    device = device or runtime.pick_device()
+    precision = precision or runtime.pick_precision(device)
+    inputs = [prepare(x.image) for x in train]
+    scaling = fit_standardisation(inputs, [x.fov for x in train])
+    batches = PatchBatches(
+        [scaling(x) for x in inputs],
+        [x.vessels for x in train],
+        [x.fov for x in train],
+        config.patch_size,
+        config.batch_size,
+        config.seed,
+        augment,
+    )
+    validate = Validation(val, scaling, loss_fn, device, precision)
+    model = model.to(device).to(memory_format=torch.channels_last)
+    return TrainingRun(model, batches, loss_fn, validate, config, precision)
+
+
+class Validation:
+    """Score whole validation images; keeps the map of the first one for a picture."""
+
+    def __init__(
+        self,
+        images: Sequence[fundus.FundusImage],
+        scaling: Standardisation,
+        loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
+        device: torch.device,
+        precision: str,
+    ):
+        self.images, self.scaling, self.loss_fn = images, scaling, loss_fn
+        self.precision = precision
+        self.batches = [
+            (
+                torch.from_numpy(scaling(prepare(x.image)))[None].to(device),
+                torch.from_numpy(x.vessels).float()[None].to(device),
+                torch.from_numpy(x.fov).float()[None].to(device),
+            )
+            for x in images
+        ]
+        self.preview: np.ndarray | None = None  # (1, H, W) probabilities
+
+    def __call__(self, model: nn.Module) -> dict:
+        """Return val_loss, auc_roc, auc_pr, and the best Dice with its threshold."""
+        losses, histograms = [], []
+        for k, ((inputs, vessels, fov), x) in enumerate(
+            zip(self.batches, self.images, strict=True)
+        ):
+            logits = predict_logits(model, inputs, self.precision)
+            losses.append(self.loss_fn(logits, vessels, fov).item())
+            probs = logits.sigmoid()[0].cpu().numpy()
+            histograms.append(metrics.histogram(probs, x.vessels, x.fov))
+            if k == 0:
+                self.preview = probs
+        threshold = metrics.best_threshold(histograms)
+        scores = metrics.pooled_scores(histograms, threshold)
+        return {
+            "val_loss": mean_loss(losses, [x.fov.sum() for x in self.images]),
+            "auc_roc": scores["auc_roc"],
+            "auc_pr": scores["auc_pr"],
+            "dice": scores["dice"],
+            "threshold": threshold,
+        }
+
+
+def segmenter(run: TrainingRun, train: Sequence[fundus.FundusImage]) -> Segmenter:
+    """Return the best weights of a run, ready to segment photographs.
+
+    Weights and threshold are those of the best validation; ``train`` tells the
+    diameter of the field of view that the network knows.
+    """
+    if not run.best:
+        raise ValueError(
+            f"the run stands at step {run.step} and was not validated yet; train to "
+            f"step {min(run.config.val_every, run.config.steps)} first"
+        )
+    model = copy.deepcopy(run.model)
+    model.load_state_dict(run.best["weights"])
+    diameter = float(np.median([fundus.fov_diameter(x.fov) for x in train]))
+    shape = {"in_channels": run.config.in_channels, "widths": list(run.config.widths)}
+    entry = run.best["entry"]
+    return Segmenter(
+        model.eval(), run.validate.scaling, entry["threshold"], diameter, shape
+    )
+
+
+def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> dict:
+    """Return what a result must carry to be repeated: settings, machine, data hash."""
+    device = next(run.model.parameters()).device
+    return {
+        "config": asdict(run.config),
+        "steps": run.step,
+        "precision": run.precision,
+        "seconds": round(run.seconds, 1),
+        "environment": runtime.environment(device),
+        "data_sha256": fundus.data_sha256(images),
+        "best": run.best.get("entry"),
+        "history": run.history,
+    } | facts
+
+
+def seconds_per_step(run: TrainingRun, count: int = 20) -> float:
+    """Time ``count`` steps after three to warm up, then put the run back as it was."""
+    before, stops = copy.deepcopy(run.state_dict()), min(3, run.config.steps - 1)
+    list(run.steps(stops))
+    start, first = time.perf_counter(), run.step
+    list(run.steps(first + count))
+    seconds = (time.perf_counter() - start) / max(1, run.step - first)
+    run.load_state_dict(before)
+    return seconds
+
+
+class Background:
+    """Train in a thread while the notebook goes on; stop it, wait for it, watch it."""
+
+    def __init__(self, run: TrainingRun, checkpoint: Path | str | None = None):
+        self.run, self.checkpoint = run, checkpoint
+        self._stop, self._error = threading.Event(), None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def _work(self) -> None:
+        try:
+            for _ in self.run.steps():
+                if self._stop.is_set():
+                    break
+            if self.checkpoint:
+                self.run.save(self.checkpoint)
+        except BaseException as error:  # noqa: BLE001 -- raised again by ``wait``
+            self._error = error
+
+    def start(self) -> Background:
+        """Start training; returns at once."""
+        self._thread.start()
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the thread still trains."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ask for an end after the present step, and wait for it."""
+        self._stop.set()
+        self.wait()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is done (or ``seconds`` passed); tell whether it is.
+
+        An error inside the thread is raised here, where a reader sees it.
+        """
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        if self._error is not None:
+            raise self._error
+        return not self.running
