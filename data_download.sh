@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-PYTHONPATH="$(cd "$(dirname "$0")" && pwd)" exec python3 -m helpers data "$@"
+exec python3 "$(dirname "$0")/helpers" data "$@"

@@ -102,6 +102,16 @@ def run_id() -> str | None:
     return os.environ.get("FUNDUS_RUN") or None
 
 
+def export(**variables: Path | str) -> None:
+    """Set FUNDUS_ variables, such as ``DATA=path``, for this process and its children.
+
+    A path is made absolute first: a child may have another working directory.
+    """
+    for name, value in variables.items():
+        text = value if isinstance(value, str) else str(value.expanduser().resolve())
+        os.environ[f"FUNDUS_{name}"] = text
+
+
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Give a file beside ``path`` to write to; take it as ``path`` only when whole."""
@@ -110,7 +120,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

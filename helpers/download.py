@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import lzma
 import os
 import re
 import socket
@@ -34,32 +33,30 @@ from helpers import fundus
 
 STALL = 20  # seconds without a byte after which a source is given up
 LIMIT = 1800  # seconds that one source may take altogether
-MAX_FILE = 128 << 20  # bytes; the largest file of all sets has 8 MB
-MAX_TOTAL = 2 << 30  # bytes that an archive may unpack to
-ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz|tar\.xz|tar\.bz2)$", re.IGNORECASE)
-DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,  # a compression that zipfile does not know
-    RuntimeError,  # zipfile's answer to a password
+MAX_FILE = 128 << 20  # bytes; no file of a set has more than a tenth of it
+MAX_TOTAL = 2 << 30  # bytes that one archive may unpack to
+ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
+# RuntimeError is what zipfile raises for a password or an unknown compression.
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError)
+BY_HAND = (
+    "Save the file with a browser and name it with --from. The address of a web "
+    "folder ends in /"
 )
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Source:
     """One public address of a set or of a part of it."""
 
-    address: str  # https of an archive, https of a folder (ends in /) or gdrive:ID
-    gives: tuple[str, ...] = ("",)  # beginnings of the paths that it holds
+    address: str  # of an archive, of a web folder (ends in /), or gdrive:ID
+    gives: tuple[str, ...] = ("",)  # how the paths that it holds begin
     sha256: str | None = None  # of the archive, where it is known
     covered: bool = True  # by the owner's terms
 
 
 DROPBOX = "https://www.dropbox.com/sh/z4hbbzqai0ilqht"
-GITHUB_RAW = "https://raw.githubusercontent.com"
+GITHUB = "https://raw.githubusercontent.com"
 SOURCES = {
     "DRIVE": (
         Source(
@@ -67,7 +64,7 @@ SOURCES = {
             ("training/",),
             "7101e19598e2b7aacdbd5e6e7575057b9154a4aaec043e0f4e28902bf4e2e209",
         ),
-        Source(  # no test labels since 2019
+        Source(  # without labels since 2019
             f"{DROPBOX}/AABuUJQJ5yG5oCuziYzYu8jWa/test.zip?dl=1",
             ("test/images/", "test/mask/"),
             "d76c95c98a0353487ffb63b3bb2663c00ed1fde7d8fdfd8c3282c6e310a02731",
@@ -80,37 +77,33 @@ SOURCES = {
         Source("gdrive:17wVfELqgwbp4Q02GD247jJyjq6lwB0l6", covered=False),
     ),
     "CHASEDB1": (
-        Source(f"{GITHUB_RAW}/playyalp1/CHASE_DB1/main/CHASEDB1.zip"),
+        Source(f"{GITHUB}/playyalp1/CHASE_DB1/main/CHASEDB1.zip"),
         Source(
-            f"{GITHUB_RAW}/mipple1986/data/92b9449a2e7a38dbd4c62825418dafcd5eba4fec/"
+            f"{GITHUB}/mipple1986/data/92b9449a2e7a38dbd4c62825418dafcd5eba4fec/"
             "CHASEDB1/"
         ),
     ),
 }
 
-# gdown runs in a process of its own because it has no time limit. These keywords are
-# the ones that its versions 5 and 6 share.
+# gdown runs in a process of its own, because version 5 has no time limit. These
+# keywords are the ones that versions 5 and 6 share.
 GDOWN = """
 import sys
 try:
     import gdown
     done = gdown.download(id=sys.argv[1], output=sys.argv[2], quiet=True)
 except Exception as error:
-    sys.exit(" ".join(f"{type(error).__name__}: {error}".split()))
+    sys.exit(f"{type(error).__name__}: {error}")
 sys.exit(None if done else "gdown gave no file")
 """
 
 
-BY_HAND = "Fetch it with a browser and give the file: --from FILE"
-Say = Callable[[str], None]
-
-
-class DownloadFailed(OSError):
+class DownloadError(OSError):
     """No source gave the right bytes; the message holds the reasons and a remedy."""
 
 
 class _Progress:
-    """Say amount and speed, the first time after three seconds, then every three."""
+    """Say amount and speed after three seconds, and every three from there."""
 
     def __init__(self, what: str, say: Say):
         self.what, self.say = what, say
@@ -118,30 +111,49 @@ class _Progress:
 
     def __call__(self, done: int, total: int | None = None) -> None:
         now = time.monotonic()
-        if now - self.last < 3:
-            return
-        self.last = now
-        of = f" of {total / 1e6:.1f}" if total else ""
-        speed = done / 1e6 / (now - self.start)
-        self.say(f"  {self.what}: {done / 1e6:.1f}{of} MB, {speed:.2f} MB/s")
+        if now - self.last >= 3:
+            self.last = now
+            of = f" of {total / 1e6:.1f}" if total else ""
+            speed = done / 1e6 / (now - self.start)
+            self.say(f"  {self.what}: {done / 1e6:.1f}{of} MB, {speed:.2f} MB/s")
 
 
-def _web_page(head: bytes) -> str | None:
-    """Return what to say about a file that begins like a web page, else None."""
-    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n").lower()
-    if not (text.startswith("<") and ("<html" in text or "<!doctype html" in text)):
-        return None
-    title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.DOTALL)
-    named = f' (title: "{title[1][:80]}")' if title else ""
-    if "quota" in text or "too many users" in text:
-        return (
-            f"a web page came instead of the file{named}: the download quota is used "
-            "up; try another source, or this one tomorrow"
-        )
-    return (
-        f"this is a web page, not the file{named}: it may ask for a login or for "
-        "consent; open the address in a browser and save the file itself"
-    )
+def _reason(error: Exception) -> str:
+    """Return what a source answered as one line."""
+    if type(error) is urllib.error.URLError and isinstance(error.reason, OSError):
+        error = error.reason
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be looked up; is there a network?"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _refuse_web_page(head: bytes, label: str) -> None:
+    """Raise ValueError where a file begins like a web page."""
+    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if not re.match(r"(?is)<!doctype html|<.*<html|<html", text):
+        return
+    title = re.search(r"(?is)<title[^>]*>\s*(.*?)\s*</title>", text)
+    named = f' (title "{title[1][:80]}")' if title else ""
+    if re.search(r"(?i)quota|too many users", text):
+        why = "the download quota is used up: take another source, or try tomorrow"
+    else:
+        why = "it may ask for a login or for consent"
+    raise ValueError(f"{label} is a web page, not the file{named}; {why}")
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Lend a temporary path; it becomes ``path`` at the end, or vanishes."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
@@ -150,7 +162,7 @@ def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
     if urllib.parse.urlsplit(address).scheme not in ("http", "https", "file"):
         raise ValueError("not an address: it must begin with https, http or file")
     request = urllib.request.Request(address, headers={"User-Agent": "fundus-course"})
-    progress, start, done = _Progress(part.stem, say), time.monotonic(), 0
+    progress, start, done = _Progress(source, say), time.monotonic(), 0
     with (
         urllib.request.urlopen(request, timeout=min(STALL, limit)) as answer,
         part.open("wb") as file,
@@ -162,46 +174,26 @@ def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
             done += len(block)
             progress(done, total)
             if time.monotonic() - start > limit:
-                raise TimeoutError(f"only {done} bytes in {limit:g} seconds")
+                raise TimeoutError(f"only {done} bytes came in {limit:g} seconds")
     if total is not None and done != total:
         raise OSError(f"the answer was cut off after {done} of {total} bytes")
 
 
 def _from_google_drive(source: str, part: Path, limit: float, say: Say) -> None:
     """Let gdown write the file with the id in ``gdrive:ID`` to ``part``."""
-    progress, start = _Progress(part.stem, say), time.monotonic()
+    say("  Google Drive tells no progress; this may take minutes")
     with tempfile.TemporaryDirectory(dir=part.parent) as scratch:
         copy = Path(scratch) / "file"
-        process = subprocess.Popen(
-            [sys.executable, "-c", GDOWN, source.removeprefix("gdrive:"), str(copy)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        command = [sys.executable, "-c", GDOWN, source.removeprefix("gdrive:"), copy]
         try:
-            while True:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    words = process.communicate(timeout=0.5)[1].decode(errors="replace")
-                    break
-                progress(sum(file.stat().st_size for file in Path(scratch).iterdir()))
-                if time.monotonic() - start > limit:
-                    raise TimeoutError(f"gdown took more than {limit:g} seconds")
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode:
-            raise OSError(words.strip()[:300])
+            done = subprocess.run(command, capture_output=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"not done in {limit:g} seconds") from None
+        if b"Max retries exceeded" in done.stderr:
+            raise OSError("Google Drive cannot be reached from here")
+        if done.returncode:
+            raise OSError(done.stderr.decode(errors="replace"))
         copy.replace(part)
-
-
-def _reason(error: Exception) -> str:
-    """Return an error of a source as one line without Python's wrapping."""
-    if type(error) is urllib.error.URLError and isinstance(error.reason, OSError):
-        error = error.reason
-    if isinstance(error, socket.gaierror):
-        return "its name cannot be looked up; is there a network?"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def fetch(
@@ -214,94 +206,82 @@ def fetch(
 ) -> Path:
     """Get one file from the first source that gives the right bytes.
 
-    A source is an address (https, http, file) or ``gdrive:ID``. With sha256 None all
-    bytes but a web page are right. ``limit`` is in seconds a source, ``remedy`` is the
+    A source is an address (https, http, file) or ``gdrive:ID``. With sha256 None, any
+    bytes but a web page are right. ``limit`` is in seconds a source, ``remedy`` the
     last line of the error. The file appears whole under its name or not at all.
     """
     path, failures, last = Path(path), [], None
     if sha256 and path.is_file() and fundus.sha256(path) == sha256:
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     for source in sources:
         copy = _from_google_drive if source.startswith("gdrive:") else _from_address
         try:
-            copy(source, part, limit, say)
-            with part.open("rb") as file:
-                page = _web_page(file.read(8192))
-            if page:
-                raise ValueError(page)
-            if sha256 and (digest := fundus.sha256(part)) != sha256:
-                raise ValueError(
-                    f"wrong bytes (SHA-256 {digest[:8]}, not {sha256[:8]})"
-                )
-            part.replace(path)
+            with _whole(path) as part:
+                copy(source, part, limit, say)
+                with part.open("rb") as file:
+                    _refuse_web_page(file.read(8192), "what came")
+                if sha256 and (got := fundus.sha256(part)) != sha256:
+                    raise ValueError(
+                        f"wrong bytes (SHA-256 {got[:8]}, not {sha256[:8]})"
+                    )
             return path
         except (OSError, HTTPException, ValueError) as error:
-            failures.append(f"  {source}: {_reason(error)}")
+            failures.append(f"could not fetch {source}: {_reason(error)}")
             last = error
-        finally:
-            part.unlink(missing_ok=True)
-    raise DownloadFailed(
-        "\n".join(
-            [f"{path.name} could not be fetched:", *failures]
-            + [remedy or f"Fetch it by hand, put it at {path} and run this again."]
-        )
-    ) from last
+    remedy = remedy or f"Fetch it by hand, put it at {path} and run this again."
+    raise DownloadError("\n".join([*failures, remedy])) from last
 
 
-def _refuse_unsafe(label: str, members: Iterable[tuple[str, int, bool]]) -> None:
-    """Raise ValueError for an archive with a (name, bytes, is link) that is a trap."""
+def _refuse_traps(label: str, members: Iterable[tuple[str, int, bool]]) -> None:
+    """Raise ValueError where a (name, bytes, is link) of an archive is a trap."""
     sum_bytes = 0
-    for member, size, is_link in members:
+    for name, size, is_link in members:
         sum_bytes += size
-        if re.match(r"[/\\]|[A-Za-z]:", member) or ".." in re.split(r"[/\\]", member):
+        if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
             trap = "leads out of the archive"
         elif is_link:
             trap = "is a link or a device"
         elif size > MAX_FILE or sum_bytes > MAX_TOTAL:
-            trap = f"is too large (it alone {size:,} bytes, with others {sum_bytes:,})"
+            trap = f"is too large ({size:,} bytes, {sum_bytes:,} with those before it)"
         else:
             continue
         raise ValueError(
-            f"{label} is refused: its member {member!r} {trap}; fetch the archive from "
-            "another source, or unpack it yourself and give the folder"
+            f"{label} is refused: its member {name!r} {trap}; take another source, or "
+            "unpack it yourself and give the folder"
         )
 
 
+def _zip(file: BinaryIO, label: str) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(file) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        modes = ((e, e.external_attr >> 16) for e in entries)
+        facts = ((e.filename, e.file_size, stat.S_ISLNK(mode)) for e, mode in modes)
+        _refuse_traps(label, facts)
+        for entry in entries:
+            yield entry.filename, archive.read(entry)
+
+
+def _tar(file: BinaryIO, label: str) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=file) as archive:
+        facts = ((m.name, m.size, not m.isreg()) for m in archive if not m.isdir())
+        _refuse_traps(label, facts)
+        for member in archive.getmembers():
+            if member.isreg():
+                yield member.name, archive.extractfile(member).read()
+
+
 def _archive(file: BinaryIO, label: str) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of the files in a zip or tar, if it holds no trap."""
+    """Yield (name, bytes) of the files in a zip or tar that holds no trap."""
     head = file.read(8192)
     file.seek(0)
-    if page := _web_page(head):
-        raise ValueError(f"{label}: {page}")
+    _refuse_web_page(head, label)
     try:
-        if head.startswith(b"PK"):
-            with zipfile.ZipFile(file) as archive:
-                entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-                _refuse_unsafe(
-                    label,
-                    (
-                        (e.filename, e.file_size, stat.S_ISLNK(e.external_attr >> 16))
-                        for e in entries
-                    ),
-                )
-                for entry in entries:
-                    yield entry.filename, archive.read(entry)
-        else:
-            with tarfile.open(fileobj=file) as archive:
-                _refuse_unsafe(
-                    label,
-                    ((m.name, m.size, not m.isreg()) for m in archive if not m.isdir()),
-                )
-                for member in archive.getmembers():
-                    if member.isreg():
-                        yield member.name, archive.extractfile(member).read()
+        yield from (_zip if head.startswith(b"PK") else _tar)(file, label)
     except DAMAGE as error:
+        what = _reason(error).partition(": ")[0][:60]
         raise ValueError(
-            f"{label} cannot be unpacked ({_reason(error)[:60]}): it is cut off, locked "
-            "or neither zip nor tar; fetch it again, or unpack it yourself and give the "
-            "folder"
+            f"{label} cannot be unpacked ({what}): it is cut off, has a password or "
+            "is no zip or tar; fetch it again, or unpack it and give the folder"
         ) from error
 
 
@@ -321,25 +301,25 @@ def _files(source: Path, label: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _served(
-    address: str, wanted: dict[str, str], scratch: Path, say: Say
+    address: str, wanted: Iterable[str], scratch: Path, say: Say
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) of those wanted files that a web folder (``.../``) has."""
     progress, done = _Progress(address, say), 0
-    for name, digest in wanted.items():
+    for name in wanted:
         url = address + urllib.parse.quote(name)
         try:
-            content = fetch(scratch / "file", [url], digest, say=say).read_bytes()
-        except DownloadFailed as error:
+            path = fetch(scratch / "file", [url], None, say=say, remedy=BY_HAND)
+        except DownloadError as error:
             if isinstance(error.__cause__, urllib.error.HTTPError):
                 continue  # the server lacks this one
             raise
-        done += len(content)
+        done += path.stat().st_size
         progress(done)
-        yield name, content
+        yield name, path.read_bytes()
 
 
 def _contents(
-    source: str, wanted: dict[str, str], sha256: str | None, scratch: Path, say: Say
+    source: str, wanted: Iterable[str], sha256: str | None, scratch: Path, say: Say
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) of all files of a source, archives inside it unpacked."""
     scheme, _, rest = source.partition(":")
@@ -368,31 +348,26 @@ def _path_by_name(member: str, paths: Iterable[str]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
-def _install(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise OSError(
-            f"{path} cannot be written ({_reason(error)}); make room, or name another "
-            "data folder with --data or FUNDUS_DATA"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
 def _lacking(name: str, data_dir: Path | str) -> dict[str, str]:
     """Return {path: SHA-256} of the files of a set that are missing or differ."""
     files = fundus.manifest(name)
     try:
         problems = fundus.verify(name, data_dir)
     except FileNotFoundError:  # no folder, or an empty one
-        return files
+        return dict(files)
     return {file: files[file] for file in problems["missing"] + problems["differs"]}
+
+
+def _install(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    try:
+        with _whole(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be written ({_reason(error)}); make room, or name another "
+            "data folder with --data or FUNDUS_DATA"
+        ) from error
 
 
 def import_from(
@@ -411,16 +386,16 @@ def import_from(
     files, wanted, others = fundus.manifest(name), _lacking(name, data_dir), {}
     num_lacking = len(wanted)
     with tempfile.TemporaryDirectory(prefix="fundus-") as scratch:
-        contents = _contents(str(source), dict(wanted), sha256, Path(scratch), say)
+        contents = _contents(str(source), list(wanted), sha256, Path(scratch), say)
         with contextlib.closing(contents):
-            for member, content in contents if wanted else ():
-                digest = hashlib.sha256(content).hexdigest()
+            while wanted and (item := next(contents, None)):
+                digest = hashlib.sha256(item[1]).hexdigest()
                 for path in [p for p in wanted if wanted[p] == digest]:
-                    _install(Path(data_dir) / name / path, content)
+                    _install(Path(data_dir) / name / path, item[1])
                     del wanted[path]
-                path = _path_by_name(member, files)
+                path = _path_by_name(item[0], files)
                 if path and files[path] != digest:
-                    others[path] = member
+                    others[path] = item[0]
     others = {path: member for path, member in others.items() if path in wanted}
     if len(wanted) == len(files) and not others:
         raise ValueError(
@@ -428,7 +403,7 @@ def import_from(
             f"fetch the set at {fundus.DATASETS[name].home}"
         )
     if wanted and len(wanted) == num_lacking:
-        say(f"{source} holds no original that is lacking here")
+        say(f"{source} holds no original of what is lacking here")
     return others
 
 
@@ -437,52 +412,52 @@ def _from_public_sources(
 ) -> None:
     """Try the sources of a set in order until nothing is lacking."""
     for source in SOURCES.get(name, ()):
-        if not any(path.startswith(source.gives) for path in _lacking(name, data_dir)):
+        lacking = _lacking(name, data_dir)
+        has_any = any(path.startswith(source.gives) for path in lacking)
+        if not has_any or not (source.covered or accept_terms):
             continue
         if not source.covered:
-            if not accept_terms:
-                continue
             say(
                 "The next source is a copy that the owner's terms do not cover; it is "
-                "used because you accepted that."
+                "tried because you accepted that."
             )
         say(f"Fetching from {source.address}")
         try:
             others = import_from(name, source.address, data_dir, source.sha256, say)
-        except (DownloadFailed, ValueError) as error:
-            say(str(error))
+        except (DownloadError, ValueError) as error:
+            say("  " + str(error).splitlines()[0])
         else:
             if others:
                 say(f"  not the originals, so not taken: {', '.join(others)}")
 
 
 def _summary(name: str, data_dir: Path | str, say: Say) -> str:
-    """Say what is there; "complete", "official", or DownloadFailed for less."""
+    """Say what is there: "complete", "official", or DownloadError for less."""
     files, lacking = fundus.manifest(name), _lacking(name, data_dir)
     place = Path(data_dir) / name
-    num_there = len(files) - len(lacking)
-    there = f"{num_there} of {len(files)} files of {name} are in {place}, each verified"
+    count = f"{len(files) - len(lacking)} of {len(files)} files of {name}"
     if not lacking:
-        say(f"{there}: complete.")
+        say(f"{count} are in {place}, each verified: complete.")
         return "complete"
-    covered = [source for source in SOURCES.get(name, ()) if source.covered]
-    closed = {f for f in files if not any(f.startswith(s.gives) for s in covered)}
-    folders = ", ".join(sorted({file.rpartition("/")[0] for file in closed}))
-    ways = "`--from` takes a full copy that you have (a folder, an archive, an address)"
+    public = [source.gives for source in SOURCES.get(name, ()) if source.covered]
+    closed = {f for f in files if public and not f.startswith(sum(public, ()))}
+    ways = "A full copy that you have comes in by --from FOLDER_OR_ARCHIVE_OR_ADDRESS"
     if closed:
-        ways += ", `--accept-terms` tries copies that the owner's terms do not cover"
+        ways += "; --accept-terms tries copies that the owner's terms do not cover"
     if lacking.keys() == closed and not any(
         (place / file).exists() for file in lacking
     ):
+        folders = ", ".join(sorted({file.rpartition("/")[0] for file in closed}))
         say(
-            f"{there}: all that the owner publishes. Not published: {folders}.\n{ways}."
+            f"{count} are in {place}, each verified: all that the owner publishes.\n"
+            f"Not published: {folders}. {ways}."
         )
         return "official"
-    named = ", ".join(list(lacking)[:5]) + (", ..." if len(lacking) > 5 else "")
-    raise DownloadFailed(
-        f"{there}; {len(lacking)} are missing or are not the originals: {named}\n"
-        f"Try again later, or fetch the set by hand at {fundus.DATASETS[name].home}, "
-        f"then: python3 -m helpers data {name} --from FILE_OR_FOLDER\n{ways}."
+    first = ", ".join(list(lacking)[:5]) + (", ..." if len(lacking) > 5 else "")
+    raise DownloadError(
+        f"{count} are in {place}; missing or not the originals are {first}\n"
+        f"Try again later, or fetch them by hand at {fundus.DATASETS[name].home} and "
+        f"run: python3 -m helpers data {name} --from FILE_OR_FOLDER\n{ways}."
     )
 
 
@@ -503,14 +478,14 @@ def get(
     if not fundus.manifest(name):
         raise ValueError(f"{name} is drawn, not fetched; helpers.phantom draws it")
     dataset = fundus.DATASETS[name]
-    say(f"{dataset.title}\n  home: {dataset.home}")
-    say(f"  terms: {dataset.terms}\n  please cite: {dataset.citation}")
+    say(f"{dataset.title}\n  home: {dataset.home}\n  terms: {dataset.terms}")
+    say(f"  please cite: {dataset.citation}")
     if source is None:
         _from_public_sources(name, data_dir, accept_terms, say)
     elif others := import_from(name, source, data_dir, say=say):
         pairs = ", ".join(f"{member} (for {path})" for path, member in others.items())
         raise ValueError(
-            f"{len(others)} files of {source} differ from the originals and were not "
-            f"taken: {pairs}; fetch these again from {dataset.home}"
+            f"{len(others)} of the files in {source} differ from the originals and "
+            f"were not taken: {pairs}; fetch these again at {dataset.home}"
         )
     return _summary(name, data_dir, say)

@@ -1,4 +1,4 @@
-"""The data sets: their facts, how they lie on disk, reading, checking, field of view."""
+"""The data sets: facts, layout on disk, reading, checking, field of view."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ def _open(path: Path) -> Image.Image:
             "the folder that holds the data sets with --data or FUNDUS_DATA"
         )
     try:
-        picture = Image.open(path)
-        picture.load()
+        with Image.open(path) as file:
+            file.load()
+            return file.copy()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read as an image ({error}); it may be cut off or be "
             "something else: delete it and fetch it again"
         ) from error
-    return picture
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -206,9 +206,9 @@ def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
     for what, label in (("vessels", vessels), ("fov", fov), ("second", second)):
         if label is not None and label.shape[1:] != image.shape[1:]:
             raise ValueError(
-                f"{name} {image_id}: {what} is {label.shape[1]} x {label.shape[2]}, the "
-                f"image is {image.shape[1]} x {image.shape[2]} (rows x columns); labels "
-                "must have the image's own size: fetch the original file again"
+                f"{name} {image_id}: {what} is {label.shape[1]} x {label.shape[2]}, "
+                f"the image {image.shape[1]} x {image.shape[2]} (rows x columns); "
+                "labels must have the image's own size: fetch the original file again"
             )
     return FundusImage(image_id, image, vessels, fov, second)
 
@@ -267,7 +267,7 @@ def manifest(name: str) -> dict[str, str]:
 
 def sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import ndimage
 from skimage.filters import sato
 from skimage.transform import resize
 from torch import Tensor, nn
@@ -122,8 +123,8 @@ class Segmenter:
             "settings": self.settings,
             "origin": self.origin,
         }
-        with config.atomic(path) as part:
-            torch.save(content, part)
+        with config.atomic(path) as part, open(part, "wb") as file:
+            torch.save(content, file)  # by path, the file's name would be in its bytes
 
     @classmethod
     def load(
@@ -177,12 +178,16 @@ def read_torch_file(path: Path) -> dict:
 def sato_probs(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
     """Return a ridge filter's answer as the baseline without learning.
 
-    Sato filter on the green channel, sigma 1 to 3 pixels, dark ridges; (3, H, W) ->
+    Sato filter on the green channel, sigma 1.5 to 3 pixels, dark ridges; (3, H, W) ->
     (1, H, W) float32, scaled by a constant into [0, 1]. Sato et al., 1998.
     """
-    # Smooth past the edge of the field of view, so that it is no ridge itself.
-    green = np.where(fov[0], image[1], np.median(image[1][fov[0]]))
-    ridges = sato(green, sigmas=(1, 2, 3), black_ridges=True)
+    # Carry the last sure pixels outwards, so that the rim of the FOV is no ridge.
+    sure = ndimage.binary_erosion(fov[0], iterations=6)
+    nearest = ndimage.distance_transform_edt(
+        ~sure, return_distances=False, return_indices=True
+    )
+    green = image[1][tuple(nearest)]
+    ridges = sato(green, sigmas=(1.5, 2, 2.5, 3), black_ridges=True)
     return np.clip(ridges * 5, 0, 1)[None].astype(np.float32) * fov
 
 

@@ -88,8 +88,8 @@ def histogram(probs: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.nda
     probs, vessels = probs[fov], vessels[fov]
     if probs.size and not (probs.min() >= 0 and probs.max() <= 1):
         raise ValueError(
-            f"probabilities lie in [{probs.min()}, {probs.max()}], need [0, 1]; apply "
-            "the sigmoid to logits first"
+            f"probabilities lie in [{probs.min()}, {probs.max()}], need [0, 1]; "
+            "apply the sigmoid to logits first"
         )
     bins = np.minimum((probs * NUM_BINS).astype(np.int64), NUM_BINS - 1)
     flat = np.bincount(bins + NUM_BINS * vessels, minlength=2 * NUM_BINS)

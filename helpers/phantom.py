@@ -3,88 +3,87 @@
 Trees of vessels grow from an optic disc round a fovea and branch by Murray's law; a
 photograph of them is then taken with uneven light, blur and noise. Lengths are in
 units of the radius of the field of view, positions are complex numbers (real part to
-the right, imaginary part down, 0 in the middle), so that every size shows the same eye.
+the right, imaginary part down, 0 in the middle): every size shows the same eye.
 """
 
 from __future__ import annotations
 
 import cmath
 import heapq
-import io
+import itertools
 import json
 import math
-import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from helpers.fundus import DATASETS, FundusImage, read_label
+from .fundus import DATASETS, FundusImage
 
-EDITION = 1  # raise it when the drawing changes: an older set on disk is drawn anew
-SMALLEST = 64  # pixels, shorter side of the frame
+EDITION = 1  # raise it when the drawing changes: an older set on disk is then replaced
+SMALLEST = 64  # pixels, least side of a frame
 FOV_RADIUS = 0.476  # of the frame's shorter side, as in DRIVE
-SUPER = 4  # drawing pixels per picture pixel, along each side
+DRIVE_SIDE = 565  # pixels, shorter side; lengths "in DRIVE's pixels" go with the frame
+SUPER = 4  # drawing pixels along each side of a picture pixel
+ONE_BIT = ("22",)  # ids whose label is saved with the values 0 and 1, not 0 and 255
 
-# Growth
-STEP = 0.012  # length of one step
-CELL = 0.03  # two vessels of one kind do not enter the same cell of this side
+# Vessels
+TRUNKS = {"vein": (0.0135, 0.0165), "artery": (0.0095, 0.0120)}  # radius at the disc
+THINNEST = 0.0018  # radius at which a branch ends
 TAPER = 0.0012  # radius lost per length
-THINNEST = 0.0018  # radius below which a branch ends
 SPACING = 0.055  # mean length between two branchings
-TRUNK = {"vein": (0.0135, 0.0165), "artery": (0.0095, 0.0120)}  # radius at the disc
+STEP = 0.012  # length of one step of growth
+CELL = 0.03  # side of the cells that one artery (vein) leaves to another
+MACULA = 0.13  # radius round the fovea without vessels
 
 # What the observers see
 SHARE = (0.108, 0.142)  # vessel pixels inside the FOV, first observer
-RIM = 0.35  # pixels by which an observer draws a vessel wider than it is
-HAIRLINE = 0.52  # pixels, smallest radius an observer draws
+RIM = 0.25  # pixels by which an observer draws a vessel wider than it is
+HAIRLINE = 0.42  # pixels, least radius that an observer draws
+WANDER = 0.9  # DRIVE's pixels, standard deviation of the second observer's hand
 
-# What the camera sees, red, green, blue
-ABSORPTION = np.array([1.5, 4.8, 2.6])  # per length of blood along the ray
-TEXTURE = ((3, 0.025), (9, 0.03), (28, 0.035), (90, 0.06), (250, 0.08))  # cells, share
+# What the camera sees (red, green, blue)
+BLOOD = np.array([2.3, 7.3, 4.2])[:, None, None]  # absorption, see `darkening`
+DARKNESS = {"vein": 1.0, "artery": 0.85}  # arterial blood holds more oxygen
+REFLEX = {"vein": 0.2, "artery": 0.5}  # light that a vessel's ridge sends back
+MOTTLE = {3: 0.05, 9: 0.03, 28: 0.03, 90: 0.045, 250: 0.09}  # cell, DRIVE's px: sd
 
 
 @dataclass(frozen=True)
 class Eye:
-    """Where the landmarks lie; ``side`` is +1 where the disc is on the right."""
+    """Where the landmarks lie; ``side`` is 1 with the disc on the right, else -1."""
 
     side: int
     disc: complex
     fovea: complex
+    tortuous: float  # radians by which a thin vessel turns at random in one step
+
+
+@dataclass(frozen=True)
+class Shoot:
+    """The start of a vessel; ``ring`` is how far from the fovea an arcade runs.
+
+    ``ring`` is positive for the lower arcade, negative for the upper, 0 for others.
+    """
+
+    radius: float
+    z: complex
+    heading: complex
+    kind: str  # "vein" or "artery"
+    ring: float = 0.0
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One vessel between its origin and its end: points (N,), radius (N,)."""
+    """One vessel from its origin to its end: points (N,) complex, radius (N,)."""
 
     points: np.ndarray
     radius: np.ndarray
-    kind: str  # "vein" or "artery"
-
-
-def new_eye(rng: np.random.Generator) -> Eye:
-    """Place the disc and, 2.5 disc diameters beside it, the fovea."""
-    side = int(rng.choice((-1, 1)))
-    disc = complex(side * rng.uniform(0.70, 0.82), rng.uniform(-0.12, 0.06))
-    fovea = disc + complex(-side * rng.uniform(0.76, 0.86), rng.uniform(0.02, 0.12))
-    return Eye(side, disc, fovea)
-
-
-def split(radius: float, ratio: float) -> tuple[float, float, float, float]:
-    """Branch by Murray's law: r0^3 = r1^3 + r2^3 with r2 = ratio * r0.
-
-    Returns r1, r2 and the angles in radians by which they leave the old direction;
-    the angles are those of least work (Murray, J Gen Physiol 9, 1926).
-    """
-    thin = ratio
-    wide = (1 - thin**3) ** (1 / 3)
-    to_wide = math.acos((1 + wide**4 - thin**4) / (2 * wide**2))
-    to_thin = math.acos((1 + thin**4 - wide**4) / (2 * thin**2))
-    return radius * wide, radius * thin, to_wide, to_thin
+    kind: str
 
 
 def unit(z: complex) -> complex:
@@ -92,249 +91,301 @@ def unit(z: complex) -> complex:
     return z / (abs(z) or 1.0)
 
 
-def trunks(rng: np.random.Generator, eye: Eye) -> list[tuple]:
-    """Start vessels at the disc: (-radius, z, heading, kind, ring).
+def new_eye(rng: Generator) -> Eye:
+    """Place the disc and, beside it, the fovea."""
+    side = int(rng.choice((-1, 1)))
+    disc = complex(side * rng.uniform(0.70, 0.82), rng.uniform(-0.12, 0.06))
+    fovea = disc + complex(-side * rng.uniform(0.76, 0.86), rng.uniform(0.02, 0.12))
+    return Eye(side, disc, fovea, rng.uniform(0.02, 0.045))
 
-    ``ring`` is the signed distance at which an arcade circles the fovea, 0 for others.
-    """
-    out = []
-    nasal = complex(eye.side, 0)
-    for kind, radii in TRUNK.items():
-        for up in (-1, 1):
-            wide = rng.uniform(*radii)
-            turn = {"vein": 78, "artery": 92}[kind] + rng.uniform(-14, 14)
-            for share, angle, ring in (
-                (1.0, 180 - turn, up * rng.uniform(0.60, 0.80)),  # arcade
-                (0.62, rng.uniform(25, 60), 0.0),  # nasal
-                (0.27, 180 - rng.uniform(10, 40), 0.0),  # towards the fovea
-            ):
-                heading = nasal * cmath.exp(1j * eye.side * up * math.radians(angle))
-                start = eye.disc + complex(*rng.normal(0, 0.015, 2))
-                out.append((-share * wide, start, heading, kind, ring))
-    return out
+
+def trunks(rng: Generator, eye: Eye) -> list[Shoot]:
+    """Start the vessels at the disc: above and below, three veins, three arteries."""
+    shoots = []
+    for (kind, radii), down in itertools.product(TRUNKS.items(), (-1, 1)):
+        radius, ring = rng.uniform(*radii), down * rng.uniform(0.60, 0.80)
+        turn = {"vein": 102, "artery": 88}[kind] + rng.uniform(-14, 14)
+        for share, degrees, its_ring in (
+            (1.0, turn, ring),  # the arcade, up or down and round the fovea
+            (0.62, rng.uniform(25, 60), 0.0),  # to the near rim
+            (0.27, rng.uniform(140, 170), 0.0),  # straight to the fovea
+        ):
+            heading = eye.side * cmath.exp(1j * eye.side * down * math.radians(degrees))
+            start = eye.disc + complex(*rng.normal(0, 0.015, 2))
+            shoots.append(Shoot(share * radius, start, heading, kind, its_ring))
+    return shoots
 
 
 def goal(eye: Eye, z: complex, heading: complex, ring: float) -> complex:
-    """Say where a vessel at z is drawn to, as a direction of length one."""
-    if ring:  # an arcade: round the fovea, then on towards the temporal side
-        past = max(0.0, eye.side * (eye.fovea - z).real)
-        spoke = z - (eye.fovea - 0.75 * eye.side * past)
-        tangent = unit(spoke) * 1j * math.copysign(1, eye.side * ring)
-        return unit(tangent + 3 * (abs(ring) - abs(spoke)) * unit(spoke))
-    spoke = unit(z - eye.fovea)  # others keep to the side to which they set out
-    return math.copysign(1, (heading * spoke.conjugate()).real) * spoke
+    """Return the direction (length one) into which a vessel at z is drawn."""
+    if not ring:  # to the fovea or away from it, as it set out
+        spoke = unit(z - eye.fovea)
+        return math.copysign(1, (heading * spoke.conjugate()).real) * spoke
+    beyond = max(0.0, eye.side * (eye.fovea - z).real)  # past the fovea arcades open
+    spoke = z - (eye.fovea - 0.75 * eye.side * beyond)
+    tangent = 1j * math.copysign(1, eye.side * ring) * unit(spoke)
+    return unit(tangent + 3 * (abs(ring) - abs(spoke)) * unit(spoke))
 
 
-def grow_trees(rng: np.random.Generator) -> tuple[Eye, list[Branch]]:
-    """Grow all vessels of an eye, widest first; return them in that order."""
-    eye = new_eye(rng)
-    tortuous = rng.uniform(0.02, 0.05)
-    waiting = [
-        (seed[0], number, *seed[1:]) for number, seed in enumerate(trunks(rng, eye))
-    ]
+def split(radius: float, ratio: float) -> tuple[float, float, float, float]:
+    """Branch by Murray's law: r0^3 = r1^3 + r2^3 with r2 = ratio * r0.
+
+    Returns r1, r2 and the angles in radians by which they leave the old
+    direction, those of least work (Murray, J Gen Physiol 9, 1926, 835-841).
+    """
+    wide, thin = (1 - ratio**3) ** (1 / 3), ratio
+    to_wide = math.acos((1 + wide**4 - thin**4) / (2 * wide**2))
+    to_thin = math.acos((1 + thin**4 - wide**4) / (2 * thin**2))
+    return radius * wide, radius * thin, to_wide, to_thin
+
+
+def grow_branch(
+    rng: Generator, eye: Eye, shoot: Shoot, taken: dict
+) -> tuple[Branch, list[Shoot]]:
+    """Grow one vessel to its end; return it and the shoots that leave it."""
+    z, heading, radius, curl = shoot.z, shoot.heading, shoot.radius, 0.0
+    points, radii, shoots = [], [], []
+    while radius > THINNEST and abs(z) < 1.03 and abs(z - eye.fovea) > MACULA:
+        owner = taken.setdefault((shoot.kind, z.real // CELL, z.imag // CELL), shoot)
+        if owner is not shoot and len(points) > 5:
+            break
+        points.append(z)
+        radii.append(radius)
+        forks = len(points) > 9 and rng.random() < STEP / SPACING
+        ratio = 0.79 * 0.17 ** rng.random() ** 0.85 if forks else 0.0
+        if ratio * radius > THINNEST:
+            radius, thin, to_wide, to_thin = split(radius, ratio)
+            turn = 1j * rng.choice((-1, 1))
+            aside = heading * cmath.exp(turn * to_thin * rng.uniform(0.6, 1))
+            shoots.append(Shoot(thin, z, aside, shoot.kind))
+            heading *= cmath.exp(-turn * to_wide)
+        else:
+            radius -= TAPER * STEP
+        curl = 0.75 * curl + eye.tortuous * rng.normal() * min(1.2, 0.006 / radius)
+        pull = 0.15 if shoot.ring else 0.06
+        pulled = pull * goal(eye, z, heading, shoot.ring)
+        heading = unit(heading * cmath.exp(1j * curl) + pulled)
+        z += STEP * heading
+    return Branch(np.array(points), np.array(radii), shoot.kind), shoots
+
+
+def grow_trees(rng: Generator) -> tuple[Eye, list[Branch]]:
+    """Grow all vessels of an eye and return them, widest first."""
+    eye, order, taken, branches = new_eye(rng), itertools.count(), {}, []
+    waiting = [(-shoot.radius, next(order), shoot) for shoot in trunks(rng, eye)]
     heapq.heapify(waiting)
-    taken, branches, number = {}, [], len(waiting)
-    while waiting:
-        radius, _, z, heading, kind, ring = heapq.heappop(waiting)
-        radius, curl, points, radii = -radius, 0.0, [], []
-        while radius > THINNEST and abs(z) < 1.03:
-            cell = (kind, z.real // CELL, z.imag // CELL)
-            crossing = taken.setdefault(cell, len(branches)) != len(branches)
-            if crossing and len(points) > 5 or abs(z - eye.fovea) < 0.13:
-                break
-            points.append(z)
-            radii.append(radius)
-            fork = len(points) > 9 and rng.random() < STEP / SPACING
-            ratio = 0.79 * 0.17 ** rng.random() ** 0.85 if fork else 0.0
-            if ratio * radius > THINNEST:
-                radius, thin, to_wide, to_thin = split(radius, ratio)
-                turn = 1j * rng.choice((-1, 1))
-                child = heading * cmath.exp(turn * to_thin * rng.uniform(0.6, 1))
-                heapq.heappush(waiting, (-thin, number, z, child, kind, 0.0))
-                heading *= cmath.exp(-turn * to_wide)
-                number += 1
-            else:
-                radius -= TAPER * STEP
-            curl = 0.75 * curl + tortuous * rng.normal() * min(1.2, 0.006 / radius)
-            pull = 0.15 if ring else 0.05
-            heading = unit(
-                heading * cmath.exp(1j * curl) + pull * goal(eye, z, heading, ring)
-            )
-            z += STEP * heading
-        if len(points) > 3:
-            branches.append(Branch(np.array(points), np.array(radii), kind))
+    while waiting:  # the widest shoot grows first and takes the room
+        branch, shoots = grow_branch(rng, eye, heapq.heappop(waiting)[2], taken)
+        if len(branch.points) > 3:
+            branches.append(branch)
+        for shoot in shoots:
+            heapq.heappush(waiting, (-shoot.radius, next(order), shoot))
     return eye, sorted(branches, key=lambda branch: -branch.radius[0])
-
-
-def fov_radius(height: int, width: int) -> float:
-    """Return the radius of the field of view in pixels."""
-    return FOV_RADIUS * min(height, width)
 
 
 def plane(height: int, width: int) -> np.ndarray:
     """Return the position of every pixel's centre, (H, W) complex64."""
-    rows = np.arange(height) - (height - 1) / 2
-    columns = np.arange(width) - (width - 1) / 2
-    z = columns[None] + 1j * rows[:, None]
-    return (z / fov_radius(height, width)).astype(np.complex64)
+    rows, columns = np.arange(height) - height / 2, np.arange(width) - width / 2
+    z = (columns + 0.5)[None] + 1j * (rows + 0.5)[:, None]
+    return (z / (FOV_RADIUS * min(height, width))).astype(np.complex64)
 
 
 def paint(canvas: Image.Image, branch: Branch, half_width: np.ndarray, value) -> None:
-    """Fill the outline of a branch, half_width (N,) in picture pixels on each side."""
-    width, height = canvas.size[0] / SUPER, canvas.size[1] / SUPER
-    middle = branch.points * fov_radius(height, width) + complex(width, height) / 2
-    across = 1j * np.exp(1j * np.angle(np.gradient(branch.points))) * half_width
-    outline = SUPER * np.concatenate([middle + across, (middle - across)[::-1]]) - 0.5
+    """Fill a branch's outline; half_width (N,) is in picture pixels."""
+    radius = FOV_RADIUS * min(canvas.size)  # drawing pixels
+    middle = radius * branch.points + complex(*canvas.size) / 2 - (0.5 + 0.5j)
+    across = 1j * np.exp(1j * np.angle(np.gradient(branch.points)))
+    across *= np.maximum(SUPER * half_width - 0.4, 0)  # Pillow fills the rim as well
+    outline = np.concatenate([middle + across, (middle - across)[::-1]])
     corners = np.stack([outline.real, outline.imag], 1).ravel().tolist()
     ImageDraw.Draw(canvas).polygon(corners, fill=value)
 
 
-def label_ranks(branches: list[Branch], height: int, width: int) -> np.ndarray:
-    """Return for every pixel the rank (from 1) of the widest branch over it, or 0.
+def rank_map(branches: list[Branch], height: int, width: int) -> np.ndarray:
+    """Return the rank (1 is the widest) of the widest branch over each pixel, or 0.
 
-    (SUPER * H, SUPER * W) int32: the picture's pixels are its middle samples.
+    (SUPER * H, SUPER * W) int32, so that an observer's hand can slip by less than one
+    pixel of the picture.
     """
     canvas = Image.new("I", (SUPER * width, SUPER * height))
-    for rank in range(len(branches), 0, -1):  # the widest last, over the others
-        radius = branches[rank - 1].radius * fov_radius(height, width) + RIM
-        paint(canvas, branches[rank - 1], np.maximum(radius, HAIRLINE) - 0.1, rank)
+    radius = FOV_RADIUS * min(height, width)
+    for rank, branch in reversed(list(enumerate(branches, start=1))):
+        drawn = np.maximum(radius * branch.radius, HAIRLINE) + RIM
+        paint(canvas, branch, drawn, rank)
     return np.asarray(canvas)
 
 
-def ranks_for_share(ranks: np.ndarray, fov: np.ndarray, share: float) -> int:
+def ranks_for(share: float, ranks: np.ndarray, fov: np.ndarray) -> int:
     """Return how many branches, widest first, cover this share of the FOV."""
-    covered = np.cumsum(np.bincount(ranks[fov])[1:])
-    return int(np.searchsorted(covered, share * fov.sum())) + 1
+    covered = np.cumsum(np.bincount(ranks[fov])[1:]) / fov.sum()
+    return int(np.searchsorted(covered, share)) + 1
 
 
-def blood(branches: list[Branch], height: int, width: int, reflex: float) -> np.ndarray:
-    """Return the length of the light's way through blood, (H, W) float32.
+def darkening(branches: list[Branch], kind: str, height: int, width: int) -> np.ndarray:
+    """Return the way of light through the blood of one kind of vessel, (H, W) float32.
 
-    A cylinder is a stack of ever narrower bands with ever longer chords; the innermost
-    band takes off the share ``reflex``, the light that the vessel's ridge sends back.
+    A cylinder is painted as ever narrower bands with ever longer chords. Scattered
+    light fills up wide vessels: the darkness grows as the 0.7th power of the way.
     """
     canvas = Image.new("F", (SUPER * width, SUPER * height))
-    for band, chord in (
-        (1.0, 0.6),
-        (0.8, 1.2),
-        (0.5, 1.75),
-        (0.25, 1.95 * (1 - reflex)),
-    ):
+    ridge = 2 * (1 - REFLEX[kind])
+    for band, chord in ((1.0, 0.6), (0.8, 1.2), (0.5, 1.75), (0.25, ridge)):
         for branch in reversed(branches):
-            half_width = band * branch.radius * fov_radius(height, width)
-            if band == 1 or half_width[0] > 0.4:
+            half_width = band * branch.radius * FOV_RADIUS * min(height, width)
+            if branch.kind == kind and (band == 1 or half_width[0] > 0.4):
                 paint(canvas, branch, half_width, chord * float(branch.radius.mean()))
-    return np.asarray(canvas.reduce(SUPER))
+    return DARKNESS[kind] * np.asarray(canvas.reduce(SUPER)) ** 0.7
 
 
-def clouds(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Return the fundus' mottled texture, octave by octave, mean 0, (H, W) float32."""
-    scale = fov_radius(height, width) / 269  # cells are given for DRIVE's frame
-    total = np.zeros((height, width), np.float32)
-    for cell, share in TEXTURE:
-        size = (int(width / cell / scale) + 3, int(height / cell / scale) + 3)
-        grid = Image.fromarray(rng.normal(0, share, size[::-1]).astype(np.float32))
-        total += np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC))
-    return total
+def noise(rng: Generator, cell: float, height: int, width: int) -> np.ndarray:
+    """Return smooth noise of about unit variance, (H, W); cell in DRIVE's pixels."""
+    cell = max(1.0, cell * min(height, width) / DRIVE_SIDE)
+    grid = rng.standard_normal((int(height / cell) + 3, int(width / cell) + 3))
+    picture = Image.fromarray(grid.astype(np.float32))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def bump(z: np.ndarray, centre: complex, radius: float, edge: float) -> np.ndarray:
-    """Return a soft disc: 1 inside the radius, 0 outside, (H, W)."""
-    return 1 / (1 + np.exp(np.clip((np.abs(z - centre) - radius) / edge, -30, 30)))
+def rgb(red: float, green: float, blue: float) -> np.ndarray:
+    """Return three factors, (3, 1, 1)."""
+    return np.array([red, green, blue])[:, None, None]
 
 
-def fundus_light(rng: np.random.Generator, eye: Eye, z: np.ndarray) -> np.ndarray:
+def background(rng: Generator, eye: Eye, z: np.ndarray) -> np.ndarray:
     """Return the light that comes back from an eye without vessels, (3, H, W)."""
-    red = rng.uniform(0.58, 0.92)
-    green = red * rng.uniform(0.46, 0.64)
-    colour = np.array([red, green, green * rng.uniform(0.5, 0.68)])[:, None, None]
-    tilt = rng.uniform(0.05, 0.22) * cmath.exp(2j * math.pi * rng.random())
-    light = 1 + (z * tilt).real - rng.uniform(0.05, 0.25) * np.abs(z) ** 3
-    mottle = clouds(rng, *z.shape) * rng.uniform(0.7, 1.1)
-    picture = colour * light * (1 + np.array([0.6, 1.0, 0.9])[:, None, None] * mottle)
-    haze = rng.uniform(0.02, 0.12) * np.clip(np.abs(z) - 0.75, 0, 1) / 0.25
-    picture += haze * np.array([0.2, 0.9, 0.6])[:, None, None] * colour
-    macula = np.exp(-(np.abs(z - eye.fovea) ** 2) / (2 * rng.uniform(0.09, 0.13) ** 2))
-    picture *= (
-        1 - rng.uniform(0.5, 1) * macula * np.array([0.25, 0.35, 0.3])[:, None, None]
-    )
+    red, to_green = rng.uniform(0.62, 0.92), rng.uniform(0.48, 0.66)
+    colour = red * rgb(1, to_green, to_green * rng.uniform(0.5, 0.68))
+    tilt = eye.side * rng.uniform(0.1, 0.25) * cmath.exp(1j * rng.uniform(-2, 2))
+    light = (z * tilt).real - rng.uniform(0.15, 0.4) * np.abs(z) ** 3
+    light += sum(sd * noise(rng, cell, *z.shape) for cell, sd in MOTTLE.items())
+    light *= rng.uniform(0.135, 0.16) / light[np.abs(z) < 1].std()
+    picture = colour * (1.05 + rgb(0.7, 1, 0.9) * light)
+    macula = np.exp(-((np.abs(z - eye.fovea) / rng.uniform(0.12, 0.18)) ** 2))
+    picture *= 1 - rng.uniform(0.5, 1) * rgb(0.25, 0.35, 0.3) * macula
+    return picture * (1 + rgb(0.45, 1.1, 0.8) * disc_glow(rng, eye, z))
+
+
+def disc_glow(rng: Generator, eye: Eye, z: np.ndarray) -> np.ndarray:
+    """Return how much brighter the optic disc, its cup and its surroundings are."""
+
+    def soft_disc(centre, radius, edge):
+        return 1 / (1 + np.exp(np.clip((np.abs(z - centre) - radius) / edge, -30, 30)))
+
     size = rng.uniform(0.13, 0.16)
-    disc = bump(z, eye.disc, size, 0.008)
-    cup = bump(z, eye.disc - 0.03 * eye.side, size * rng.uniform(0.4, 0.6), 0.02)
-    glow = np.exp(-np.abs(z - eye.disc) / 0.25)
-    gain = disc * rng.uniform(0.6, 1.0) + 0.35 * cup + 0.12 * glow
-    return picture * (1 + gain * np.array([0.4, 1.1, 1.0])[:, None, None])
+    cup = soft_disc(eye.disc - 0.03 * eye.side, size * rng.uniform(0.4, 0.6), 0.02)
+    around = np.exp(-np.abs(z - eye.disc) / 0.25)
+    disc = soft_disc(eye.disc, size, 0.008)
+    return rng.uniform(0.6, 1) * disc + 0.35 * cup + 0.12 * around
 
 
-def camera(
-    rng: np.random.Generator, picture: np.ndarray, fov: np.ndarray
-) -> np.ndarray:
-    """Photograph: stop at the FOV, blur, noise, 8 bits, JPEG; (3, H, W) float32."""
-    scale = fov_radius(*fov.shape) / 269
-    picture = np.where(fov, picture, 0.0)
-    blur = max(0.5, rng.uniform(0.9, 1.3) * scale)
-    picture = np.stack([ndimage.gaussian_filter(c, blur, truncate=3) for c in picture])
-    picture += 0.03 + rng.uniform(0.006, 0.013) * rng.standard_normal(picture.shape) * (
-        0.3 + 0.7 * fov
-    )
-    pixels = (255 * np.clip(picture, 0, 1)).astype(np.uint8).transpose(1, 2, 0)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=int(rng.integers(88, 96)))
-    pixels = np.asarray(Image.open(file)).transpose(2, 0, 1)
-    return np.ascontiguousarray(pixels, dtype=np.float32) / 255
+def camera(rng: Generator, picture: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """Photograph: round stop, blur, grain, 8 bits; (3, H, W) float32 in [0, 1]."""
+    blur = rng.uniform(0.9, 1.3) * min(fov.shape) / DRIVE_SIDE
+    picture = ndimage.gaussian_filter(picture * fov, (0, blur, blur), truncate=3)
+    grain = rng.standard_normal(fov.shape) + 0.5 * rng.standard_normal(picture.shape)
+    picture += 0.03 + rng.uniform(0.007, 0.014) * (0.3 + 0.7 * fov) * grain
+    return (np.rint(255 * np.clip(picture, 0, 1)) / 255).astype(np.float32)
 
 
-def second_observer(
-    rng: np.random.Generator, ranks: np.ndarray, drawn: int
-) -> np.ndarray:
+def second_observer(rng: Generator, ranks: np.ndarray, drawn: int) -> np.ndarray:
     """Return another observer's vessels, (H, W) bool.
 
-    This observer misses some of the thinnest branches, sees a few that the first did
-    not draw, and follows every rim with a hand that wanders by about a pixel.
+    This one misses some of the thinnest branches, sees a few more beyond the first
+    observer's ``drawn`` ones, and follows every rim with a hand that wanders.
     """
-    seen = np.arange(ranks.max() + 1)
-    thin = np.clip((seen - 0.4 * drawn) / (0.6 * drawn), 0, 1)
-    sees = (rng.random(len(seen)) > 0.6 * thin) & (seen > 0) & (seen < 1.15 * drawn)
-    height, width = ranks.shape[0] // SUPER, ranks.shape[1] // SUPER
-    scale = fov_radius(height, width) / 269
-    shift = rng.normal(0, 0.9 * scale, (2, 40, 40)).astype(np.float32)
+    rank = np.arange(ranks.max() + 1)
+    missed = rng.random(len(rank)) < np.clip(rank / drawn - 0.4, 0, 0.6)
+    sees = (rank > 0) & (rank < 1.15 * drawn) & ~missed
+    shape = ranks.shape[0] // SUPER, ranks.shape[1] // SUPER
+    hand = SUPER * WANDER * min(shape) / DRIVE_SIDE
     rows, columns = (
-        np.asarray(Image.fromarray(s).resize((width, height), Image.Resampling.BICUBIC))
-        for s in shift
+        np.rint(index * SUPER + SUPER // 2 + hand * noise(rng, 14, *shape)).astype(int)
+        for index in np.indices(shape)
     )
-    row = SUPER * (np.arange(height)[:, None] + rows) + SUPER // 2
-    column = SUPER * (np.arange(width)[None] + columns) + SUPER // 2
-    row = np.clip(np.rint(row).astype(int), 0, ranks.shape[0] - 1)
-    column = np.clip(np.rint(column).astype(int), 0, ranks.shape[1] - 1)
-    return sees[ranks[row, column]]
+    rows = np.clip(rows, 0, ranks.shape[0] - 1)
+    return sees[ranks[rows, np.clip(columns, 0, ranks.shape[1] - 1)]]
 
 
 def draw(seed: int, height: int = 584, width: int = 565) -> FundusImage:
     """Draw one eye: photograph, vessels, field of view and a second observer.
 
-    The same seed and size give the same bytes; the same seed at another size gives
-    the same eye, less the branches too thin for its pixels.
+    Same seed and size, same values; at a smaller size the thinnest branches go.
     """
     if min(height, width) < SMALLEST:
         raise ValueError(
-            f"a phantom of {height} x {width} is too small for vessels; "
-            f"give at least {SMALLEST} pixels a side"
+            f"a phantom of {height} x {width} pixels has no room for vessels; give at "
+            f"least {SMALLEST} a side"
         )
     rng = np.random.default_rng([seed, 0])
     eye, branches = grow_trees(rng)
     z = plane(height, width)
     fov = np.abs(z) < 1
-    ranks = label_ranks(branches, height, width)
-    middle = ranks[SUPER // 2 :: SUPER, SUPER // 2 :: SUPER]
-    drawn = ranks_for_share(middle, fov, rng.uniform(*SHARE))
-    vessels = (middle > 0) & (middle <= drawn) & fov
+    ranks = rank_map(branches, height, width)
+    centres = ranks[SUPER // 2 :: SUPER, SUPER // 2 :: SUPER]
+    drawn = ranks_for(rng.uniform(*SHARE), centres, fov)
+    vessels = (centres > 0) & (centres <= drawn) & fov
     second = second_observer(rng, ranks, drawn) & fov
-    seen = [b for b in branches[: int(1.1 * drawn)]]
-    veins = blood([b for b in seen if b.kind == "vein"], height, width, 0.5)
-    arteries = blood([b for b in seen if b.kind == "artery"], height, width, 0.7)
-    depth = (veins + 0.8 * arteries) ** 0.7
-    rng = np.random.default_rng([seed, height, width])
-    strength = rng.uniform(0.8, 1.15) * ABSORPTION[:, None, None]
-    picture = fundus_light(rng, eye, z) * np.exp(-strength * depth)
-    image = camera(rng, picture, fov)
+    visible = branches[: int(1.1 * drawn)]  # no observer sees everything
+    rng = np.random.default_rng([seed, 1])
+    blood = sum(darkening(visible, kind, height, width) for kind in TRUNKS)
+    light = np.exp(-rng.uniform(0.9, 1.15) * BLOOD * blood)
+    image = camera(rng, background(rng, eye, z) * light, fov)
     return FundusImage(f"{seed:02d}", image, vessels[None], fov[None], second[None])
+
+
+def save_label(path: Path, label: np.ndarray, palette: list[int] | None = None) -> None:
+    """Save (1, H, W) bool as GIF: grey {0, 255}, or {0, 1} with a palette's colours."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(label[0])
+    if palette:
+        picture = Image.fromarray(label[0].astype(np.uint8))
+        picture.putpalette(palette)
+    picture.save(path)
+
+
+def save(folder: Path, image_id: str, height: int, width: int) -> None:
+    """Draw one image and save its files, encoded as oddly as DRIVE's."""
+    layout, phantom = DATASETS["PHANTOM"], draw(int(image_id), height, width)
+    path = folder / layout.path(layout.image, image_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.rint(255 * phantom.image).astype(np.uint8).transpose(1, 2, 0)
+    Image.fromarray(pixels).save(path, compression="tiff_lzw")
+    one_bit = [0, 0, 0, 255, 255, 255] if image_id in ONE_BIT else None
+    label = folder / layout.path(layout.vessels, image_id)
+    save_label(label, phantom.vessels, one_bit)
+    save_label(folder / layout.path(layout.fov, image_id), phantom.fov)
+    if layout.split_of(image_id) in layout.second_in:
+        second = folder / layout.path(layout.second, image_id)
+        save_label(second, phantom.second, [4, 2, 4, 252, 254, 252])  # as in DRIVE
+
+
+def stamp_of(folder: Path) -> dict | None:
+    """Return what a folder of phantoms says of itself, None if it is not one."""
+    stamp = folder / "phantom.json"
+    return json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else None
+
+
+def write(folder: Path | str, height: int = 584, width: int = 565) -> Path:
+    """Write the whole set into ``folder`` in DRIVE's layout, once; return the folder.
+
+    It is made beside and then renamed, so a set that is there is a whole one. A set of
+    another size or edition is replaced; a folder of anything else is left alone.
+    """
+    folder = Path(folder)
+    stamp = {"edition": EDITION, "height": height, "width": width}
+    if stamp_of(folder) == stamp:
+        return folder
+    if folder.exists() and stamp_of(folder) is None and any(folder.iterdir()):
+        raise ValueError(
+            f"{folder} holds something else than phantoms; name an empty or new folder"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="phantom-", dir=folder.parent) as beside:
+        made = Path(beside) / "made"
+        for image_id in itertools.chain(*DATASETS["PHANTOM"].splits.values()):
+            save(made, image_id, height, width)
+        (made / "phantom.json").write_text(json.dumps(stamp), encoding="utf-8")
+        if stamp_of(folder) != stamp:  # nobody else was faster
+            if folder.exists():
+                folder.replace(Path(beside) / "old")
+            made.replace(folder)
+    return folder

@@ -32,7 +32,7 @@ def clahe(image: np.ndarray, tiles: int = 8, clip_limit: float = 2 / 256) -> np.
 
     Source: Zuiderveld, Graphics Gems IV, 1994; scikit-image, ``equalize_adapthist``.
     """
-    size = [max(1, round(side / tiles)) for side in image.shape[1:]]
+    size = [-(-side // tiles) for side in image.shape[1:]]  # rounded up
     result = exposure.equalize_adapthist(image[0], size, clip_limit)
     return result[None].astype(np.float32)
 

@@ -51,7 +51,8 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         gpu = torch.cuda.get_device_properties(device)
         gigabytes = gpu.total_memory / 2**30
-        return f"{gpu.name}, {gigabytes:.0f} GB, compute capability {gpu.major}.{gpu.minor}"
+        capability = f"{gpu.major}.{gpu.minor}"
+        return f"{gpu.name}, {gigabytes:.0f} GB, compute capability {capability}"
     if device.type == "mps":
         return "Apple GPU (MPS)"
     threads = torch.get_num_threads()

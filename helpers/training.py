@@ -288,7 +288,10 @@ def seconds_per_step(run: TrainingRun, count: int = 20) -> float:
 
 
 class Background:
-    """Train in a thread while the notebook goes on; stop it, wait for it, watch it."""
+    """Train in a thread while the notebook goes on; stop it, wait for it, watch it.
+
+    The checkpoint is written after each validation and at the end.
+    """
 
     def __init__(self, run: TrainingRun, checkpoint: Path | str | None = None):
         self.run, self.checkpoint = run, checkpoint
@@ -297,12 +300,16 @@ class Background:
 
     def _work(self) -> None:
         try:
+            saved = len(self.run.history)
             for _ in self.run.steps():
                 if self._stop.is_set():
                     break
+                if self.checkpoint and len(self.run.history) > saved:
+                    saved = len(self.run.history)
+                    self.run.save(self.checkpoint)  # a disconnect costs no more
             if self.checkpoint:
                 self.run.save(self.checkpoint)
-        except BaseException as error:  # noqa: BLE001 -- raised again by ``wait``
+        except BaseException as error:  # raised again by ``wait``
             self._error = error
 
     def start(self) -> Background:
@@ -316,9 +323,10 @@ class Background:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Ask for an end after the present step, and wait for it."""
+        """Ask for an end after the present step, and wait for it; never raises."""
         self._stop.set()
-        self.wait()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is done (or ``seconds`` passed); tell whether it is.

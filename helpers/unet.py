@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ class UNet(nn.Module):
     ):
         super().__init__()
         above = (in_channels, *widths[:-1])
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))[::-1]  # from the bottom
+        pairs = list(pairwise(widths))[::-1]  # (here, below), from the bottom up
         self.encoder = nn.ModuleList(map(DoubleConv, above, widths))
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in pairs

@@ -136,10 +136,10 @@ def read_terms(path: Path) -> tuple[set[str], set[str]]:
     """Return (right words, words not to use) of the term list's tables."""
     right, wrong = set(), set()
     for line in path.read_text("utf-8").splitlines():
-        columns = [column.strip() for column in line.strip("| ").split(" | ")]
-        if not line.startswith("| ") or len(columns) != 4 or columns[1] == "中文":
+        columns = [column.strip() for column in line.strip().split("|")[1:-1]]
+        if len(columns) != 4 or columns[1] == "中文" or columns[1].startswith("--"):
             continue
-        right |= {w for w in re.split(r"[；、()（）]\s*", columns[1]) if w}
+        right |= {w.strip() for w in re.split(r"[；、()（）]\s*", columns[1]) if w}
         if "mention once" not in columns[3]:
             wrong |= {w for w in re.split(r"[；、]\s*", columns[2]) if w != "-"}
     return right, wrong - {""}
@@ -406,12 +406,25 @@ def code_cells(notebook: dict) -> list[dict]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
+def hide_places(text: str) -> str:
+    """Shorten the absolute paths of this machine to their last part."""
+
+    def short(match: re.Match) -> str:
+        return f".../{Path(match[0]).name}" if Path(match[0]).exists() else match[0]
+
+    return re.sub(r"(?<![\w./:])(?:[A-Za-z]:)?(?:[/\\][\w.+~-]+){2,}", short, text)
+
+
 def clean(outputs: list[dict]) -> list[dict]:
-    """Drop what changes from run to run: the execution counts."""
+    """Drop what changes from run to run: execution counts, places on this machine."""
     outputs = copy.deepcopy(outputs)
     for output in outputs:
         if "execution_count" in output:
             output["execution_count"] = None
+        for holder in (output, output.get("data", {})):
+            for key, value in holder.items():
+                if key in ("text", "text/plain", "text/html") and value:
+                    holder[key] = hide_places(value)
     return outputs
 
 
@@ -499,6 +512,8 @@ def store(chapter: Chapter, folder: Path) -> dict:
         raise ValueError(
             f"{chapter.path.stem} was changed since that run: run it again"
         )
+    for cell in code_cells(donor):
+        cell["outputs"] = clean(cell["outputs"])
     if paths := foreign_paths(chapter.root, donor):
         raise ValueError(f"{chapter.path.stem}: an output names {', '.join(paths)}")
     facts = {"mode": report["mode"], "date": report["date"]}

@@ -83,6 +83,15 @@ class Client(NotebookClient):
         return super().output(outs, msg, display_id, cell_index)
 
 
+def kernel_environment(**variables: Path | str) -> dict[str, str]:
+    """Return this process's environment with more variables; paths made absolute."""
+    given = {**os.environ}
+    given.pop("MPLBACKEND", None)  # figures belong into the notebook
+    for name, value in variables.items():
+        given[name] = str(value.absolute() if isinstance(value, Path) else value)
+    return given
+
+
 def failure(notebook, index: int, error: Exception) -> dict:
     """Say which cell and line failed and how."""
     cell = notebook.cells[index]
@@ -108,7 +117,7 @@ def failure(notebook, index: int, error: Exception) -> dict:
     return fact
 
 
-def run_chapter(path: Path, out: Path, folder: Path, env: dict[str, str]) -> dict:
+def run_chapter(path: Path, out: Path, folder: Path, env: dict) -> dict:
     """Execute one notebook; return its entry of the report.
 
     Parameters
@@ -129,9 +138,7 @@ def run_chapter(path: Path, out: Path, folder: Path, env: dict[str, str]) -> dic
     entry = {"chapter": path.stem, "ok": True}
     start = time.perf_counter()
     try:
-        client.execute(
-            env={**os.environ, **env, "FUNDUS_REPORT": str(facts_file.absolute())}
-        )
+        client.execute(env=kernel_environment(FUNDUS_REPORT=facts_file, **env))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         entry |= {"ok": False, **failure(notebook, client.current, error)}
     finally:  # an interrupted run keeps what it made, too
@@ -194,7 +201,8 @@ def index_page(report: dict, out: Path) -> str:
         f"{report['seconds']} s, {report['date']}"
     )
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Course run</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        "<title>Course run</title>"
         f"<style>{STYLE}</style><h1>Course run</h1><p>{html.escape(head)}</p><table>"
         "<tr><th>Chapter</th><th>Result</th><th>Data</th><th>Last figure</th></tr>"
         + "\n".join(rows)
@@ -205,7 +213,7 @@ def index_page(report: dict, out: Path) -> str:
 def run_course(
     paths: list[Path], out: Path, mode: str, data: Path | None, language: str = "en"
 ) -> dict:
-    """Execute the notebooks in order; write report and index after each; return both.
+    """Execute the notebooks in order; write report and index after each.
 
     A chapter that fails does not stop the next. `data` is the folder that holds the
     data sets, None to leave the search to the notebooks.
@@ -221,10 +229,9 @@ def run_course(
         "seconds": 0.0,
         "chapters": {},
     }
-    env = {"FUNDUS_MODE": mode, "FUNDUS_OUT": str(out.absolute())}
-    env["FUNDUS_RUN"] = report["run_id"]
+    env = {"FUNDUS_MODE": mode, "FUNDUS_OUT": out, "FUNDUS_RUN": report["run_id"]}
     if data is not None:
-        env["FUNDUS_DATA"] = str(data.absolute())
+        env["FUNDUS_DATA"] = data
     for path in paths:
         entry = run_chapter(path, out, path.parent, env)
         report["chapters"][path.name[:2]] = entry

@@ -49,6 +49,6 @@ if course_folder is None:
         raise RuntimeError(HELP.format(reason=error, here=Path.cwd())) from None
 if str(course_folder) not in sys.path:
     sys.path.insert(0, str(course_folder))
-from helpers import lesson  # noqa: E402
+from helpers import lesson
 
 course = lesson.start()

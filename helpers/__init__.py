@@ -1,0 +1,23 @@
+"""What the chapters share: a small package for segmenting retinal vessels.
+
+A reader's map, in the order of the work; each module is one idea:
+
+config      settings of a run, places on disk; alone reads the environment
+runtime     seed, device, numeric precision, report of the machine
+fundus      the data sets: facts, splits, reading, checking, field of view
+download    fetching and importing a set, every file verified
+phantom     drawn eyes with known vessels, for runs without data
+preprocess  green channel, CLAHE, gamma, standardisation
+augment     moving image, vessels and field of view together
+patches     padding, cutting, endless batches
+unet        DoubleConv and UNet
+losses      cross-entropy and soft Dice inside the field of view
+training    the training loop, checkpoints, resuming, a run in the background
+inference   from a photograph to a vessel map; scoring of a split; shipped weights
+metrics     counts, scores, ROC and PR curves, confidence intervals
+figures     every drawing; arrays in, figures out
+lesson      the set-up line, checks and exercises of the chapters
+
+Commands: ``python3 -m helpers --help``. The text of a chapter is in notebooks/src.
+Importing this package imports nothing: it must work before anything is installed.
+"""

@@ -1,0 +1,945 @@
+# %% [markdown] lang="en"
+# # 04 The data
+#
+# *Where do the images come from, what do their labels say, and which of them must
+# nobody look at yet?*
+
+# %% [markdown] lang="zh" of="1b3d1556"
+# # 04 数据
+#
+# *图像从哪里来，标签说了什么，哪些图像现在还不能看？*
+
+# %% [markdown] include="badges"
+
+# %% [markdown] lang="en"
+# **After this chapter you can** get DRIVE and CHASE_DB1 and prove that every byte is
+# right; read a label in any encoding; say how well two doctors agree; split images by
+# person, so that a score means something.
+#
+# **Minutes** 45 to read and try, 1 to compute.
+#
+# **You need** chapter 01; arrays and their shapes from chapter 02.
+#
+# **You are here** 01 first look > 02 PyTorch > **04 the data** > 05 pre-processing >
+# 06 augmentation > 07 the network > 08 training > 09 results
+
+# %% [markdown] lang="zh" of="ccf6a819"
+# **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；
+# 说出两位医生有多一致；按人划分图像，让分数有意义。
+#
+# **用时** 阅读和练习 45 分钟，计算 1 分钟。
+#
+# **预备知识** 第 01 章；第 02 章里的数组和形状。
+#
+# **你在这里** 01 初见 > 02 PyTorch > **04 数据** > 05 预处理 > 06 数据增强 > 07 网络 >
+# 08 训练 > 09 结果
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %%
+import hashlib
+import random
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Arc, Rectangle
+from PIL import Image
+
+from helpers import config, download, figures, fundus, metrics, phantom
+
+# %% [markdown] lang="en"
+# ## The terms, before the first byte
+#
+# A data set is the work of other people, and it shows the eyes of other people. So we
+# read first what the owner allows and whom to cite. These facts stand in
+# `fundus.DATASETS`, in [helpers/fundus.py](../helpers/fundus.py).
+
+# %% [markdown] lang="zh" of="5c1e9027"
+# ## 下载之前，先看条款
+#
+# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在
+# [helpers/fundus.py](../helpers/fundus.py) 的 `fundus.DATASETS` 里。
+
+# %%
+for name in ("DRIVE", "CHASEDB1"):
+    facts = fundus.DATASETS[name]
+    print(facts.title)
+    print("  terms:", facts.terms)
+    print("  home: ", facts.home)
+    print("  cite: ", facts.citation)
+
+# %% [markdown] lang="en"
+# DRIVE is the yardstick of this field, but it may not be passed on. CHASE_DB1 may: its
+# licence, CC BY 4.0, asks only for the source.
+#
+# ## Get the data
+#
+# Three ways lead to a data set. The form below covers them; `NAME` says which set.
+#
+# 1. **From its public address.** Leave `SOURCE` empty. The set-up cell has already
+#    tried DRIVE's official download. If it could not be had, register at DRIVE's home
+#    page, save the two archives and take the second way.
+# 2. **From what you have.** Write a folder, a zip or tar archive, or an address into
+#    `SOURCE`: a USB stick, your Drive, the computer of your teacher. Files are known by
+#    their content, so other names and other folders do no harm.
+# 3. **From a copy that the owner's terms do not cover.** For DRIVE such copies exist,
+#    and they hold the labels that the official download lacks. They are tried only if
+#    you set `ACCEPT_TERMS`, which is a decision that no course can take for you.
+#
+# Without a network nothing breaks: the cell says what failed, and the chapter goes on
+# with the images that are here, drawn ones if need be.
+
+# %% [markdown] lang="zh" of="fd5a5dfe"
+# DRIVE 是这个领域的尺子，但不许转发。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
+#
+# ## 取得数据
+#
+# 有三条路可走，下面的表单都包括了；`NAME` 选择数据集。
+#
+# 1. **从公开地址下载。** `SOURCE` 留空。开头的设置单元已经试过 DRIVE 的官方下载。如果没有
+#    成功，在 DRIVE 主页注册，自己存下两个压缩包，再走第二条路。
+# 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：
+#    U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。
+# 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你
+#    勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
+#
+# 没有网络也不会中断：单元会说明哪一步失败，然后用现有的图像继续，必要时用画出来的仿真眼底。
+
+# %%
+# @title Get a data set
+NAME = "CHASEDB1"  # @param ["CHASEDB1", "DRIVE"]
+SOURCE = ""  # @param {type:"string"}
+ACCEPT_TERMS = False  # @param {type:"boolean"}
+
+
+def problems(name):
+    """Say which files of a set are missing and which differ from the original."""
+    try:
+        return fundus.verify(name, config.data_dir())
+    except FileNotFoundError:
+        return {"missing": list(fundus.manifest(name)), "differs": []}
+
+
+asked = bool(SOURCE) or ACCEPT_TERMS
+if course.mode == "smoke":
+    print("Smoke mode: nothing is fetched, the phantoms will do.")
+elif not any(problems(NAME).values()):
+    print(f"{NAME} is here already, and whole: nothing to fetch.")
+elif config.data_dir_is_given() and not asked:
+    print(f"{NAME} is not whole in the folder you gave. Set SOURCE to add to it.")
+else:
+    try:
+        download.get(NAME, config.data_dir(), ACCEPT_TERMS, SOURCE or None)
+        course = lesson.start(fetch=False)
+    except (OSError, ValueError) as error:
+        print(error)
+        print("The chapter goes on with what is here.")
+
+# %% [markdown] lang="en"
+# ## Is it the original?
+#
+# A download can be cut off, or be a web page that says "quota exceeded" under the name
+# of an image. A file can be opened, saved again and changed without anyone's intent. A
+# checksum finds all of this: SHA-256 turns any file into 64 hexadecimal digits.
+#
+# Guess first. We flip **one bit** of one image file. How many of the 64 digits change?
+
+# %% [markdown] lang="zh" of="b610a526"
+# ## 这是原件吗
+#
+# 下载可能中断；存下来的“图像”可能是一个写着“流量超限”的网页；文件也可能在打开又保存时悄悄
+# 变了。校验和能发现这一切：SHA-256 把任何文件变成 64 位十六进制数字。
+#
+# 先猜一猜。我们把一个图像文件里的**一个比特**翻过来，64 位数字里会变几位？
+
+# %%
+guess = None  # your guess: a number from 0 to 64
+
+dataset = fundus.DATASETS[course.dataset]
+place = course.data_dir / course.dataset
+first = fundus.ids(course.dataset, "train")[0]
+content = (place / dataset.path(dataset.image, first)).read_bytes()
+damaged = bytes([content[0] ^ 1]) + content[1:]
+before, after = (hashlib.sha256(c).hexdigest() for c in (content, damaged))
+changed = sum(a != b for a, b in zip(before, after, strict=True))
+
+lesson.check(
+    "digits of SHA-256 that change with one bit of the file",
+    guess,
+    changed,
+    hint=(
+        "Each digit is drawn anew. How often does a new one of 16 equal the old one?",
+        "每一位都像重新抽了一次。16 个数字里，新旧恰好相同的机会有多大？",
+    ),
+    tolerance=0.06,
+    mistakes=[
+        (
+            1,
+            (
+                "A checksum is made so that similar files get unlike sums.",
+                "校验和就是要让相似的文件得到完全不同的结果。",
+            ),
+        )
+    ],
+)
+
+# %%
+print(f"{first}, as it is:    {before[:32]}...")
+print(f"{first}, one bit off: {after[:32]}...")
+print(f"{changed} of 64 digits changed, 1 of {8 * len(content)} bits did.")
+
+# %% [markdown] lang="en"
+# The course ships a list of names and checksums for each set
+# ([helpers/manifests](../helpers/manifests)), and `fundus.verify` compares every file
+# with it. It knows two kinds of trouble:
+#
+# - **missing**: no such file.
+# - **differs**: a file of that name is here, but these are not the owner's bytes. It
+#   may be cut off, resized, saved again with another compression, or quite in order and
+#   merely repacked. It may open and look fine. But scores on it are not scores on
+#   DRIVE, so the download refuses it, and every report of the course names it.
+
+# %% [markdown] lang="zh" of="64005d50"
+# 课程为每个数据集附了一份文件名和校验和的清单
+# （[helpers/manifests](../helpers/manifests)），`fundus.verify` 逐个文件核对。问题有两种：
+#
+# - **missing（缺失）**：没有这个文件。
+# - **differs（不同）**：有这个名字的文件，但字节和所有者发布的不一样。它可能不完整、改过尺寸、
+#   用别的压缩方式重存过，也可能内容没问题，只是重新打包。它也许能打开，看起来也正常。但在它上面
+#   得到的分数不是 DRIVE 的分数，所以下载时拒收，课程的每份报告也会点名。
+
+# %%
+for name in ("DRIVE", "CHASEDB1"):
+    known, bad = fundus.manifest(name), problems(name)
+    good = len(known) - len(bad["missing"]) - len(bad["differs"])
+    print(
+        f"{name:8s} {len(known):3d} files known: {good} verified, "
+        f"{len(bad['missing'])} missing, {len(bad['differs'])} differ"
+    )
+print(f"This chapter works with {course.dataset}.")
+
+# %% [markdown] lang="en"
+# ## What the official download lacks
+#
+# Since 2019 the official DRIVE download has **no labels for its 20 test images**: you
+# send in predictions, and the organisers score them. Whoever has only that download
+# can still take this whole course. The four validation images then stand in for the
+# test images, and every table says so. `fundus.scored_split` decides which it is.
+
+# %% [markdown] lang="zh" of="dce3c24b"
+# ## 官方下载里缺了什么
+#
+# 2019 年以后，DRIVE 的官方下载里**没有 20 张测试图像的标签**：你提交预测，由主办方打分。只有
+# 这份下载也能学完整门课：4 张验证图像代替测试图像，每张表都会注明。用哪一种由
+# `fundus.scored_split` 决定。
+
+# %%
+for split in ("train", "val", "test"):
+    members = fundus.ids(course.dataset, split)
+    paths = [place / dataset.path(dataset.vessels, image_id) for image_id in members]
+    labelled = sum(path.exists() for path in paths)
+    print(f"{split:5s} {len(members):2d} images, {labelled:2d} with a vessel label")
+scored = fundus.scored_split(course.dataset, course.data_dir)
+print(f"Scores of this course will be reported on: {scored}")
+
+# %% [markdown] lang="en"
+# ## One eye, three layers
+#
+# `course.load_one` reads one photograph with its labels. All three layers are
+# channel-first, as in chapter 02: `image` is (3, H, W), `vessels` and `fov` are
+# (1, H, W).
+
+# %% [markdown] lang="zh" of="81e09d70"
+# ## 一只眼睛，三层数据
+#
+# `course.load_one` 读取一张照片和它的标签。三层都是通道在前，和第 02 章一样：`image` 是
+# (3, H, W)，`vessels` 和 `fov` 是 (1, H, W)。
+
+# %%
+eye = course.load_one(first)
+for layer in ("image", "vessels", "fov"):
+    x = getattr(eye, layer)
+    print(f"{layer:8s} {x.shape!s:15s} {x.dtype!s:8s} from {x.min():g} to {x.max():g}")
+
+# %%
+panels = [figures.to_picture(x) for x in (eye.image, eye.vessels, eye.fov)]
+figures.show_images(panels, ["image", "vessels", "fov"])
+plt.show()
+print(
+    f"The field of view covers {eye.fov.mean():.1%} of the frame; "
+    f"{(eye.vessels & ~eye.fov).sum()} vessel pixels lie outside it."
+)
+
+# %% [markdown] lang="en"
+# (With DRIVE, image: DRIVE, Staal et al. 2004.)
+#
+# The camera lights a disc, the **field of view** (FOV). Outside it the frame is black
+# and there is nothing to see, so there is nothing to score either. Every score of this
+# course counts pixels inside the FOV only.
+#
+# DRIVE comes with a FOV mask for each image. CHASE_DB1 does not, so the course finds
+# it: red above a tenth of its maximum, holes filled, the largest piece
+# (`fundus.automatic_fov`). We can test the rule here, where the answer is known.
+
+# %% [markdown] lang="zh" of="802400e4"
+# （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
+#
+# 图中文字：image 眼底照片 · vessels 血管标签 · fov 视野。
+#
+# 相机照亮的是一个圆盘，叫视野 (field of view, FOV)。这里说的不是眼科检查里的视野。圆盘以外是
+# 黑的，没有东西可看，也就没有东西可打分。本课程的所有分数都只数 FOV 以内的像素。
+#
+# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，
+# 填上空洞，取最大的一块（`fundus.automatic_fov`）。这里有答案，正好检验这条规则。
+
+# %%
+found = fundus.automatic_fov(eye.image)
+print(
+    f"given FOV {eye.fov.sum()} px, found FOV {found.sum()} px, "
+    f"they differ in {(found != eye.fov).sum()} px"
+)
+print(f"vessel pixels kept: {(eye.vessels & found).sum() / eye.vessels.sum():.2%}")
+
+# %% [markdown] lang="en"
+# ## How much of it is vessel?
+#
+# Imagine a program that paints everything black and never finds a vessel. On all images
+# but the test images, inside the FOV: what **accuracy** does it reach, in per cent of
+# the pixels?
+
+# %% [markdown] lang="zh" of="c0f6a2f5"
+# ## 血管占多少
+#
+# 设想一个程序，把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的
+# **准确率 (accuracy)** 是百分之几？
+
+# %%
+guess = None  # your guess, in per cent
+
+eyes = course.load("train") + course.load("val")
+inside = sum(int(x.fov.sum()) for x in eyes)
+vessel = sum(int((x.vessels & x.fov).sum()) for x in eyes)
+frame = sum(x.fov.size for x in eyes)
+
+lesson.check(
+    "accuracy of an all-black prediction, inside the FOV, in per cent",
+    guess,
+    100 * (1 - vessel / inside),
+    hint=(
+        "Every background pixel is right. Count the pixels a doctor could be asked about.",
+        "背景像素全对。想一想：哪些像素医生会去判断？分母只数它们。",
+    ),
+    tolerance=0.015,
+    mistakes=[
+        (
+            100 * (1 - vessel / frame),
+            (
+                "You divided by the whole frame, black border included.",
+                "你除以了整幅图，把黑边也算进去了。",
+            ),
+        ),
+        (
+            0,
+            (
+                "It finds no vessel, but it is right about all the rest.",
+                "它没找到血管，但其余的像素都判对了。",
+            ),
+        ),
+    ],
+)
+
+# %%
+black = [metrics.count(np.zeros_like(x.vessels), x.vessels, x.fov) for x in eyes]
+total = metrics.Counts(*(sum(column) for column in zip(*black, strict=True)))
+print(total)
+for name, value in metrics.scores(total).items():
+    print(f"{name:12s} {value:.4f}")
+course.record(vessel_share=round(vessel / inside, 4))
+
+# %% [markdown] lang="en"
+# A useless program, and a good-looking accuracy. Its **sensitivity**, the share of
+# vessel pixels that it finds, is 0, and so is its **Dice**, to which we come below.
+# This is *class imbalance*: one class is rare, and accuracy praises whoever ignores it.
+# On the 20 test labels of DRIVE the vessels hold 12.73 % of the FOV, and the black
+# program is 87.27 % accurate.
+
+# %% [markdown] lang="zh" of="ecf001b4"
+# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是找到的血管像素所占的份额，是
+# 0；Dice 系数也是 0，下面会讲。这就是类别不平衡 (class imbalance)：一类很少，谁忽略它，准确率
+# 就夸谁。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73 %，全黑程序的准确率是 87.27 %。
+
+# %%
+fig, ax = plt.subplots(figsize=(6.5, 1.9), dpi=80)
+parts = {
+    "vessel": (vessel, figures.RED),
+    "background inside the FOV": (inside - vessel, figures.SKY),
+    "outside the FOV": (frame - inside, figures.GREY),
+}
+left = 0
+for name, (pixels, colour) in parts.items():
+    ax.barh(1, 100 * pixels / frame, left=100 * left / frame, color=colour, label=name)
+    if name != "outside the FOV":
+        ax.barh(0, 100 * pixels / inside, left=100 * left / inside, color=colour)
+    left += pixels
+ax.set(yticks=(0, 1), yticklabels=("inside the FOV", "whole frame"))
+ax.set(xlim=(0, 100), xlabel="per cent of the pixels")
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, frameon=False, fontsize=8)
+plt.show()
+print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the frame")
+
+# %% [markdown] lang="en"
+# The black border belongs to nobody's diagnosis, but it makes a percentage prettier.
+# Some published accuracies count it. Chapter 09 measures what that is worth.
+
+# %% [markdown] lang="zh" of="e1dbca88"
+# 图中文字：vessel 血管 · background inside the FOV 视野内的背景 · outside the FOV 视野外 ·
+# whole frame 整幅图 · per cent of the pixels 像素百分比。
+#
+# 黑边和任何人的诊断都无关，却能让百分比更好看。有些发表的准确率把它算了进去。它值多少，第 09 章
+# 来量。
+
+# %% [markdown] lang="en"
+# ## Labels that trick their reader
+#
+# A label says yes or no at each pixel. Files write this in different ways. Look at the
+# *mode* of each real file, which tells what the stored numbers mean: `L` is grey, `1`
+# is one bit, and `P` is a *palette*, where the number is an entry in a list of colours.
+
+# %% [markdown] lang="zh" of="8aa46b46"
+# ## 会骗人的标签
+#
+# 标签在每个像素上只说是或不是，文件的写法却不止一种。看看每个真实文件的 mode，它决定了存的数字
+# 是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
+
+# %%
+label_file = place / dataset.path(dataset.vessels, first)
+files = [label_file, place / dataset.path(dataset.fov, first)]
+if course.mode != "smoke" and not problems("CHASEDB1")["missing"]:
+    files.append(config.data_dir() / "CHASEDB1" / "Image_01L_1stHO.png")
+if not course.real:
+    files.append(place / dataset.path(dataset.vessels, "22"))
+for path in files:
+    with Image.open(path) as picture:
+        values = np.unique(np.asarray(picture)).tolist()
+        print(f"{path.name:22s} {picture.format} mode {picture.mode}, values {values}")
+
+# %% [markdown] lang="en"
+# DRIVE writes the labels of its second observer as palette GIF with the numbers 0 and
+# 1. They belong to the test images, which stay shut until chapter 09. So we write a
+# training label in the same way, and as grey values and bits, and read all three with
+# the line that most programs use: `np.asarray(picture) > 127`.
+
+# %% [markdown] lang="zh" of="a63354e7"
+# DRIVE 把第二标注者的标签存成调色板 GIF，里面的数字是 0 和 1。它们属于测试图像，第 09 章之前不
+# 打开。所以我们把一张训练标签写成同样的格式，再各写一份灰度和 1 比特的，然后用大多数程序里的那
+# 一行来读：`np.asarray(picture) > 127`。
+
+# %%
+folder = course.out / "label_encodings"
+folder.mkdir(parents=True, exist_ok=True)
+palette = Image.fromarray(eye.vessels[0].astype(np.uint8))
+palette.putpalette([4, 2, 4, 252, 254, 252])  # entry 0 almost black, 1 almost white
+palette.save(folder / "palette.gif")
+Image.fromarray(eye.vessels[0]).save(folder / "one_bit.png")
+Image.fromarray(255 * eye.vessels[0].astype(np.uint8)).save(folder / "grey.png")
+for name in ("grey.png", "one_bit.png", "palette.gif"):
+    with Image.open(folder / name) as picture:
+        stored, grey = np.asarray(picture), np.asarray(picture.convert("L"))
+    print(
+        f"{name:11s} stored {np.unique(stored).astype(int)!s:9s} "
+        f"as grey {np.unique(grey)!s:9s} vessel pixels: "
+        f"{(stored > 127).sum():6d} by > 127, {eye.vessels.sum():6d} in truth"
+    )
+
+# %% [markdown] lang="en"
+# Two of the three labels came out **empty**, and no error was raised. A network trained
+# on them learns to see nothing, and its accuracy looks like the one above. Note the
+# grey values of the palette file, too: its black is 3, so `> 0` makes everything vessel.
+#
+# **Exercise 4.1** Write `to_label(picture)`. It gets an opened picture of any mode and
+# returns a bool array (H, W), True on the vessels. A picture without a vessel stays
+# empty. Then run the cell; until yours passes, the reference is used.
+
+# %% [markdown] lang="zh" of="48b9a510"
+# 三份标签里有两份读出来是**空的**，而且没有任何报错。用它们训练，网络学到的就是什么也看不见，
+# 准确率却和上面一样好看。再看调色板文件换成灰度以后的值：黑色是 3，所以 `> 0` 会把一切都当成
+# 血管。
+#
+# **练习 4.1** 写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回 bool 数组
+# (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元；通过之前，用的是参考答案。
+
+# %% tags=["exercise"]
+def to_label(picture):
+    return None  # your code here
+
+
+to_label = lesson.exercise(to_label, lesson.EXERCISES["04.1"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# `convert("L")` applies the palette or spreads the bit, whatever the mode. Half of the
+# file's own maximum lies between its black and its white. In an all-black file the
+# maximum is 0, and nothing is above 0.
+#
+# ```python
+# import numpy as np
+#
+#
+# def to_label(picture):
+#     grey = np.asarray(picture.convert("L"))
+#     return grey > grey.max() / 2
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="9a36fd96"
+# <details><summary>参考答案</summary>
+#
+# 不管 mode 是什么，`convert("L")` 都会换算调色板，或者把比特展开成灰度。这个文件最大值的一半，
+# 总在它的黑与白之间。全黑的文件最大值是 0，没有像素大于 0。
+#
+# ```python
+# import numpy as np
+#
+#
+# def to_label(picture):
+#     grey = np.asarray(picture.convert("L"))
+#     return grey > grey.max() / 2
+# ```
+#
+# </details>
+
+# %%
+for name in ("grey.png", "one_bit.png", "palette.gif"):
+    with Image.open(folder / name) as picture:
+        right = bool((to_label(picture) == eye.vessels[0]).all())
+    print(f"{name:11s} read right: {right}")
+
+# %% [markdown] lang="en"
+# In the course this is `fundus.read_label`, the only function that reads labels.
+#
+# ## Two doctors
+#
+# Who says what is vessel? A person who drew it, pixel by pixel. Let a second person
+# draw the same eye, and the two do not agree. CHASE_DB1 has two observers for each
+# image; without it, phantoms with two simulated observers take its place.
+#
+# We call the first observer's drawing the truth. That is a convention, not a fact of
+# nature. Then each pixel of the second is one of four:
+#
+# - TP, true positive: both mark it. FP, false positive: only the second does.
+# - FN, false negative: only the first does. TN, true negative: neither does.
+
+# %% [markdown] lang="zh" of="a49d9415"
+# 课程里读标签的只有一个函数，就是 `fundus.read_label`。
+#
+# ## 两位医生
+#
+# 谁说了算，哪里是血管？是一个人一个像素一个像素画出来的。让另一个人再画同一只眼睛，两人并不一致。
+# CHASE_DB1 的每张图像都有两位标注者 (observer)；没有这个数据集时，用带两位模拟标注者的仿真眼底
+# 代替。
+#
+# 我们把第一标注者画的当作金标准 (ground truth)。这只是约定，并不是自然规律。于是第二标注者的每个
+# 像素属于四种之一：
+#
+# - TP，真阳性：两人都标了。FP，假阳性：只有第二标注者标了。
+# - FN，假阴性：只有第一标注者标了。TN，真阴性：两人都没标。
+
+# %%
+chase = course.mode != "smoke" and not problems("CHASEDB1")["missing"]
+if chase:  # children 01 to 10; the others are its test images
+    pairs = [
+        fundus.load_one("CHASEDB1", image_id, config.data_dir())
+        for split in ("train", "val")
+        for image_id in fundus.ids("CHASEDB1", split)
+    ]
+else:
+    pairs = [phantom.draw(seed, *eye.vessels.shape[1:]) for seed in range(1, 5)]
+print(f"{len(pairs)} images with two observers: {'CHASE_DB1' if chase else 'PHANTOM'}")
+
+# %%
+both = pairs[0]
+height, width = both.vessels.shape[1:]
+middle = np.s_[:, height // 3 : 2 * height // 3, width // 3 : 2 * width // 3]
+layers = [x[middle] for x in (both.image, both.second, both.vessels, both.fov)]
+panels = [figures.to_picture(layers[0]), figures.error_map(*layers[1:])]
+figures.show_images(panels, ["the middle of the image", "the two observers"], size=3.4)
+plt.show()
+counts = metrics.count(*layers[1:])
+print(f"white {counts.tp}: both | orange {counts.fp}: only the second | blue ", end="")
+print(f"{counts.fn}: only the first | black {counts.tn}: neither")
+
+# %% [markdown] lang="en"
+# (With CHASE_DB1, image: CHASE_DB1, Fraz et al. 2012, CC BY 4.0.)
+#
+# Most of the colour is a rim: the two draw the same vessel, one a little wider. The rest
+# are thin branches that one of them saw or believed and the other did not.
+
+# %% [markdown] lang="zh" of="c1e49a04"
+# （使用 CHASE_DB1 时，图像来自 CHASE_DB1, Fraz et al. 2012, CC BY 4.0。）
+#
+# 图中文字：the middle of the image 图像中部 · the two observers 两位标注者 · 白色 两人都标 ·
+# 橙色 只有第二标注者 · 蓝色 只有第一标注者 · 黑色 都没标。
+#
+# 彩色的大多是一圈边：两人画的是同一条血管，只是一个画得宽一点。其余是细小的分支，一个看见了或者
+# 相信它在，另一个没有。
+
+# %% [markdown] lang="en"
+# **Exercise 4.3** The **Dice coefficient** says how far two drawings agree:
+#
+# $$\text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
+#
+# It is the size of what both marked, twice, over the sizes of the two drawings added: 1
+# where they are equal, 0 where they share nothing. Write it.
+
+# %% [markdown] lang="zh" of="ef751b19"
+# **练习 4.3** Dice 系数 (Dice coefficient) 说明两幅标注有多一致：
+#
+# $$\text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
+#
+# 分子是共同标出的面积的两倍，分母是两幅标注的面积之和：完全相同得 1，毫无重合得 0。把它写出来。
+
+# %% tags=["exercise"]
+def dice(tp, fp, fn):
+    return None  # your code here
+
+
+dice = lesson.exercise(dice, lesson.EXERCISES["04.3"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# TP + FP is the area of the second drawing, TP + FN that of the first; their sum is the
+# denominator. TN does not appear, which is the point: the background, easy and large,
+# cannot lift this score.
+#
+# ```python
+# def dice(tp, fp, fn):
+#     return 2 * tp / (2 * tp + fp + fn)
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="0248f346"
+# <details><summary>参考答案</summary>
+#
+# TP + FP 是第二幅标注的面积，TP + FN 是第一幅的面积，两者之和就是分母。TN 不出现，这正是关键：
+# 背景又大又容易，但它抬不高这个分数。
+#
+# ```python
+# def dice(tp, fp, fn):
+#     return 2 * tp / (2 * tp + fp + fn)
+# ```
+#
+# </details>
+
+# %%
+table = [metrics.count(x.second, x.vessels, x.fov) for x in pairs]
+pooled = metrics.Counts(*(sum(column) for column in zip(*table, strict=True)))
+print("all images together:", pooled)
+each = [dice(t.tp, t.fp, t.fn) for t in table]
+human = dice(pooled.tp, pooled.fp, pooled.fn)
+print(f"Dice, all pixels in one pot: {human:.4f}")
+print(f"Dice, image by image: from {min(each):.3f} to {max(each):.3f}")
+print(f"accuracy: {metrics.scores(pooled)['accuracy']:.4f}")
+course.record(second_observer_dice=round(human, 4))
+
+# %% [markdown] lang="en"
+# The accuracy looks like near perfection, because the two agree about the background,
+# which is most of the picture. Dice tells what a reader of vessels wants to know.
+#
+# On the test images of DRIVE the second observer has a Dice of 0.7891. Keep that number
+# in mind: a network that is trained on one person's drawing and scores 0.82 has learnt
+# that person's habits. Chapter 09 asks whether it is "better than a doctor".
+
+# %% [markdown] lang="zh" of="2d1dd00f"
+# 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，
+# Dice 才说得出来。
+#
+# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 0.7891。记住这个数：网络如果用一个人的标注训练，
+# 得到 0.82，它学到的是这个人的习惯。它是不是“比医生更好”，第 09 章再问。
+
+# %% [markdown] lang="en"
+# ## One pixel to the right
+#
+# How much is one pixel? Take a perfect label, move it by **one column**, and score it
+# against itself. What Dice does it get, on average over the images?
+
+# %% [markdown] lang="zh" of="3a14ae84"
+# ## 向右一个像素
+#
+# 一个像素有多要紧？拿一张完美的标签，向右移动**一列**，再和它自己比。各图像的 Dice 平均是多少？
+
+# %%
+guess = None  # your guess: Dice after a shift by one column
+
+
+def shifted(label, columns):
+    """Move a label (1, H, W) to the right."""
+    moved = np.zeros_like(label)
+    moved[..., columns:] = label[..., : label.shape[-1] - columns]
+    return moved
+
+
+def dice_after(columns):
+    """Return the mean Dice of the labels against themselves, moved."""
+    tables = [metrics.count(shifted(x.vessels, columns), x.vessels, x.fov) for x in eyes]
+    return float(np.mean([dice(t.tp, t.fp, t.fn) for t in tables]))
+
+
+lesson.check(
+    "Dice of a perfect label, one column to the right",
+    guess,
+    dice_after(1),
+    hint=(
+        "How wide is a thin vessel? Draw one 2 px wide on squared paper and shift it.",
+        "细血管有多宽？在方格纸上画一条两格宽的血管，再移动一格。",
+    ),
+    tolerance=0.03,
+    mistakes=[
+        (
+            0.98,
+            (
+                "One pixel of the whole width is little; one of a thin vessel is half.",
+                "一个像素对整幅图不算什么，对细血管却是一半。",
+            ),
+        )
+    ],
+)
+
+# %%
+widths = range(4)
+for columns in widths:
+    print(f"moved by {columns}: Dice {dice_after(columns):.3f}")
+row, column = np.argwhere(eye.vessels[0])[len(eye.vessels[0].nonzero()[0]) // 2]
+near = np.s_[:, max(row - 20, 0) : row + 20, max(column - 20, 0) : column + 20]
+moved = shifted(eye.vessels, 1)
+close_up = figures.error_map(moved[near], eye.vessels[near], eye.fov[near])
+figures.show_images([close_up], ["moved by one pixel"], size=3.2)
+plt.show()
+rim = (moved ^ eye.vessels).sum() / (moved & eye.vessels).sum()
+print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
+
+# %% [markdown] lang="en"
+# A shift that no eye would notice costs about as much as the difference between two
+# doctors.
+# On DRIVE's training images one column leaves 0.807 and two leave 0.656: most vessels
+# are at most three pixels wide. So if your network looks perfect and scores 0.6 to 0.8,
+# search for an off-by-one in padding or cropping before you change the network.
+
+# %% [markdown] lang="zh" of="06f3e1d3"
+# 图中文字：moved by one pixel 移动一个像素 · 白色 重合 · 橙色 多出 · 蓝色 缺少。
+#
+# 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的训练图像上，移动一列剩下
+# 0.807，两列剩下 0.656：大多数血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在
+# 0.6 到 0.8 之间，先去填充或裁剪的代码里找差一的错误，再去改网络。
+
+# %% [markdown] lang="en"
+# ## Split by person
+#
+# CHASE_DB1 shows both eyes of 14 children, 28 images. Suppose we shuffle the 28 names
+# and take 8 of them for the test. On average over many shuffles, **how many of the 14
+# children** have one eye in training and the other in the test?
+
+# %% [markdown] lang="zh" of="43e6f950"
+# ## 按人划分
+#
+# CHASE_DB1 有 14 个孩子的双眼，共 28 张图像。假如把 28 个文件名打乱，取 8 个做测试。打乱很多次
+# 取平均，**14 个孩子里有几个**一只眼睛在训练集、另一只在测试集？
+
+# %%
+guess = None  # your guess: children, on average
+
+names = [f"Image_{image_id}" for image_id in fundus.ids("CHASEDB1", "all")]
+rng, torn = random.Random(0), []
+for _ in range(1000):
+    mixed = rng.sample(names, len(names))
+    torn.append(len({n[6:8] for n in mixed[:20]} & {n[6:8] for n in mixed[20:]}))
+
+lesson.check(
+    "children with one eye on each side, names shuffled, 20 and 8",
+    guess,
+    float(np.mean(torn)),
+    hint=(
+        "Of 8 test images, how many will have their partner among the other 20?",
+        "8 张测试图像里，有几张的另一只眼睛会落在其余 20 张里？",
+    ),
+    tolerance=0.1,
+    mistakes=[
+        (
+            0,
+            (
+                "Nothing in a shuffle keeps two eyes of a child together.",
+                "打乱文件名时，没有什么能让同一个孩子的两只眼睛待在一起。",
+            ),
+        )
+    ],
+)
+
+# %%
+print(f"children on both sides: {np.mean(torn):.1f} of 14, never below {min(torn)}")
+
+# %% [markdown] lang="en"
+# Two eyes of a child share their genes, their camera and their annotator. A test on one
+# of them is half known: **data leakage**. It never hurts the score, which is why nobody
+# notices. The same happens, and worse, where patches are cut first and split then: two
+# patches of one image share their pixels.
+#
+# **Exercise 4.5** Write `split(names, num_test)`. Names look like `Image_01L`, so the
+# child is `name[6:8]`. Return two lists, train and test: all images of the last
+# `num_test` children, in order of their number, go to the test; inside each list the
+# order of `names` stays.
+
+# %% [markdown] lang="zh" of="31a849be"
+# 同一个孩子的两只眼睛有相同的基因、相机和标注者。拿其中一只做测试，等于题目已经泄露了一半，这叫
+# 数据泄漏 (data leakage)。它从不让分数变差，所以没有人发现。先切图像块再划分也一样，而且更糟：
+# 同一张图像的两个图像块共用像素。
+#
+# **练习 4.5** 写 `split(names, num_test)`。文件名形如 `Image_01L`，所以孩子的编号是 `name[6:8]`。
+# 返回训练和测试两个列表：按编号排在最后的 `num_test` 个孩子，全部图像归测试；每个列表内部保持
+# `names` 里的顺序。
+
+# %% tags=["exercise"]
+def split(names, num_test):
+    return None  # your code here: train, test
+
+
+split = lesson.exercise(split, lesson.EXERCISES["04.5"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# Group first, split then. The set of children is sorted and cut; each name follows its
+# child. Order and number of names no longer matter.
+#
+# ```python
+# def split(names, num_test):
+#     children = sorted({name[6:8] for name in names})
+#     chosen = children[-num_test:]
+#     train = [name for name in names if name[6:8] not in chosen]
+#     test = [name for name in names if name[6:8] in chosen]
+#     return train, test
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="a543910f"
+# <details><summary>参考答案</summary>
+#
+# 先分组，再划分。把孩子的编号排好序，切成两段，每个文件名跟着它的孩子走。文件名的顺序和个数都不
+# 再重要。
+#
+# ```python
+# def split(names, num_test):
+#     children = sorted({name[6:8] for name in names})
+#     chosen = children[-num_test:]
+#     train = [name for name in names if name[6:8] not in chosen]
+#     test = [name for name in names if name[6:8] in chosen]
+#     return train, test
+# ```
+#
+# </details>
+
+# %%
+train, test = split(names, 4)
+shared = {name[6:8] for name in train} & {name[6:8] for name in test}
+print(f"train {len(train)} images, test {len(test)}, children in both: {len(shared)}")
+
+# %% [markdown] lang="en"
+# ## Three boxes, one padlock
+#
+# The course splits DRIVE like this. Each box has one use:
+#
+# - **train**: the network learns from these, and from nothing else.
+# - **val**, validation: we look at these to choose, such as when to stop, which
+#   threshold, which of two ideas.
+# - **test**: opened once, at the end, to report. Whoever chooses by it has no test left.
+
+# %% [markdown] lang="zh" of="55ae58af"
+# ## 三个箱子，一把锁
+#
+# 课程这样划分 DRIVE。每个箱子只有一种用途：
+#
+# - **train（训练）**：网络只从这里学。
+# - **val（验证）**：我们看着它做选择，比如什么时候停、阈值取多少、两个想法用哪一个。
+# - **test（测试）**：最后打开一次，用来报告。谁用它做选择，谁就没有测试集了。
+
+# %%
+fig, ax = plt.subplots(figsize=(7, 2.1), dpi=80)
+use = {"train": "learn", "val": "choose", "test": "report, once"}
+for place_in_row, (split_name, purpose) in enumerate(use.items()):
+    members = fundus.ids(course.dataset, split_name)
+    left = 2.4 * place_in_row
+    ax.add_patch(Rectangle((left, 0), 2, 1.2, fill=False, linewidth=2))
+    text = f"{split_name}\n{members[0]} to {members[-1]}: {len(members)} eyes\n{purpose}"
+    ax.text(left + 1, 0.6, text, ha="center", va="center", fontsize=10)
+ax.add_patch(Rectangle((5.6, 1.05), 0.4, 0.3, color=figures.ORANGE, zorder=3))
+ax.add_patch(Arc((5.8, 1.35), 0.26, 0.4, theta1=0, theta2=180, linewidth=4))
+ax.set(xlim=(-0.1, 7), ylim=(-0.1, 1.7))
+ax.set_aspect("equal")
+ax.axis("off")
+plt.show()
+everyone = [i for name in use for i in fundus.ids(course.dataset, name)]
+print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two boxes.")
+
+# %% [markdown] lang="en"
+# Each of DRIVE's 40 images is of another person, so a split by image is a split by
+# person. Chapters 05 to 08 open `train` and `val` only.
+#
+# Extra: find a paper on DRIVE and read how it chose its best epoch. Does it name a
+# validation set? If not, which images did it look at?
+
+# %% [markdown] lang="zh" of="7efc3efb"
+# 图中文字：learn 学习 · choose 选择 · report, once 报告，只用一次 · eyes 只眼睛。
+#
+# DRIVE 的 40 张图像来自不同的人，所以按图像划分就是按人划分。第 05 到 08 章只打开 `train` 和
+# `val`。
+#
+# 选做：找一篇用 DRIVE 的论文，看它怎样挑选最好的一轮。文中提到验证集了吗？如果没有，它看的是哪些
+# 图像？
+
+# %% [markdown] lang="en"
+# ## What you learned
+#
+# - Terms and citation come before the first byte; a checksum proves that each file is
+#   the owner's.
+# - A label file stores grey values, bits or palette entries; one function reads all of
+#   them, and an empty label raises no error.
+# - Vessels are rare, so accuracy flatters; scores are counted inside the FOV.
+# - Two doctors do not agree, and one pixel matters as much as they do.
+# - Split by person, before anything is cut; the test box stays locked until chapter 09.
+#
+# ## Sources
+#
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE
+#   Transactions on Medical Imaging 23(4), 2004.
+#   [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - M. M. Fraz et al., An ensemble classification-based approach applied to retinal blood
+#   vessel segmentation, IEEE Transactions on Biomedical Engineering 59(9), 2012.
+#   [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)
+# - The tutorial "U-Net study notes" (in Chinese), section 2, "getting the data and
+#   preparing it". This chapter adds terms, verification, the second observer and the
+#   split.
+
+# %% [markdown] lang="zh" of="5e14a73a"
+# ## 小结
+#
+# - 先看条款和引用，再下载；校验和证明每个文件都是所有者的原件。
+# - 标签文件存的是灰度、比特或调色板编号；用一个函数读所有的标签。标签读空了也不会报错。
+# - 血管很少，所以准确率会说好话；分数只数 FOV 以内。
+# - 两位医生并不一致，一个像素的影响和他们的分歧一样大。
+# - 先按人划分，再做别的；测试集的锁到第 09 章才打开。
+#
+# ## 参考资料
+#
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE
+#   Transactions on Medical Imaging 23(4), 2004。
+#   [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - M. M. Fraz et al., An ensemble classification-based approach applied to retinal blood
+#   vessel segmentation, IEEE Transactions on Biomedical Engineering 59(9), 2012。
+#   [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)
+# - 教程《U-net学习笔记》第 2 节“数据获取及其处理”。本章补上了条款、校验、第二标注者和划分。

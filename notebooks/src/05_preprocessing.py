@@ -1,0 +1,1051 @@
+# %% [markdown] lang="en"
+# # 05 Pre-processing
+#
+# *What does each number see, and what can it not see?*
+
+# %% [markdown] lang="zh" of="26496331"
+# # 05 预处理
+#
+# *每个数字看得见什么，看不见什么？*
+
+# %% [markdown] include="badges"
+
+# %% [markdown] lang="en"
+# **After this chapter you can** choose a channel, write histogram equalisation and CLAHE by hand, call the library with the right numbers, and say what AUC, contrast and noise each fail to see.
+#
+# **Minutes** 75 to read and try, 1.5 to compute.
+#
+# **You need** chapter 04: `image`, `vessels`, `fov`.
+#
+# **You are here** 01 first look > 02 PyTorch > 04 data > **05 pre-processing** > 06 augmentation > 07 network > 08 training > 09 results
+
+# %% [markdown] lang="zh" of="6ad26316"
+# **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
+#
+# **用时** 阅读和练习 75 分钟，计算 1.5 分钟。
+#
+# **预备知识** 第 04 章：`image`、`vessels`、`fov`。
+#
+# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > **05 预处理** > 06 增强 > 07 网络 > 08 训练 > 09 结果
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %% [markdown] lang="en"
+# ## What is pre-processing for?
+#
+# A fundus photograph is unevenly lit, and many vessels are only a little darker than what lies around them. Pre-processing changes grey values so that the vessels stand out better, before any network is trained. It looks easy to judge: compute a number before and after, keep what raises it.
+#
+# That is the trap of this chapter. Each number looks at the picture through a small hole. Before you trust one, ask two questions: what does it see, and what can it not see?
+#
+# All numbers here come from the training images. The test images stay closed: a filter chosen on them would be fitted to them.
+
+# %% [markdown] lang="zh" of="dc71a0f5"
+# ## 预处理是为了什么？
+#
+# 眼底照片的光照不均 (uneven illumination)，许多血管只比周围暗一点点。预处理在训练网络之前改变灰度，让血管更突出。好坏似乎很容易判断：前后各算一个数，数变大就保留。
+#
+# 这正是本章要说的陷阱。每个数字都只透过一个小孔看图像。相信它之前先问两句：它看得见什么，看不见什么？
+#
+# 本章的数字全部来自训练图像，测试图像不打开。在测试图像上挑出来的处理方法，就是照着它们拟合的。
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import ndimage
+from skimage import exposure
+
+from helpers import figures, fundus, metrics, preprocess
+
+# %%
+images = course.load("train")
+eye = images[0]
+height, width = eye.fov.shape[1:]
+crop = np.s_[
+    int(0.30 * height) : int(0.50 * height), int(0.17 * width) : int(0.37 * width)
+]
+print(f"{len(images)} training images of {course.dataset}, {height} x {width} pixels")
+print(f"the pictures below show a part of image {eye.name}")
+
+# %% [markdown] lang="en"
+# ## Three channels
+#
+# Look at the same piece of one eye in red, green and blue, all drawn on the same grey scale. Where would you trace a thin vessel?
+
+# %% [markdown] lang="zh" of="d74dac59"
+# ## 三个通道
+#
+# 看同一只眼睛的同一块区域，分别是红、绿、蓝通道，灰度尺度相同。你愿意在哪一幅上描细血管？
+
+# %%
+red, green_, blue = (channel[crop] for channel in eye.image)
+colour = figures.to_picture(eye.image)[crop]
+figures.show_images(
+    [colour, red, green_, blue], ["colour", "red", "green", "blue"], size=2.3
+)
+plt.show()
+means = [channel[eye.fov[0]].mean() for channel in eye.image]
+print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
+
+# %% [markdown] lang="en"
+# Blood absorbs green light strongly, so vessels are dark there. Red light passes through them and comes back from the tissue behind. Blue arrives weak: the lens of the eye swallows much of it. (With DRIVE: image from Staal et al. 2004.)
+
+# %% [markdown] lang="zh" of="ba3cfb25"
+# 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，晶状体就吸收了不少。（使用 DRIVE 时，图像来自 Staal et al. 2004。）
+#
+# 图中文字：colour 彩色 · red 红 · green 绿 · blue 蓝
+
+# %% [markdown] lang="en"
+# Now a number. Take a random vessel pixel and a random background pixel of the same eye, both inside the field of view. How often is the vessel pixel the darker one? Equal values count half. This share is called **AUC**, the area under the ROC curve. A coin has 0.5, perfect order 1.
+#
+# Nobody has to draw pairs: `metrics.histogram` counts the values of both kinds of pixel, and `metrics.auc_roc` gets the exact share from the counts. It wants large values for vessels, so we hand it `1 - grey`.
+
+# %% [markdown] lang="zh" of="2e08c16a"
+# 现在来一个数字。从同一只眼睛的视野 (FOV) 内随机取一个血管像素和一个背景像素。血管像素更暗的次数占多少？相等算半次。这个比例叫 **AUC**，即 ROC 曲线下面积。抛硬币是 0.5，次序全对是 1。
+#
+# 其实不必真的抽样：`metrics.histogram` 统计两类像素的取值，`metrics.auc_roc` 由计数算出精确比例。它要求血管的值更大，所以我们传入 `1 - grey`。
+
+# %%
+grey = eye.image[1:2]
+rng = np.random.default_rng(0)
+vessel = rng.choice(grey[eye.fov & eye.vessels], 20_000)
+background = rng.choice(grey[eye.fov & ~eye.vessels], 20_000)
+drawn = (vessel < background).mean() + (vessel == background).mean() / 2
+exact = metrics.auc_roc(metrics.histogram(1 - grey, eye.vessels, eye.fov))
+print(f"vessel darker in {drawn:.4f} of 20,000 pairs; exact AUC {exact:.4f}")
+
+by_channel = {}
+for k, name in enumerate(("red", "green", "blue")):
+    tables = (
+        metrics.histogram(1 - x.image[k : k + 1], x.vessels, x.fov) for x in images
+    )
+    by_channel[name] = np.mean([metrics.auc_roc(table) for table in tables])
+
+# %% [markdown] lang="en"
+# Now for all three channels and all training images. **Guess first.** Which channel has the highest AUC, as a mean over the images?
+
+# %% [markdown] lang="zh" of="2f26dd8f"
+# 现在对三个通道、全部训练图像都算一遍。**先猜一猜。** 逐幅计算再取平均，哪个通道的 AUC 最高？
+
+# %%
+guess = None  # your guess: "red", "green" or "blue"
+
+best = max(by_channel, key=by_channel.get)
+lesson.check(
+    "Which channel has the highest AUC?",
+    guess,
+    best,
+    hint=(
+        "In which panel is the step from vessel to surroundings clearest?",
+        "在哪一幅里，血管和周围的灰度差最明显？",
+    ),
+    mistakes=[
+        (
+            "red",
+            (
+                "Red is the brightest channel. Bright is not the same as clear.",
+                "红色通道最亮，但亮不等于清楚。",
+            ),
+        ),
+    ],
+)
+print()
+for name, value in by_channel.items():
+    print(f"{name:6s} AUC {value:.3f}  " + "#" * round(50 * max(0, value - 0.5)))
+print(f"{best} comes first; a coin would have 0.5")
+
+# %% [markdown] lang="en"
+# Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another.
+
+# %% [markdown] lang="zh" of="aa3343a5"
+# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少像素对的次序是反的。一个角落的背景，比另一个角落的血管还暗。
+
+# %% [markdown] lang="en"
+# ## The histogram, and equalisation by hand
+#
+# A histogram counts how many pixels have each grey level. Equalisation replaces a grey level by the share of pixels that are not brighter. Where many pixels crowd, levels are pulled apart; where there are few, they move together.
+#
+# By hand, with 32 pixels and eight levels:
+
+# %% [markdown] lang="zh" of="4a70cff7"
+# ## 直方图与手工均衡化
+#
+# 直方图 (histogram) 统计每个灰度级有多少像素。直方图均衡化 (histogram equalization) 把一个灰度级换成「不比它亮的像素占多少」。像素拥挤的地方，灰度被拉开；像素稀少的地方，灰度靠拢。
+#
+# 先用 32 个像素、8 个灰度级手算：
+
+# %%
+counts = np.array([1, 2, 20, 6, 2, 1, 0, 0])
+running = counts.cumsum()
+print("level           ", *(f"{level:5d}" for level in range(8)))
+print("pixels          ", *(f"{number:5d}" for number in counts))
+print("running total   ", *(f"{number:5d}" for number in running))
+print("divided by total", *(f"{share:5.2f}" for share in running / running[-1]))
+
+# %% [markdown] lang="en"
+# The last line is the new grey value. It is the cumulative distribution (CDF), used as a curve. Level 2 holds 20 of the 32 pixels, so the largest jump is there. The same for a photograph, with the curve taken from the pixels inside the field of view:
+
+# %% [markdown] lang="zh" of="68391356"
+# 最后一行就是新的灰度值。它是累积分布 (CDF)，被当作一条曲线来用。第 2 级占了 32 个像素里的 20 个，所以那里的跳跃最大。照片也一样，曲线由视野内的像素算出：
+
+
+# %%
+def equalise(grey, fov):
+    """Replace each of 256 levels by the share of FOV pixels that are not brighter."""
+    levels = np.rint(255 * grey).astype(int)
+    counts = np.bincount(levels[fov], minlength=256)
+    curve = counts.cumsum() / counts.sum()
+    return curve[levels].astype(np.float32)
+
+
+equalised = equalise(grey, eye.fov)
+fig, axes = plt.subplots(1, 3, figsize=(9, 2.7), dpi=figures.DPI)
+axes[0].hist(255 * grey[eye.fov], bins=64, range=(0, 255), color=figures.BLUE)
+axes[0].set(title="histogram, green", xlabel="grey level", ylabel="pixels")
+ordered = np.sort(255 * grey[eye.fov])
+axes[1].plot(ordered[::100], np.linspace(0, 1, len(ordered))[::100], color=figures.RED)
+axes[1].set(title="curve (CDF)", xlabel="grey level", xlim=(0, 255))
+axes[2].imshow(equalised[0][crop], cmap="gray", vmin=0, vmax=1)
+axes[2].set_title("equalised")
+axes[2].axis("off")
+fig.tight_layout()
+plt.show()
+spans = [np.ptp(np.percentile(g[eye.fov], [5, 95])) for g in (grey, equalised)]
+print(f"the middle 90 % of the pixels spanned {spans[0]:.2f}, now {spans[1]:.2f}")
+
+# %% [markdown] lang="en"
+# The picture is much stronger. Did AUC notice? The next cell prepares four changes to the green channel: gamma, standardisation, equalisation of the whole image, and CLAHE, which equalises tile by tile. AUC is taken in two ways: for each image by itself, and once with the pixels of all images in one heap.
+
+# %% [markdown] lang="zh" of="4dcc318c"
+# 图中文字：histogram, green 绿色通道的直方图 · grey level 灰度级 · pixels 像素数 · curve (CDF) 累积分布曲线 · equalised 均衡化后
+#
+# 图像强烈多了。AUC 察觉到了吗？下一格准备了对绿色通道的四种处理：伽马校正 (gamma correction)、标准化 (standardization)、整幅图像的直方图均衡化，以及逐个子块均衡化的 CLAHE。AUC 用两种方法计算：一种逐幅计算，另一种把所有图像的像素合在一起算一次。
+
+
+# %%
+def unit(values):
+    """Stretch linearly so that the smallest value becomes 0 and the largest 1."""
+    return (values - values.min()) / (values.max() - values.min())
+
+
+def both_aucs(make):
+    """Return AUC per image (mean) and AUC of all images pooled, for make(image)."""
+    each, total = [], 0
+    for x in images:
+        table = metrics.histogram(1 - make(x), x.vessels, x.fov)
+        each.append(metrics.auc_roc(table))
+        total = total + table
+    return float(np.mean(each)), metrics.auc_roc(total)
+
+
+changes = {
+    "green": lambda x: x.image[1:2],
+    "gamma": lambda x: preprocess.gamma(x.image[1:2]),
+    "standardise": lambda x: unit((x.image[1:2] - 0.4) / 0.2),  # back to 0..1
+    "equalise": lambda x: equalise(x.image[1:2], x.fov),
+    "CLAHE": lambda x: preprocess.clahe(x.image[1:2]),
+}
+aucs = {name: both_aucs(make) for name, make in changes.items()}
+moved = tuple(abs(aucs[name][0] - aucs["green"][0]) > 1e-3 for name in list(aucs)[1:])
+print(f"measured: {', '.join(aucs)}")
+
+# %% [markdown] lang="en"
+# **Guess first.** Which of the four change the AUC inside one image? Answer with four times `True` or `False`, in this order: gamma, standardise, equalise, CLAHE.
+
+# %% [markdown] lang="zh" of="ad5f8d99"
+# **先猜一猜。** 四种处理里，哪几种会改变同一幅图像内的 AUC？按这个顺序回答四个 `True` 或 `False`：伽马、标准化、均衡化、CLAHE。
+
+# %%
+guess = None  # e.g. (False, True, False, True): gamma, standardise, equalise, CLAHE
+
+lesson.check(
+    "gamma, standardise, equalise, CLAHE: which change the AUC of one image?",
+    guess,
+    moved,
+    hint=(
+        "AUC asks which of two pixels of one image is darker. Can a rising curve "
+        "change the answer?",
+        "AUC 只问同一幅图像里两个像素谁更暗。一条上升的曲线能改变答案吗？",
+    ),
+    mistakes=[
+        (
+            (False, False, True, True),
+            (
+                "Equalisation is a rising curve, too: it keeps the order of any two "
+                "pixels of the image. Look at the pooled column below.",
+                "均衡化也是一条上升的曲线，同一幅图像里的次序不变。看下面的合并一列。",
+            ),
+        ),
+    ],
+)
+print(f"\n{'':12s} AUC per image   AUC pooled")
+for name, (per_image, pooled) in aucs.items():
+    print(f"{name:12s} {per_image:13.3f} {pooled:12.3f}")
+unmoved = [name for name, far in zip(list(aucs)[1:], moved, strict=True) if not far]
+print(f"unchanged per image: {', '.join(unmoved)}")
+
+# %% [markdown] lang="en"
+# AUC knows only the order of two pixels. Gamma, standardisation and equalisation are rising curves: what was darker stays darker, so AUC inside one image **cannot see them**, however different the picture looks. CLAHE uses another curve at each place, so it can exchange the order of two pixels.
+#
+# The second column puts the pixels of all eyes into one heap, and a vessel of one eye is compared with the background of another. There equalisation seems to help. It found no vessel: it only made the eyes equally bright. A paper that reports one of the two columns should say which.
+
+# %% [markdown] lang="zh" of="3a4e8dd6"
+# AUC 只知道两个像素的次序。伽马校正、标准化和均衡化都是上升的曲线：原来更暗的仍然更暗。所以不管图像看上去变了多少，同一幅图像内的 AUC **看不见它们**。CLAHE 在每个位置用不同的曲线，因此能交换两个像素的次序。
+#
+# 第二列把所有眼睛的像素混在一起，一只眼睛的血管会和另一只眼睛的背景相比。这时均衡化似乎有用。它并没有找到血管，只是让各只眼睛一样亮。论文报告其中一列时，应当说明是哪一列。
+#
+# 表中文字：AUC per image 逐幅计算再平均 · AUC pooled 所有像素合并 · unchanged 没有变化
+
+# %% [markdown] lang="en"
+# ## CLAHE in four steps
+#
+# CLAHE means contrast limited adaptive histogram equalisation. *Adaptive*: each part of the image gets its own curve. *Contrast limited*: no curve may become too steep. We write it in four steps and then compare with the library.
+#
+# **Step 1, tiles.** Cut the image into 8 x 8 tiles and count the grey levels of each. If the size is not a multiple of 8, the last tiles are filled up by mirroring.
+
+# %% [markdown] lang="zh" of="5d20c5f2"
+# ## 四步写出 CLAHE
+#
+# CLAHE 是限制对比度自适应直方图均衡化。**自适应**：图像的每一部分有自己的曲线。**限制对比度**：曲线不许太陡。我们分四步写出它，再和库函数比较。
+#
+# **第 1 步，子块 (tile)。** 把图像切成 8 x 8 个子块，统计每块的灰度级。边长不是 8 的倍数时，最后的子块用镜像填充补满。
+
+
+# %%
+def tile_histograms(levels, tiles):
+    """Count the grey levels of each tile: (H, W) int -> (tiles, tiles, 256)."""
+    high, wide = (-(-side // tiles) for side in levels.shape)  # rounded up
+    extra = (high * tiles - levels.shape[0], wide * tiles - levels.shape[1])
+    padded = np.pad(levels, ((0, extra[0]), (0, extra[1])), mode="reflect")
+    blocks = padded.reshape(tiles, high, tiles, wide).swapaxes(1, 2)
+    flat = blocks.reshape(tiles, tiles, high * wide)
+    return np.apply_along_axis(np.bincount, 2, flat, minlength=256)
+
+
+levels = np.rint(255 * unit(eye.image[1])).astype(int)
+histograms = tile_histograms(levels, tiles=8)
+pixels = histograms[0, 0].sum()
+print(f"histograms {histograms.shape}; a tile has {pixels} pixels")
+print(f"that is {pixels / 256:.1f} in each of 256 levels, on average")
+
+# %% [markdown] lang="en"
+# **Step 2, clip.** In a tile without structure, nearly all pixels sit in a few levels. Its curve is steep there, and it turns faint noise into strong noise. So the histogram is cut off at a limit. The pixels cut off are shared out equally over all levels, once.
+#
+# **Exercise 05.4.** Write it. By hand first: `1 2 20 6 2 1 0 0`, limit 8.
+
+# %% [markdown] lang="zh" of="99447cb4"
+# **第 2 步，截断。** 没有结构的子块里，几乎所有像素都挤在几个灰度级。那里的曲线很陡，微弱的噪声会变成强噪声。所以直方图在截断阈值 (clip limit) 处被削平。削下来的像素平均分给所有灰度级，只分一轮。
+#
+# **练习 05.4。** 写出这个函数。先手算：`1 2 20 6 2 1 0 0`，阈值 8。
+
+
+# %% tags=["exercise"]
+def clip_histogram(histogram, limit):
+    """Clip an array of counts at limit; share the rest out equally over all levels."""
+    return None  # your code here
+
+
+clip_histogram = lesson.exercise(clip_histogram, lesson.EXERCISES["05.4"])
+print(clip_histogram(counts, 8))
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# 12 of the 20 pixels are above the limit. Eight levels get 12 / 8 = 1.5 each, and the sum is still 32. The third level ends at 9.5, above 8: one round leaves that. Some libraries share out again until nothing is left above the limit.
+#
+# ```python
+# def clip_histogram(histogram, limit):
+#     clipped = np.minimum(histogram, limit)
+#     excess = histogram.sum() - clipped.sum()
+#     return clipped + excess / len(histogram)
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="e6fa8912"
+# <details><summary>参考答案</summary>
+#
+# 20 个像素里有 12 个超过阈值。8 个灰度级各得 12 / 8 = 1.5 个，总数仍是 32。第三级最后是 9.5，高于 8：只分一轮就会这样。有的库会继续分，直到没有哪一级超过阈值。
+#
+# ```python
+# def clip_histogram(histogram, limit):
+#     clipped = np.minimum(histogram, limit)
+#     excess = histogram.sum() - clipped.sum()
+#     return clipped + excess / len(histogram)
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# **Step 3, curves.** The running total of the clipped histogram is the curve of the tile. The limit is now easy to understand: a level that holds twice the mean number of pixels makes the curve twice as steep as the diagonal. "Clip limit 2" says: **stretch no contrast more than about twice**. Noise included.
+
+# %% [markdown] lang="zh" of="a19dfed4"
+# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里就比对角线陡一倍。「截断阈值 2」的意思是：**任何对比度最多拉大约两倍**。噪声也一样。
+
+# %%
+limit = 2 * pixels / 256
+before = histograms[3, 4]
+after = clip_histogram(before.copy(), limit)
+fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), dpi=figures.DPI)
+left.step(range(256), before, color=figures.ORANGE, label="before")
+left.step(range(256), after, color=figures.BLUE, label="clipped, shared out")
+left.axhline(limit, color=figures.BLACK, linewidth=0.8, linestyle=":", label="limit")
+left.set(xlabel="grey level in", ylabel="pixels")
+right.plot(before.cumsum() / pixels, color=figures.ORANGE, label="before")
+right.plot(after.cumsum() / pixels, color=figures.BLUE, label="clipped, shared out")
+right.plot([0, 255], [0, 1], ":", color=figures.BLACK, linewidth=0.8, label="diagonal")
+right.set(xlabel="grey level in", ylabel="grey value out")
+for ax in (left, right):
+    ax.legend(frameon=False, fontsize=8)
+fig.tight_layout()
+plt.show()
+steep = [256 * each.max() / pixels for each in (before, after)]
+print(f"steepest place, in slopes of the diagonal: {steep[0]:.1f}, then {steep[1]:.1f}")
+
+# %% [markdown] lang="en"
+# The flat top lies a little above the limit: it, too, got its share of what was cut off.
+#
+# **Step 4, blend.** One curve a tile would leave visible edges between tiles. So the curve of a tile counts fully only at the tile's centre. A pixel in between is looked up in the curves of the four nearest centres, and the four results are mixed by distance (bilinear interpolation).
+
+# %% [markdown] lang="zh" of="cbb915c7"
+# 图中文字：before 截断前 · clipped, shared out 截断并平分后 · limit 阈值 · diagonal 对角线 · grey level in 输入灰度级 · grey value out 输出灰度值
+#
+# 平顶略高于阈值，因为它也分到了削下来的一份。
+#
+# **第 4 步，混合。** 每个子块只用一条曲线，块与块之间会出现接缝。所以一条曲线只在子块的中心完全算数。中间的像素在最近四个中心的曲线里各查一次，四个结果按距离混合，这就是双线性插值 (bilinear interpolation)。
+
+
+# %%
+def blend(levels, curves):
+    """Look each pixel up in the curves of the four nearest tile centres, and mix."""
+    tiles = len(curves)
+    high, wide = (-(-side // tiles) for side in levels.shape)
+    row = (np.arange(levels.shape[0])[:, None] + 0.5) / high - 0.5  # 0 at a centre
+    column = (np.arange(levels.shape[1])[None] + 0.5) / wide - 0.5
+    row, column = row.clip(0, tiles - 1), column.clip(0, tiles - 1)
+    top, left = row.astype(int), column.astype(int)
+    bottom, right = np.minimum(top + 1, tiles - 1), np.minimum(left + 1, tiles - 1)
+    down, across = row - top, column - left  # 0 at one centre, 1 at the next
+    upper = (1 - across) * curves[top, left, levels]
+    upper += across * curves[top, right, levels]
+    lower = (1 - across) * curves[bottom, left, levels]
+    lower += across * curves[bottom, right, levels]
+    return (1 - down) * upper + down * lower
+
+
+clipped = np.apply_along_axis(clip_histogram, 2, histograms.copy(), limit)
+curves = clipped.cumsum(axis=2) / pixels
+blended = blend(levels, curves)
+print(f"curves {curves.shape}, blended {blended.shape}, up to {blended.max():.2f}")
+
+# %% [markdown] lang="en"
+# The drawing shows one pixel between four centres; the area of a dot is its weight. Beside it, the part of the eye with one curve a tile, and blended. Search for the straight edges.
+
+# %% [markdown] lang="zh" of="2565f2aa"
+# 示意图里，一个像素位于四个中心之间，圆点的面积就是权重。旁边是同一块眼底：左边每块一条曲线，右边混合之后。找一找笔直的接缝。
+
+# %%
+high, wide = (-(-side // 8) for side in levels.shape)
+across, down = 0.3, 0.6  # a pixel's way from the upper left centre to the next ones
+fig, axes = plt.subplots(1, 3, figsize=(9, 3), dpi=figures.DPI)
+for y in (0, 1):
+    for x in (0, 1):
+        weight = (down if y else 1 - down) * (across if x else 1 - across)
+        axes[0].scatter(x, y, s=900 * weight, color=figures.BLUE)
+        axes[0].text(x, y + 0.3, f"{weight:.2f}", ha="center")
+        axes[0].plot([x, across], [y, down], ":", color=figures.GREY)
+axes[0].plot(across, down, "s", color=figures.RED, label="pixel")
+axes[0].axhline(0.5, color=figures.BLACK, linewidth=0.8)
+axes[0].axvline(0.5, color=figures.BLACK, linewidth=0.8, label="tile border")
+axes[0].set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), title="four tile centres", aspect=1)
+axes[0].set(xticks=[], yticks=[])
+axes[0].legend(fontsize=7, loc="upper center")
+rows, columns = np.ogrid[:height, :width]
+blocky = curves[rows // high, columns // wide, levels]
+for ax, picture, title in zip(
+    axes[1:], (blocky, blended), ("one curve a tile", "blended"), strict=True
+):
+    ax.imshow(picture[crop], cmap="gray", vmin=0, vmax=1)
+    ax.set_title(title)
+    ax.axis("off")
+fig.tight_layout()
+plt.show()
+print(f"weights of the four centres add up to 1; a tile is {high} x {wide} pixels")
+
+# %% [markdown] lang="en"
+# The four steps together, and beside them the library's function `exposure.equalize_adapthist` (called through `preprocess.clahe`, whose code follows below). The library stretches the image to the full range before and after, so we do, too. How far apart are the two?
+
+# %% [markdown] lang="zh" of="619be6bd"
+# 图中文字：four tile centres 四个子块中心 · pixel 像素 · tile border 子块边界 · one curve a tile 每块一条曲线 · blended 混合之后
+#
+# 四步合在一起，再和库函数 `exposure.equalize_adapthist` 比较（通过 `preprocess.clahe` 调用，代码在后面）。库函数在处理前后都把图像拉伸到整个范围，我们也照做。两者相差多少？
+
+
+# %%
+def clahe_by_hand(grey, tiles=8, clip_limit=2 / 256, rounds=1):
+    """Equalise (H, W) in [0, 1] by tiles; rounds of clipping and sharing out."""
+    levels = np.rint(255 * unit(grey)).astype(int)
+    histograms = tile_histograms(levels, tiles)
+    pixels = histograms[0, 0].sum()
+    limit = max(1, int(clip_limit * pixels))  # whole pixels, as the library does
+    for _ in range(rounds):
+        histograms = np.apply_along_axis(clip_histogram, 2, histograms, limit)
+    return unit(blend(levels, histograms.cumsum(axis=2) / pixels))
+
+
+by_hand = clahe_by_hand(eye.image[1])
+by_library = preprocess.clahe(eye.image[1:2])[0]
+difference = np.abs(by_hand - by_library)
+mean_difference = float(difference[eye.fov[0]].mean())
+figures.show_images(
+    [picture[crop] for picture in (by_hand, by_library, 10 * difference)],
+    ["by hand", "library", "10 x difference"],
+    size=2,
+)
+plt.show()
+print(f"mean absolute difference inside the FOV: {mean_difference:.4f} on 0..1")
+print(f"that is {255 * mean_difference:.1f} of 255 grey levels")
+
+# %% [markdown] lang="en"
+# Where does the rest come from? Read in the source of scikit-image:
+#
+# 1. **Rounds.** It goes on sharing out until no level is above the limit. We stopped after one round.
+# 2. **Grey levels.** It works with 16,384 grey values in bins of 65, which makes 253 bins, not 256; it shares out whole pixels and rounds the curves to whole numbers.
+# 3. **Borders.** It mirrors half a tile on all sides for the blend, and measures a pixel's place from its corner; we measure from its middle and keep the outermost curve up to the rim.
+#
+# The first is easily tested: more rounds.
+
+# %% [markdown] lang="zh" of="3dd294ca"
+# 图中文字：by hand 手写 · library 库函数 · 10 x difference 差的 10 倍
+#
+# 剩下的差别从哪里来？读 scikit-image 的源码可知：
+#
+# 1. **轮数。** 它一直分到没有哪一级超过阈值。我们只分一轮。
+# 2. **灰度级。** 它用 16,384 个灰度值，每 65 个一组，得到 253 组而不是 256 组；它只分整数个像素，曲线也取整数。
+# 3. **边界。** 它在四周各镜像半个子块来做混合，像素位置从左上角算起；我们从像素中心算起，最外圈一直沿用最外面的曲线。
+#
+# 第一条很容易验证：多分几轮。
+
+# %%
+by_rounds = {}
+for rounds in (1, 2, 10):
+    apart = np.abs(clahe_by_hand(eye.image[1], rounds=rounds) - by_library)
+    by_rounds[rounds] = float(apart[eye.fov[0]].mean())
+    print(f"rounds {rounds:2d}: mean absolute difference {by_rounds[rounds]:.4f}")
+print(f"10 rounds leave {by_rounds[10] / by_rounds[1]:.0%} of the difference after 1")
+
+# %% [markdown] lang="en"
+# With tiles of a real photograph the rounds explain most of it. With very small tiles (the phantoms of smoke mode) there is hardly more than one pixel a level, and whole pixels matter more. Two correct programs, two pictures: whoever trains with one must predict with the same one.
+
+# %% [markdown] lang="zh" of="7b04af77"
+# 对真实照片大小的子块，轮数解释了大部分差别。子块很小时（smoke 模式的模拟图像），每级只有一个像素左右，取整的影响更大。两个程序都没错，得到的图像却不同：用哪一个训练，就要用哪一个预测。
+#
+# 输出文字：rounds 轮数 · mean absolute difference 平均绝对差
+
+# %% [markdown] lang="en"
+# ## The library, and two ways to get it wrong
+#
+# Most tutorials of this family call OpenCV: `clipLimit=2.0, tileGridSize=(8, 8)`. scikit-image asks for the same two things in other units. `kernel_size` is the height and width of a tile in pixels. `clip_limit` is the largest share of a tile's pixels in one level; OpenCV's is a multiple of the mean level, and there are 256.
+#
+# **Exercise 05.3.** Translate. A size that does not divide evenly is rounded up, as in our step 1.
+
+# %% [markdown] lang="zh" of="93d101aa"
+# ## 库函数，以及两种写错的方法
+#
+# 这一类教程大多调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的份额；OpenCV 的是平均每级像素数的倍数，共 256 级。
+#
+# **练习 05.3。** 做这个换算。除不尽时向上取整，和我们的第 1 步一样。
+
+
+# %% tags=["exercise"]
+def opencv_to_skimage(height, width, tiles, clip_limit):
+    """Return kernel_size as (rows, columns), and clip_limit as a share."""
+    return None  # your code here
+
+
+opencv_to_skimage = lesson.exercise(opencv_to_skimage, lesson.EXERCISES["05.3"])
+size, share = opencv_to_skimage(584, 565, tiles=8, clip_limit=2.0)
+print(f"584 x 565: kernel_size={size}, clip_limit={share:.4f}")
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# 584 / 8 = 73 rows, 565 / 8 = 70.6, so 71 columns. OpenCV's 2 means twice the mean level; the mean level holds 1/256 of the tile.
+#
+# ```python
+# import math
+#
+#
+# def opencv_to_skimage(height, width, tiles, clip_limit):
+#     size = (math.ceil(height / tiles), math.ceil(width / tiles))
+#     return size, clip_limit / 256
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="592b4f70"
+# <details><summary>参考答案</summary>
+#
+# 584 / 8 = 73 行，565 / 8 = 70.6，取 71 列。OpenCV 的 2 指平均每级像素数的两倍，而平均每级占子块的 1/256。
+#
+# ```python
+# import math
+#
+#
+# def opencv_to_skimage(height, width, tiles, clip_limit):
+#     size = (math.ceil(height / tiles), math.ceil(width / tiles))
+#     return size, clip_limit / 256
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# What if the numbers are copied as they stand? Both mistakes run without a word. Look at the smooth areas between the vessels.
+
+# %% [markdown] lang="zh" of="dd7a1680"
+# 如果原样照抄会怎样？两种错误都能运行，没有任何提示。看血管之间平滑的地方。
+
+# %%
+size, share = opencv_to_skimage(height, width, tiles=8, clip_limit=2.0)
+calls = {
+    "right": (size, share),
+    "kernel_size=8": (8, share),
+    "clip_limit=2.0": (size, 2.0),
+}
+pictures = {
+    name: exposure.equalize_adapthist(eye.image[1], kernel_size, clip_limit)
+    for name, (kernel_size, clip_limit) in calls.items()
+}
+figures.show_images([p[crop] for p in pictures.values()], list(calls), size=2)
+plt.show()
+for name, picture in pictures.items():
+    table = metrics.histogram(1 - picture[None], eye.vessels, eye.fov)
+    print(f"{name:15s} AUC of this eye {metrics.auc_roc(table):.3f}")
+
+# %% [markdown] lang="en"
+# With `kernel_size=8` a tile is 8 pixels wide, hardly more than a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind until the last section.
+#
+# The right call stands in `helpers/preprocess.py`. This is the file from which the later chapters take their input; the cell holds its functions, and you may edit them here.
+
+# %% [markdown] lang="zh" of="f81277c5"
+# 图中文字：right 正确
+#
+# 写 `kernel_size=8`，子块只有 8 个像素宽，比一条粗血管宽不了多少。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的*更高*。记住这一点，最后一节要用。
+#
+# 正确的调用写在 `helpers/preprocess.py` 里。后面各章的输入都来自这个文件。下面的单元格就是其中的函数，你可以在这里修改。
+
+# %% tags=["show-source"]
+from helpers.preprocess import green, clahe, gamma, prepare
+
+# %% [markdown] lang="en"
+# ## Gamma has two conventions
+#
+# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain computes $s = r^{1/\gamma}$. Both call the number "gamma".
+#
+# **Guess first.** The classic chain uses gamma 1.2. What does it make of grey value 0.5?
+
+# %% [markdown] lang="zh" of="193f8ea2"
+# ## 伽马有两种写法
+#
+# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$，经典流程计算 $s = r^{1/\gamma}$。两边都把这个数叫「gamma」。幂小于 1 时图像变亮，大于 1 时变暗。
+#
+# **先猜一猜。** 经典流程用 gamma 1.2。灰度 0.5 会变成多少？
+
+# %%
+guess = None  # your guess, three decimals
+
+lesson.check(
+    "What does gamma 1.2 of the classic chain make of 0.5?",
+    guess,
+    0.5 ** (1 / 1.2),
+    hint=(
+        "Do not trust the name. Put 0.5 into the formula: 0.5 ** (1 / 1.2).",
+        "不要相信参数名，把 0.5 代入公式：0.5 ** (1 / 1.2)。",
+    ),
+    mistakes=[
+        (
+            0.5**1.2,
+            (
+                "That is scikit-image's convention. The classic chain uses 1 / gamma.",
+                "这是 scikit-image 的写法。经典流程用的是 1 / gamma。",
+            ),
+        ),
+    ],
+)
+print("The next cell draws both conventions.")
+
+# %%
+r = np.linspace(0, 1, 101, dtype=np.float32)
+skimage_way = exposure.adjust_gamma(r, 1.2)
+fig, ax = plt.subplots(figsize=(3.6, 3), dpi=figures.DPI)
+ax.plot(r, gamma(r), color=figures.BLUE, label="r ** (1 / 1.2), classic chain")
+ax.plot(r, skimage_way, color=figures.ORANGE, label="r ** 1.2, adjust_gamma(r, 1.2)")
+ax.plot(r, r, ":", color=figures.BLACK, linewidth=0.8)
+ax.set(xlabel="grey value in", ylabel="grey value out")
+ax.legend(frameon=False, fontsize=7)
+fig.tight_layout()
+plt.show()
+print(f"0.5 becomes {gamma(r)[50]:.3f} (brighter) or {skimage_way[50]:.3f} (darker)")
+same = np.allclose(gamma(r), exposure.adjust_gamma(r, 1 / 1.2))
+print(f"adjust_gamma(r, 1 / 1.2) gives the classic chain: {same}")
+
+# %% [markdown] lang="en"
+# To say what you mean, write the formula. Our `gamma` takes the exponent itself, and its name says so.
+
+# %% [markdown] lang="zh" of="20a0ca60"
+# 图中文字：classic chain 经典流程 · grey value in 输入灰度 · grey value out 输出灰度 · brighter 更亮 · darker 更暗
+#
+# 要说清楚，就写公式。我们的 `gamma` 直接接收指数，参数名就叫 exponent。
+
+# %% [markdown] lang="en"
+# ## Standardisation, from training images only
+#
+# Networks train more easily when their input has mean 0 and standard deviation 1. Both numbers are measured once, on the training images, and then belong to the network: every later image is shifted and scaled with the same two.
+
+# %% [markdown] lang="zh" of="f7ed7e91"
+# ## 标准化：只用训练图像
+#
+# 输入的均值为 0、标准差为 1 时，网络更容易训练。这两个数只在训练图像上量一次，之后就属于网络：以后每幅图像都用这两个数平移和缩放。
+
+# %%
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# %% tags=["show-source"]
+from helpers.preprocess import Standardisation, fit_standardisation
+
+# %%
+others = course.load("val")
+train_inputs = [prepare(x.image) for x in images]
+val_inputs = [prepare(x.image) for x in others]
+train_fovs, val_fovs = [x.fov for x in images], [x.fov for x in others]
+standardise = fit_standardisation(train_inputs, train_fovs)
+print(f"training images: {standardise}")
+for name, inputs, fovs in (
+    ("train", train_inputs, train_fovs),
+    ("val", val_inputs, val_fovs),
+):
+    after = fit_standardisation([standardise(x) for x in inputs], fovs)
+    print(f"{name:5s} after it: mean {after.mean:+.3f}, std {after.std:.3f}")
+leaky = fit_standardisation(train_inputs + val_inputs, train_fovs + val_fovs)
+print(f"with the validation images in it: {leaky}")
+
+# %% [markdown] lang="en"
+# The validation images do not come out at exactly 0 and 1. That is right: nobody measured them. Had they been measured, too, something about them would have gone into every input of the network, and they would no longer be images that it has never met. This is **data leakage**. Here the numbers hardly move, elsewhere they do, and a score with a leak in it cannot be defended. There is also a plain reason: tomorrow's single photograph brings no set along to be averaged.
+
+# %% [markdown] lang="zh" of="fc024e3a"
+# 验证图像处理后并不正好是 0 和 1。这是对的，因为没有人量过它们。假如也量了，它们的一些信息就进入了网络的每个输入，它们就不再是网络没见过的图像。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个朴素的理由：明天来的那一张照片，身边没有一整套图像可供平均。
+
+# %% [markdown] lang="en"
+# ## The classic chain, and its step that does nothing
+#
+# Section 3.1 of the tutorial belongs to a family that goes back to the repository orobix/retina-unet. Its chain: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 x 8 tiles; exponent 1/1.2.
+
+# %% [markdown] lang="zh" of="09764a30"
+# ## 经典流程，以及其中不起作用的一步
+#
+# 教程的 3.1 节「数据预处理」属于一个系列，源头是代码库 orobix/retina-unet。流程是：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 x 8 个子块；指数 1/1.2。
+
+
+# %%
+def classic_chain(images, standardised=True):
+    """Return the classic chain's picture of each image, (1, H, W) in [0, 1]."""
+    weights = np.array([0.299, 0.587, 0.114])
+    greys = [np.tensordot(weights, x.image, axes=1)[None] for x in images]
+    if standardised:
+        mean, std = np.mean(greys), np.std(greys)
+        greys = [(grey - mean) / std for grey in greys]
+    stretched = [unit(grey) for grey in greys]
+    return [gamma(clahe(grey, tiles=8, clip_limit=2 / 256)) for grey in stretched]
+
+
+chain = classic_chain(images)
+print(f"{len(chain)} pictures of shape {chain[0].shape}, mean {np.mean(chain):.3f}")
+
+# %% [markdown] lang="en"
+# **Guess first.** Leave out the standardisation. What is the largest change of any grey value, on the scale 0..1?
+
+# %% [markdown] lang="zh" of="a09866c5"
+# **先猜一猜。** 去掉标准化这一步。在 0..1 的尺度上，灰度值最大会变多少？
+
+# %%
+guess = None  # your guess, a number from 0 to 1
+
+without = classic_chain(images, standardised=False)
+change = max(float(np.abs(a - b).max()) for a, b in zip(chain, without, strict=True))
+lesson.check(
+    "How much does the chain change without its standardisation?",
+    guess,
+    round(change, 3),
+    hint=(
+        "Write a = 1/std, b = -mean/std into (ax + b - min) / (max - min) and let the "
+        "letters cancel.",
+        "把 a = 1/标准差、b = -均值/标准差 代入最小-最大归一化公式，看什么消掉了。",
+    ),
+)
+print(f"largest change of a grey value, all images: {change:.2g}")
+
+# %% [markdown] lang="en"
+# Nothing but rounding. Standardising is $ax + b$ with $a > 0$, and the stretch that follows removes any such step:
+#
+# $$\frac{(ax + b) - (a x_{min} + b)}{(a x_{max} + b) - (a x_{min} + b)} = \frac{x - x_{min}}{x_{max} - x_{min}}$$
+#
+# A step that is undone by the next one can be deleted. Standardisation matters where nothing stretches afterwards, that is, at the end: there the course has it. The chain's grey image is the other weak point: it mixes red, which shows few vessels, into green.
+
+# %% [markdown] lang="zh" of="1c626480"
+# 只有舍入误差。标准化是 $ax + b$，其中 $a > 0$，而随后的拉伸会消去任何这样的一步：
+#
+# $$\frac{(ax + b) - (a x_{min} + b)}{(a x_{max} + b) - (a x_{min} + b)} = \frac{x - x_{min}}{x_{max} - x_{min}}$$
+#
+# 公式的意思：先缩放再拉伸，等于直接拉伸。会被下一步抵消的步骤可以删掉。只有后面不再拉伸时标准化才起作用，也就是放在最后，我们的课程正是这样做的。这个流程的另一个弱点是灰度图：它把看不清血管的红色混进了绿色。
+
+# %% [markdown] lang="en"
+# ## Three numbers and a clip limit
+#
+# Now the question that AUC could not settle: how strongly should CLAHE act? We put two numbers beside AUC.
+#
+# - **Contrast**: mean background minus mean vessel, in standard deviations of the picture.
+# - **Noise**: in flat areas, far from every vessel and from the rim, how much does a pixel differ from the mean of its 5 x 5 neighbours? Given in grey levels of 255.
+
+# %% [markdown] lang="zh" of="e851fa80"
+# ## 三个数字与截断阈值
+#
+# 现在回到 AUC 解决不了的问题：CLAHE 该用多强？我们在 AUC 旁边再放两个数。
+#
+# - **对比度**：背景均值减血管均值，以图像的标准差为单位。
+# - **噪声**：在平坦区域，即远离所有血管和视野边缘的地方，一个像素与它 5 x 5 邻域均值相差多少？以 255 级灰度为单位。
+
+
+# %%
+def step(grey, x):
+    """Return mean background minus mean vessel inside the FOV."""
+    return grey[x.fov & ~x.vessels].mean() - grey[x.fov & x.vessels].mean()
+
+
+def flat_area(x):
+    """Mark the pixels far from vessels and rim: 2 % of the FOV's diameter."""
+    distance = ndimage.distance_transform_edt((x.fov & ~x.vessels)[0])
+    return (distance > 0.02 * fundus.fov_diameter(x.fov))[None]
+
+
+def noise(grey, flat):
+    """Return the standard deviation of a pixel against the mean of 5 x 5."""
+    return (grey - ndimage.uniform_filter(grey, (1, 5, 5)))[flat].std()
+
+
+flats = [flat_area(x) for x in images]
+grey = green(eye.image)
+print(f"flat area: {flats[0].sum() / eye.fov.sum():.0%} of the FOV of image {eye.name}")
+print(f"contrast of green: {step(grey, eye) / grey[eye.fov].std():.2f} SD")
+print(f"noise of green: {255 * noise(grey, flats[0]):.1f} of 255 grey levels")
+
+# %% [markdown] lang="en"
+# The next cell measures ten versions of the green channel on all training images. "half" has all grey values divided by two, "equalised" is the whole image by one curve, "no clip" is CLAHE without a limit.
+
+# %% [markdown] lang="zh" of="8ee7c6dc"
+# 下一格在全部训练图像上测量绿色通道的十种版本。half 把所有灰度值除以二，equalised 用一条曲线均衡化整幅图像，no clip 是没有阈值的 CLAHE。
+
+# %%
+versions = {
+    "green": lambda x: green(x.image),
+    "half": lambda x: green(x.image) / 2,
+    "gamma": lambda x: gamma(green(x.image)),
+    "equalised": lambda x: equalise(green(x.image), x.fov),
+}
+limits = {f"clip {n}/256": n / 256 for n in (2, 4, 8, 16, 40)} | {"no clip": 1.0}
+for name, share in limits.items():
+    versions[name] = lambda x, share=share: clahe(green(x.image), clip_limit=share)
+
+
+def measure(make):
+    """Return AUC, contrast, step and noise of make(x), means over the images."""
+    values = []
+    for x, flat in zip(images, flats, strict=True):
+        grey = make(x)
+        auc = metrics.auc_roc(metrics.histogram(1 - grey, x.vessels, x.fov))
+        dark = step(grey, x)
+        values.append(
+            (auc, dark / grey[x.fov].std(), 255 * dark, 255 * noise(grey, flat))
+        )
+    return np.mean(values, axis=0)
+
+
+rows = {name: measure(make) for name, make in versions.items()}
+print(f"measured {len(rows)} versions on {len(images)} images")
+
+# %% [markdown] lang="en"
+# **Guess first.** Which of the six has the highest AUC: `"clip 2/256"`, `"clip 4/256"`, `"clip 8/256"`, `"clip 16/256"`, `"clip 40/256"` or `"no clip"`?
+
+# %% [markdown] lang="zh" of="efd161fc"
+# **先猜一猜。** 六种之中哪一种 AUC 最高：`"clip 2/256"`、`"clip 4/256"`、`"clip 8/256"`、`"clip 16/256"`、`"clip 40/256"` 还是 `"no clip"`？
+
+# %%
+guess = None  # your guess
+
+highest = max(limits, key=lambda name: rows[name][0])
+lesson.check(
+    "Which clip limit has the highest AUC per image?",
+    guess,
+    highest,
+    hint=("Remember what the two wrong calls scored.", "想想那两种错误写法的分数。"),
+)
+print(f"\n{'':12s}   AUC  contrast  noise   step  step/noise")
+for name, (auc, contrast, dark, rough) in rows.items():
+    numbers = f"{auc:.3f} {contrast:9.2f} {rough:6.1f} {dark:6.1f} {dark / rough:11.2f}"
+    print(f"{name:12s} {numbers}")
+
+# %% [markdown] lang="en"
+# "step" is background minus vessel in grey levels, the same quantity as the contrast but not divided by anything. Go through the columns and ask the two questions:
+#
+# | number | sees | cannot see |
+# |---|---|---|
+# | AUC, one image | the order of two pixels | any rising curve: half, gamma, equalised; how rough the picture became |
+# | AUC, pooled | the order, across eyes | whether vessels became clearer or the eyes merely alike |
+# | contrast | the step against all variation of the picture | brightness and scale (half); where the variation comes from |
+# | noise | roughness of flat areas | vessels; by itself it would choose a black picture (half has half the noise) |
+# | step/noise | what was gained against what was magnified | shape: a vessel is a line, and a network sees lines |
+
+# %% [markdown] lang="zh" of="7aee1ddb"
+# 表中文字：contrast 对比度 · noise 噪声 · step 灰度差 · step/noise 两者之比 · half 减半 · equalised 均衡化 · no clip 不截断
+#
+# step 是背景减血管的灰度差，与对比度是同一个量，只是没有除以任何数。逐列看，问那两句话：
+#
+# | 数字 | 看得见 | 看不见 |
+# |---|---|---|
+# | AUC，单幅图像 | 两个像素的次序 | 任何上升的曲线：减半、伽马、均衡化；图像变得多粗糙 |
+# | AUC，合并 | 跨眼睛的次序 | 是血管更清楚了，还是各只眼睛只是变得一样 |
+# | 对比度 | 灰度差与整幅图像起伏之比 | 亮度和比例（减半）；起伏来自哪里 |
+# | 噪声 | 平坦区域的粗糙程度 | 血管；单凭它会选一幅全黑的图像（减半后噪声也减半） |
+# | 灰度差/噪声 | 得到的与被放大的之比 | 形状：血管是线，而网络看得见线 |
+
+# %%
+shown = list(limits)
+fig, axes = plt.subplots(1, 3, figsize=(9, 2.7), dpi=figures.DPI)
+for ax, title, values in (
+    (axes[0], "AUC per image", [rows[name][0] for name in shown]),
+    (axes[1], "noise, grey levels", [rows[name][3] for name in shown]),
+    (axes[2], "step / noise", [rows[name][2] / rows[name][3] for name in shown]),
+):
+    ax.plot(range(len(shown)), values, "o-", color=figures.BLUE)
+    ax.set_xticks(range(len(shown)), ["2", "4", "8", "16", "40", "none"])
+    ax.set(title=title, xlabel="clip limit x 256", ylim=(0, 1.1 * max(values)))
+axes[0].set_ylim(0.5, 1)
+fig.tight_layout()
+plt.show()
+louder = rows[highest][3] / rows["green"][3]
+larger = rows[highest][2] / rows["green"][2]
+print(f"{highest}, the highest AUC: step x {larger:.1f}, but noise x {louder:.1f}")
+calmest = max(limits, key=lambda name: rows[name][2] / rows[name][3])
+print(f"the best step for its noise has {calmest}")
+
+# %% [markdown] lang="en"
+# The same piece of the eye, from untouched to unclipped:
+
+# %% [markdown] lang="zh" of="255f4410"
+# 图中文字：AUC per image 逐幅 AUC · noise, grey levels 噪声（灰度级） · step / noise 灰度差与噪声之比 · clip limit x 256 截断阈值乘 256
+#
+# 同一块眼底，从不处理到不截断：
+
+# %%
+names = ["green", "clip 2/256", "clip 8/256", "no clip"]
+figures.show_images([versions[name](eye)[0][crop] for name in names], names, size=2)
+plt.show()
+doubled = rows["clip 2/256"][3] / rows["green"][3]
+print(f"with limit 2/256 the noise of flat areas becomes {doubled:.1f} times as strong")
+
+# %% [markdown] lang="en"
+# So **AUC alone must not choose a clip limit**. It rises while the flat areas fill with grain, because it asks each pixel by itself and the grain is on both sides. The limit of 2/256 keeps the promise of step 3: it enlarges vessels and noise about twice, and the table shows what stronger settings buy and what they cost.
+#
+# And note which images were asked: the training images. A limit chosen on test images would be one more thing fitted to them.
+
+# %% [markdown] lang="zh" of="d5acf27c"
+# 图中文字：green 绿色通道 · clip 截断 · no clip 不截断
+#
+# 所以**不能只凭 AUC 选截断阈值**。平坦区域布满颗粒，AUC 却还在升，因为它逐个像素地问，而颗粒两边都有。阈值 2/256 兑现了第 3 步的承诺：血管和噪声都放大两倍左右。更强的设置换来什么、付出什么，表里都有。
+#
+# 还要注意问的是哪些图像：训练图像。在测试图像上选阈值，就又多了一样照着它们拟合的东西。
+
+# %% [markdown] lang="en"
+# ## The course's chain
+#
+# From here on the course uses `prepare`: green channel, CLAHE with 8 x 8 tiles and limit 2/256, exponent 1/1.2; then the standardisation of the training images. It is the classic chain without its grey mixture and without its idle step.
+
+# %% [markdown] lang="zh" of="0652a880"
+# ## 本课程的流程
+#
+# 从这里起，课程使用 `prepare`：绿色通道，CLAHE（8 x 8 个子块，阈值 2/256），指数 1/1.2；然后用训练图像的数做标准化。它就是经典流程，去掉了灰度混合和不起作用的那一步。
+
+# %%
+final = prepare(eye.image)
+figures.show_images(
+    [colour, chain[0][0][crop], final[0][crop]],
+    ["photograph", "classic chain (grey)", "course's chain (green)"],
+    size=2,
+)
+plt.show()
+ours, classic = (
+    metrics.auc_roc(metrics.histogram(1 - g, eye.vessels, eye.fov))
+    for g in (final, chain[0].clip(0, 1))
+)
+print(f"AUC of this eye: classic chain {classic:.3f}, course's chain {ours:.3f}")
+course.record(
+    clahe_mean_difference=mean_difference,
+    auc_green=float(rows["green"][0]),
+    auc_clahe=float(rows["clip 2/256"][0]),
+)
+
+# %% [markdown] lang="en"
+# An honest word. All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the photograph as it is. The course keeps the chain because its tutorial has it, because it is cheap, and because you now know what it does.
+#
+# Extra: measure `versions["clip 2/256"]` on the red channel as well. Extra: subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
+
+# %% [markdown] lang="zh" of="7c6895e4"
+# 说句实话。本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。只有用多个随机种子，分别带着它和不带它训练，才能回答。一些很好的已发表网络直接使用原始照片，例如 Galdran 等人 (2022) 的小网络。课程保留这个流程，因为教程用了它，因为它几乎不花时间，也因为你现在知道它做了什么。
+#
+# 选做：对红色通道也测一测 `versions["clip 2/256"]`。选做：从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0..1，再交给 `measure`。这简单的一步能达到多少，为什么？
+
+# %% [markdown] lang="en"
+# ## What you learned
+#
+# - AUC is the share of pairs, one vessel and one background pixel, in the right order. It cannot see a rising curve.
+# - Equalisation uses the running total of the histogram as a curve. CLAHE does so in tiles, limits the steepness, and blends the curves of four centres.
+# - The clip limit is the largest factor by which contrast, noise included, is stretched.
+# - Parameters with the same name can mean different things: tile count and tile size, clip limits, gamma. Put one value in and look.
+# - Means and standard deviations come from the training images only. A standardisation before a stretch does nothing.
+# - A number never decides alone: ask what it cannot see.
+#
+# ## Sources
+#
+# - This chapter takes the place of section 3.1 (数据预处理) of the tutorial "U-Net study notes", a Chinese blog post, and goes beyond it: CLAHE by hand, and the measurements.
+# - Pizer et al., Adaptive histogram equalization and its variations, Computer Vision, Graphics, and Image Processing 39, 1987, [doi:10.1016/S0734-189X(87)80186-X](https://doi.org/10.1016/S0734-189X%2887%2980186-X)
+# - Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV, 1994, 474-485
+# - scikit-image, [`equalize_adapthist`](https://scikit-image.org/docs/stable/api/skimage.exposure.html)
+# - The classic chain: [orobix/retina-unet](https://github.com/orobix/retina-unet)
+# - Staal et al. (DRIVE), IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - Galdran et al., State-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 12, 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)
+#
+# Next: [06 augmentation](06_augmentation.ipynb)
+
+# %% [markdown] lang="zh" of="08058bfa"
+# ## 小结
+#
+# - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。
+# - 均衡化把直方图逐级累加，当作曲线来用。CLAHE 在子块里这样做，限制陡度，再混合四个中心的曲线。
+# - 截断阈值就是对比度最多拉大的倍数，噪声也包括在内。
+# - 同名的参数可能意思不同：子块个数与子块大小、截断阈值、伽马。代入一个值看看。
+# - 均值和标准差只来自训练图像。拉伸之前的标准化不起作用。
+# - 一个数字不能单独做决定：先问它看不见什么。
+#
+# ## 参考资料
+#
+# - 本章对应中文博客「U-net学习笔记」的 3.1 节（数据预处理），并且更进一步：手写 CLAHE，以及各种测量。
+# - Pizer et al., Adaptive histogram equalization and its variations, Computer Vision, Graphics, and Image Processing 39, 1987, [doi:10.1016/S0734-189X(87)80186-X](https://doi.org/10.1016/S0734-189X%2887%2980186-X)
+# - Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV, 1994, 474-485
+# - scikit-image，[`equalize_adapthist`](https://scikit-image.org/docs/stable/api/skimage.exposure.html)
+# - 经典流程：[orobix/retina-unet](https://github.com/orobix/retina-unet)
+# - Staal et al. (DRIVE), IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - Galdran et al., State-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 12, 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)
+#
+# 下一章：[06 数据增强](06_augmentation.ipynb)

@@ -1,0 +1,911 @@
+# %% [markdown] lang="en"
+# # 06 Augmentation
+#
+# *How can a handful of photographs teach as if there were many, and what must move when
+# the image moves?*
+
+# %% [markdown] lang="zh" of="5828025a"
+# # 06 数据增强
+#
+# *怎样让几张照片教出许多张的效果？图像动的时候，还有什么必须一起动？*
+
+# %% [markdown] include="badges"
+
+# %% [markdown] lang="en"
+# **After this chapter you can** move image, vessels and field of view together; turn,
+# flip, scale and bend them; cut training patches; say how many examples your images
+# really give.
+#
+# **Minutes** 50 to read and try, 1 to compute.
+#
+# **You need** chapters 04 and 05; tensors from chapter 02.
+#
+# **You are here** 01 first look > 02 PyTorch > 04 the data > 05 pre-processing >
+# **06 augmentation** > 07 the network > 08 training > 09 results
+
+# %% [markdown] lang="zh" of="e2831ec3"
+# **学完这一章你能** 让图像、血管标签和视野一起动；旋转、翻转、缩放、弯曲它们；切出训练用的
+# 图像块；说清手里的图像到底能给出多少样本。
+#
+# **用时** 阅读和练习 50 分钟，计算 1 分钟。
+#
+# **预备知识** 第 04、05 章；第 02 章的张量。
+#
+# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > 05 预处理 > **06 数据增强** > 07 网络 >
+# 08 训练 > 09 结果
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %%
+import math
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from helpers import figures, metrics, preprocess
+
+# %% [markdown] lang="en"
+# A network that sees the same few eyes for thousands of steps learns them by heart.
+# **Data augmentation** shows it each eye in another pose every time: turned, mirrored,
+# a little larger, a little bent, under another lamp. The U-Net paper calls this
+# essential where only a few annotated images are there, and it had thirty.
+#
+# We start from the training images, prepared and standardised as in chapter 05.
+
+# %% [markdown] lang="zh" of="5782bbfd"
+# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。数据增强 (data augmentation) 让每只眼睛
+# 每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这
+# 是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
+#
+# 先取训练图像，按第 05 章的办法处理并标准化。
+
+# %%
+eyes = course.load("train")
+prepared = [preprocess.prepare(x.image) for x in eyes]
+standardise = preprocess.fit_standardisation(prepared, [x.fov for x in eyes])
+inputs = [standardise(x) for x in prepared]
+patch_size = course.config.patch_size
+print(f"{len(inputs)} images {inputs[0].shape}, patches of {patch_size} x {patch_size}")
+
+# %% [markdown] lang="en"
+# ## What happens to a label that stays behind
+#
+# Mirror the image and forget the label. Each vessel of the image now lies where the
+# label knows nothing of it. What is the **Dice** of the old label against the right
+# one, the mirrored one? (Chapter 04: 1 where two labels are equal, 0 where they share
+# nothing.)
+
+# %% [markdown] lang="zh" of="1c3ab064"
+# ## 标签没有跟着动会怎样
+#
+# 把图像左右翻转，却忘了标签。现在图像里的血管，标签上都对不上。旧标签和正确的标签，也就是翻转后
+# 的标签，**Dice** 是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
+
+# %%
+guess = None  # your guess: Dice of the label that stayed behind
+
+
+def mirrored(x):
+    return x[..., ::-1]
+
+
+def dice(pred, vessels, fov):
+    return metrics.scores(metrics.count(pred, vessels, fov))["dice"]
+
+
+behind = [dice(x.vessels, mirrored(x.vessels), mirrored(x.fov)) for x in eyes]
+
+lesson.check(
+    "mean Dice of the label that stayed behind",
+    guess,
+    float(np.mean(behind)),
+    hint=(
+        "Overlay the two labels in two colours. How many pixels lie on each other?",
+        "把两张标签用两种颜色叠起来看。有多少像素重合？",
+    ),
+    tolerance=0.04,
+    mistakes=[
+        (
+            value,
+            (
+                "The two halves of an eye look alike, but thin vessels must meet "
+                "exactly.",
+                "眼底左右看着相似，可是细血管要正好落在一起才算数。",
+            ),
+        )
+        for value in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    ],
+)
+
+# %%
+eye = eyes[0]
+flipped = np.ascontiguousarray(mirrored(eye.image))
+panels = [
+    figures.overlay(flipped, mirrored(eye.vessels), figures.SKY),
+    figures.overlay(flipped, eye.vessels, figures.ORANGE),
+]
+figures.show_images(panels, ["label moved along", "label left behind"], size=3)
+plt.show()
+share = sum(x.vessels[x.fov].sum() for x in eyes) / sum(x.fov.sum() for x in eyes)
+print(f"label left behind: Dice {np.mean(behind):.3f}; vessels hold {share:.3f}")
+
+# %% [markdown] lang="en"
+# (With DRIVE, image: DRIVE, Staal et al. 2004.)
+#
+# Hardly more than the share of vessel pixels, which is the Dice of two drawings that
+# know nothing of each other. Nothing raises an error: shapes and values are right.
+#
+# What will a network learn from it? That looking does not help. Its best answer is the
+# same probability everywhere, the share of vessel pixels, and its loss stops there:
+
+# %% [markdown] lang="zh" of="fca72f2a"
+# （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
+#
+# 图中文字：label moved along 标签一起动 · label left behind 标签没有动。
+#
+# 只比血管像素占比高一点点，而两幅毫不相干的标注，Dice 恰好就是这个占比。程序不会报错：形状和
+# 取值都对。
+#
+# 网络会从中学到什么？看图没有用。它最好的回答是处处给同一个概率，也就是血管像素占比，损失就停在
+# 这里：
+
+# %%
+loss = -share * math.log(share) - (1 - share) * math.log(1 - share)
+print(f"cross-entropy of saying {share:.3f} at every pixel: {loss:.3f}")
+
+# %% [markdown] lang="en"
+# Remember the number: a loss curve that rests on it in chapter 08 means that images and
+# labels do not belong together.
+#
+# ## Eight views for nothing
+#
+# A square patch has eight symmetries: four quarter turns, each with or without a flip.
+# They only move pixels to other places, so not one value changes. This is `d4` in
+# [helpers/augment.py](../helpers/augment.py), named after the mathematicians' dihedral
+# group of the square.
+
+# %% [markdown] lang="zh" of="2cac7efd"
+# 记住这个数：第 08 章里，损失曲线如果停在这里，就说明图像和标签对不上。
+#
+# ## 白得的八个视角
+#
+# 正方形图像块有八种对称：四个 90 度旋转，每个再配上翻转或不翻转。它们只是给像素换位置，一个数值
+# 都不变。这就是 [helpers/augment.py](../helpers/augment.py) 里的 `d4`，名字来自数学里正方形的
+# 二面体群 (dihedral group)。
+
+# %% tags=["show-source"]
+from helpers.augment import d4
+
+# %% [markdown] lang="en"
+# We cut a window with many vessels and show all eight, with the label painted in blue.
+# From here on every layer is a tensor (B, C, H, W).
+
+# %% [markdown] lang="zh" of="f467b456"
+# 切一块血管很多的窗口，把八个视角都画出来，标签涂成蓝色。从这里开始，每一层都是张量
+# (B, C, H, W)。
+
+# %%
+def as_batch(x):
+    """Turn a (C, H, W) array into a (1, C, H, W) float tensor."""
+    return torch.from_numpy(np.asarray(x, dtype=np.float32))[None]
+
+
+def painted(image, vessels):
+    """Draw a standardised (1, 1, H, W) image with its label in blue."""
+    grey = (image[0].numpy() / 6 + 0.5).clip(0, 1).repeat(3, axis=0)
+    return figures.overlay(grey, vessels[0].numpy() > 0.5)
+
+
+window = 3 * patch_size // 2
+density = functional.avg_pool2d(as_batch(eye.vessels), window, stride=1)[0, 0]
+row, column = divmod(int(density.argmax()), density.shape[1])
+here = np.s_[:, row : row + window, column : column + window]
+image, vessels, fov = (as_batch(x[here]) for x in (inputs[0], eye.vessels, eye.fov))
+panels = [painted(d4(image, k), d4(vessels, k)) for k in range(8)]
+figures.show_images(panels, [f"k = {k}" for k in range(8)], size=1.6)
+plt.show()
+sums = {round(float(d4(image, k).double().sum()), 3) for k in range(8)}
+print(f"Eight pictures, one sum of all pixels: {sums}")
+
+# %% [markdown] lang="en"
+# May we do this? Nobody photographs an eye upside down. But a vessel upside down is
+# still a vessel, so the answer at each pixel moves along and stays true. That is the
+# rule: **an augmentation is allowed if it does not change the answer**. Asked "left eye
+# or right eye?", a network must never be trained with flips.
+#
+# **Exercise 6.3** In chapter 09 a network looks at all eight views, and its eight
+# answers have to be turned back. Write `undo(x, k)`, so that `undo(d4(x, k), k)` is `x`.
+
+# %% [markdown] lang="zh" of="c564d735"
+# 图中文字：k 是 d4 的编号。
+#
+# 这样做可以吗？没有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。
+# 规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
+#
+# **练习 6.3** 第 09 章里，网络要看八个视角，再把八个回答转回来。写 `undo(x, k)`，使
+# `undo(d4(x, k), k)` 等于 `x`。
+
+# %% tags=["exercise"]
+def undo(x, k):
+    return None  # your code here: torch.rot90(x, ..., dims=(-2, -1)), x.flip(-1)
+
+
+undo = lesson.exercise(undo, lesson.EXERCISES["06.3"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# `d4` turns, then perhaps flips. To undo, take the last step back first: flip, then turn
+# the other way. A flip undoes itself.
+#
+# ```python
+# import torch
+#
+#
+# def undo(x, k):
+#     x = x.flip(-1) if k >= 4 else x
+#     return torch.rot90(x, -(k % 4), dims=(-2, -1))
+# ```
+#
+# In the package this is `undo_d4`. Doing `d4(x, k)` twice works for six of the eight,
+# which makes it a mistake that survives a careless test.
+#
+# </details>
+
+# %% [markdown] lang="zh" of="7ff357e4"
+# <details><summary>参考答案</summary>
+#
+# `d4` 先转，再决定翻不翻。撤销时先退最后一步：先翻回来，再反方向转。翻转做两次就是原样。
+#
+# ```python
+# import torch
+#
+#
+# def undo(x, k):
+#     x = x.flip(-1) if k >= 4 else x
+#     return torch.rot90(x, -(k % 4), dims=(-2, -1))
+# ```
+#
+# 课程里这个函数叫 `undo_d4`。把 `d4(x, k)` 做两次，八种里有六种也对，所以粗心的测试发现不了
+# 这个错误。
+#
+# </details>
+
+# %%
+back = [torch.equal(undo(d4(image, k), k), image) for k in range(8)]
+print(f"{sum(back)} of 8 views came back unchanged")
+
+# %% [markdown] lang="en"
+# ## Any angle: each pixel asks where to look
+#
+# A turn by 15 degrees does not take pixels to pixels. So we ask the other way round:
+# for each pixel of the **new** patch, where in the old image does it look? That place
+# lies between four pixels, and its value is interpolated. PyTorch's `grid_sample` does
+# it, given the places in its own unit: the whole image reaches from -1 to 1 along each
+# axis, and a place is written (x, y), the column first.
+#
+# **Exercise 6.4** Write `as_grid(row, column, height, width)`: a displacement in pixels
+# becomes the pair (x, y) for `grid_sample` (with `align_corners=False`). How large is
+# 10 px to the right in an image of 128 x 128?
+
+# %% [markdown] lang="zh" of="a40fbe13"
+# ## 任意角度：每个像素去问该看哪里
+#
+# 旋转 15 度，像素不会正好落在像素上。所以反过来问：**新**图像块的每个像素，要去旧图像的哪里看？
+# 那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的
+# 单位：整幅图沿每个轴从 -1 到 1，写成 (x, y)，列在前。
+#
+# **练习 6.4** 写 `as_grid(row, column, height, width)`：把以像素为单位的位移换成 `grid_sample`
+# 用的 (x, y)（`align_corners=False`）。在 128 x 128 的图像里，向右 10 px 是多少？
+
+# %% tags=["exercise"]
+def as_grid(row, column, height, width):
+    return None  # your code here: (x, y)
+
+
+as_grid = lesson.exercise(as_grid, lesson.EXERCISES["06.4"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# From -1 to 1 is 2, so one pixel is 2 / width along x and 2 / height along y. Ten pixels
+# of 128 are 0.15625. Whoever adds 10 asks for a place five image widths away.
+#
+# ```python
+# def as_grid(row, column, height, width):
+#     return 2 * column / width, 2 * row / height
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="1c739cbb"
+# <details><summary>参考答案</summary>
+#
+# 从 -1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是
+# 0.15625。直接加 10，问的就是五个图像宽度以外的地方。
+#
+# ```python
+# def as_grid(row, column, height, width):
+#     return 2 * column / width, 2 * row / height
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# A slope tells columns from rows, which a photograph does not: each pixel of this image
+# holds its own column number. Looking 10 px to the right must give 10 more.
+
+# %% [markdown] lang="zh" of="0bb23770"
+# 用一个斜坡可以分清行和列，照片却看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，
+# 数值应当大 10。
+
+# %%
+slope = torch.arange(128.0).expand(1, 1, 128, 128)
+still = functional.affine_grid(torch.eye(2, 3)[None], [1, 1, 128, 128], False)
+grid = still + torch.tensor(as_grid(0, 10, 128, 128))
+looked = functional.grid_sample(slope, grid, align_corners=False)
+print(f"pixel (64, 64) held {slope[0, 0, 64, 64]:g}, now {looked[0, 0, 64, 64]:g}")
+
+# %% [markdown] lang="en"
+# `warp` is this, for a whole field of places, given in pixels from the centre:
+
+# %% [markdown] lang="zh" of="8f029e48"
+# `warp` 就是这件事，只是一次处理整片位置；位置以像素为单位，从图像中心算起：
+
+# %% tags=["show-source"]
+from helpers.augment import warp
+
+# %% [markdown] lang="en"
+# ## A label is not a photograph
+#
+# Between a vessel and the background a photograph may take any value. A label may not.
+# Turn the label of a whole eye by 15 degrees with **bilinear** interpolation, then call
+# every pixel vessel that is above 0. By which factor does the vessel area grow?
+
+# %% [markdown] lang="zh" of="6234b61c"
+# ## 标签不是照片
+#
+# 在血管和背景之间，照片可以取任何中间值，标签不行。把整只眼睛的标签用**双线性插值**
+# (bilinear interpolation) 旋转 15 度，再把大于 0 的像素都算作血管。血管面积会变成原来的几倍？
+
+# %%
+guess = None  # your guess: a factor
+
+
+def turn(degrees, size):
+    """Say where each pixel of a turned (size, size) patch looks: (1, size, size, 2)."""
+    angle, axis = math.radians(degrees), torch.arange(size) - (size - 1) / 2
+    row, column = torch.meshgrid(axis, axis, indexing="ij")
+    new_row = math.cos(angle) * row - math.sin(angle) * column
+    return torch.stack([new_row, math.sin(angle) * row + math.cos(angle) * column], -1)[
+        None
+    ]
+
+
+label = as_batch(eye.vessels)
+offsets = turn(15, min(label.shape[-2:]))
+soft = warp(label, offsets, "bilinear")
+turned = {
+    "nearest": warp(label, offsets, "nearest"),
+    "bilinear, > 0.5": (soft > 0.5).float(),
+    "bilinear, > 0": (soft > 0).float(),
+}
+lesson.check(
+    "vessel area of 'bilinear, > 0', as a multiple of the old area",
+    guess,
+    float(turned["bilinear, > 0"].sum() / label.sum()),
+    hint=(
+        "Every pixel that touches a vessel counts. How much is a rim of a thin vessel?",
+        "碰到血管的像素都算。细血管的一圈边有多大？",
+    ),
+    tolerance=0.05,
+    mistakes=[
+        (
+            1.0,
+            (
+                "The turn keeps the area. What does `> 0` do to the rim?",
+                "旋转本身不改变面积。`> 0` 会怎样处理那一圈边？",
+            ),
+        )
+    ],
+)
+
+# %%
+grey = ((soft > 0) & (soft < 1)).sum() / (soft > 0).sum()
+print(f"after bilinear, {grey:.0%} of the pixels above 0 are neither 0 nor 1")
+num_before = ndimage.label(eye.vessels[0], np.ones((3, 3)))[1]
+for name, result in turned.items():
+    area = result.sum() / label.sum()
+    num_pieces = ndimage.label(result[0, 0].numpy(), np.ones((3, 3)))[1]
+    print(f"{name:15s} area x {area:.3f}, pieces {num_before} -> {num_pieces}")
+
+# %%
+middle = len(offsets[0]) // 2
+near = np.s_[0, 0, middle - 25 : middle + 25, middle - 25 : middle + 25]
+densest = functional.avg_pool2d(soft, 50, stride=1)[0, 0]
+top, left = divmod(int(densest.argmax()), densest.shape[1])
+near = np.s_[0, 0, top : top + 50, left : left + 50]
+panels = [x[near] for x in (turned["nearest"], soft, turned["bilinear, > 0"])]
+figures.show_images(panels, ["nearest", "bilinear", "bilinear, > 0"], columns=3)
+plt.show()
+print(f"values: nearest {turned['nearest'].unique().tolist()}, bilinear ", end="")
+print(f"{len(soft.unique())} different ones")
+
+# %% [markdown] lang="en"
+# A soft label tells the loss that a rim pixel is 40 % vessel, which no doctor said; with
+# `> 0` all vessels swell. **Nearest** keeps 0 and 1 and the area. It is not free of
+# harm: look at the number of pieces. Thin vessels break where the turned grid steps over
+# them. So images go through `warp` with `"bilinear"`, labels with `"nearest"`.
+
+# %% [markdown] lang="zh" of="6a710ad8"
+# 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
+#
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变
+# 粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看碎块的个数，转过的网格
+# 跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+
+# %% [markdown] lang="en"
+# ## Flip, turn and scale at random
+#
+# `affine_grid` does what `turn` did above, with an angle, a scale and a flip drawn anew
+# for each patch. All randomness comes from one `generator`: the same seed, the same
+# patches.
+
+# %% [markdown] lang="zh" of="9c0d519b"
+# ## 随机翻转、旋转、缩放
+#
+# `affine_grid` 做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例和是否翻转。
+# 所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
+
+# %% tags=["show-source"]
+from helpers.augment import uniform, affine_grid
+
+# %%
+generator = torch.Generator().manual_seed(3)
+places = affine_grid(4, patch_size, generator)
+panels = [
+    painted(warp(image, p[None], "bilinear"), warp(vessels, p[None], "nearest"))
+    for p in places
+]
+figures.show_images(panels, [f"draw {k}" for k in range(1, 5)], size=1.8)
+plt.show()
+step = (places[:, 0, 1] - places[:, 0, 0]).norm(dim=-1)
+print("old pixels per new pixel:", ", ".join(f"{s:.2f}" for s in step))
+
+# %% [markdown] lang="en"
+# The number says the scale: above 1 the patch shows more of the eye, so vessels look
+# thinner.
+#
+# ## Bend it: the elastic grid of the U-Net paper
+#
+# Tissue is soft, so the paper also bends its images. Drawing a random vector for each
+# pixel would tear them to dust. Instead it draws vectors on a coarse grid of 3 x 3
+# points, normally distributed with a standard deviation of 10 px, and enlarges this to
+# one vector per pixel by **bicubic** interpolation (section 3.1 of the paper).
+
+# %% [markdown] lang="zh" of="e32897d6"
+# 图中文字：draw 第几次抽取。
+#
+# 打印的数字就是比例：大于 1 时，图像块里看到的眼底更多，血管显得更细。
+#
+# ## 弯一弯：U-Net 论文的弹性网格
+#
+# 组织是软的，所以论文还把图像弯一弯，叫弹性形变 (elastic deformation)。如果每个像素各抽一个向量，
+# 图像会碎成粉末。论文的办法是：在 3 x 3 个点的粗网格上抽向量，正态分布，标准差 10 px，再用双三次
+# 插值 (bicubic interpolation) 放大成每个像素一个向量，得到位移场 (displacement field)（论文
+# 3.1 节）。
+
+# %% tags=["show-source"]
+from helpers.augment import elastic_displacement
+
+# %%
+generator = torch.Generator().manual_seed(1)
+field = elastic_displacement(1, patch_size, generator)[0].numpy()
+fig, ax = plt.subplots(figsize=(3.4, 3.4), dpi=80)
+for num, colour, width in ((13, figures.SKY, 0.005), (3, figures.RED, 0.012)):
+    at = np.linspace(0, patch_size - 1, num).round().astype(int)
+    arrows = field[np.ix_(at, at)]
+    x, y = np.meshgrid(at, at)
+    ax.quiver(
+        x, y, arrows[..., 1], arrows[..., 0],
+        color=colour, width=width, angles="xy", scale_units="xy", scale=1,
+    )  # fmt: skip
+ax.set(xlabel="column", ylabel="row")
+ax.margins(0.15)
+ax.invert_yaxis()
+ax.set_aspect("equal")
+plt.show()
+lengths = np.linalg.norm(field[np.ix_(at, at)], axis=-1)
+print(f"nine red vectors, {lengths.min():.1f} to {lengths.max():.1f} px long")
+
+# %% [markdown] lang="en"
+# Nine vectors are random, all others lie smoothly between them. Now on a lattice of
+# straight lines, where the eye sees every bend, and on the patch: the course's setting
+# (4 px), the paper's (10 px), and the dust (10 px for each pixel by itself).
+
+# %% [markdown] lang="zh" of="bf69a5ff"
+# 图中文字：column 列 · row 行 · 红色 九个随机向量 · 蓝色 插值得到的向量。
+#
+# 只有九个向量是随机的，其余都平滑地夹在它们之间。下面画在直线网格上，每个弯都看得清楚；再画在
+# 图像块上：课程的设置 (4 px)、论文的设置 (10 px)，还有粉末（每个像素各自 10 px）。
+
+# %%
+lattice = torch.zeros_like(image)
+lattice[..., :: patch_size // 8, :] = 1
+lattice[..., :, :: patch_size // 8] = 1
+rest = turn(0, patch_size)
+bends = {"still": 0 * rest}
+for name, sd in (("4 px", 4.0), ("10 px", 10.0)):
+    generator = torch.Generator().manual_seed(5)
+    bends[name] = elastic_displacement(1, patch_size, generator, sd)
+bends["10 px, each alone"] = 10 * torch.randn(rest.shape, generator=generator)
+lines = [warp(lattice, rest + b, "bilinear")[0, 0] for b in bends.values()]
+eyes_bent = [
+    painted(warp(image, rest + b, "bilinear"), warp(vessels, rest + b, "nearest"))
+    for b in bends.values()
+]
+figures.show_images(lines + eyes_bent, list(bends) + [""] * 4, size=1.9)
+plt.show()
+for name, bend in bends.items():
+    apart = (bend[:, :, 1:] - bend[:, :, :-1]).abs().median()
+    print(f"{name:18s} neighbours move apart by {apart:.2f} px (median)")
+
+# %% [markdown] lang="en"
+# Neighbours that move together keep a vessel a vessel. The paper's tile is 572 px wide.
+# On a much smaller patch the same 10 px bend more sharply than any eye does, so the
+# course uses 4 px.
+#
+# ## Grey values: another lamp
+#
+# The next patient is lit differently. `random_grey` changes contrast and brightness of
+# the image. The label does not change: a vessel under another lamp stays where it is.
+
+# %% [markdown] lang="zh" of="0a0e2a1c"
+# 图中文字：still 不动 · each alone 每个像素各自抽。
+#
+# 相邻的像素一起移动，血管才还是血管。论文的切片宽 572 px。在小得多的图像块上，同样的 10 px 弯得
+# 比任何眼底都厉害，所以课程用 4 px。
+#
+# ## 灰度：换一种光照
+#
+# 下一位病人的光照不一样。`random_grey` 改变图像的对比度和亮度。标签不变：换了光照，血管还在原处。
+
+# %% tags=["show-source"]
+from helpers.augment import random_grey
+
+# %%
+generator = torch.Generator().manual_seed(0)
+lit = [image] + [random_grey(image, generator) for _ in range(3)]
+titles = [f"mean {x.mean():+.2f}, sd {x.std():.2f}" for x in lit]
+pictures = [x[0, 0] / 6 + 0.5 for x in lit]
+figures.show_images(pictures, titles, size=1.9)
+plt.show()
+print("The first is the original; the order of any two pixels is the same in all four.")
+
+# %% [markdown] lang="en"
+# ## All of it, in one step
+#
+# `augment` adds the affine and the elastic field and samples **once**. Two samplings in
+# a row would blur twice and break thin vessels twice. One grid moves all three layers,
+# so nothing can stay behind.
+
+# %% [markdown] lang="zh" of="65a82099"
+# 图中文字：mean 均值 · sd 标准差。
+#
+# ## 合起来，一步完成
+#
+# `augment` 把仿射和弹性两个位移场加起来，只采样**一次**。连着采样两次，图像要糊两次，细血管要断
+# 两次。三层用同一个网格，谁也不会落下。
+
+# %% tags=["show-source"]
+from helpers.augment import augment
+
+# %% [markdown] lang="en"
+# Why does it take windows *larger* than the patch? A turned square has its corners
+# elsewhere. Cut the patch first and turn it then, and the corners must be made up. From
+# a larger window they are real retina.
+
+# %% [markdown] lang="zh" of="e6cd1b9c"
+# 为什么要给它比图像块**更大**的窗口？正方形转过以后，四个角到了别处。如果先切后转，四个角只能编
+# 出来。从更大的窗口里取，四个角就是真实的视网膜。
+
+# %%
+fig, ax = plt.subplots(figsize=(3.4, 3.4), dpi=80)
+ax.imshow(painted(image, 0 * vessels), extent=(-0.75, 0.75, 0.75, -0.75))
+outside = {}
+for (degrees, factor), colour in {
+    (0, 1.0): figures.SKY,
+    (45, 1.0): figures.ORANGE,
+    (45, 1.2): figures.RED,
+}.items():
+    at = factor * turn(degrees, patch_size)[0]
+    corners = torch.stack([at[0, 0], at[0, -1], at[-1, -1], at[-1, 0], at[0, 0]])
+    label = f"{degrees} degrees, scale {factor}"
+    y, x = corners.T / patch_size
+    ax.plot(x, y, color=colour, label=label)
+    outside[label] = (at.abs() > window / 2).any(-1).float().mean()
+ax.set(xlim=(-0.9, 0.9), ylim=(0.9, -0.9), xlabel="patch widths")
+ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), fontsize=8, frameon=False)
+plt.show()
+for label, part in outside.items():
+    print(f"{label}: {part:.1%} of its pixels lie outside the window")
+
+# %% [markdown] lang="en"
+# A window of one and a half patches leaves out the tips only, and those are mirrored.
+#
+# ## Patches
+#
+# Training does not use whole images. `PatchBatches` draws an image, then a pixel inside
+# its FOV, cuts the window around it and calls `augment`. It is an endless stream that
+# its seed decides alone. Chapter 08 trains on it.
+
+# %% [markdown] lang="zh" of="aa97cada"
+# 图中文字：degrees 度 · scale 比例 · patch widths 以图像块宽度为单位。
+#
+# 窗口取图像块的一倍半，只有尖角落在外面，那里用镜像补上。
+#
+# ## 图像块
+#
+# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，
+# 交给 `augment`。这是一条没有尽头的数据流，完全由种子决定。第 08 章就用它训练。
+
+# %% tags=["show-source"]
+from helpers.patches import PatchBatches
+
+# %%
+labels, fovs = [x.vessels for x in eyes], [x.fov for x in eyes]
+batches = PatchBatches(inputs, labels, fovs, patch_size, 8, seed=0, augment=augment)
+for name, x in zip(("image", "vessels", "fov"), next(batches), strict=True):
+    print(f"{name:8s} {tuple(x.shape)} {x.dtype}")
+drawn = torch.cat([next(batches)[2] for _ in range(25)]).mean((1, 2, 3))
+print(f"{(drawn < 1).float().mean():.0%} of {len(drawn)} patches cross the FOV's edge")
+
+# %% [markdown] lang="en"
+# Patches across the edge are wanted: the network has to learn that the bright rim of the
+# FOV is no vessel. Outside the FOV no pixel counts in the loss (chapter 08).
+#
+# Does everything move together? We give the label in place of the image, too. If both
+# took the same way, they still agree when they come out.
+
+# %% [markdown] lang="zh" of="04f7fbe9"
+# 跨过边缘的图像块正是我们要的：网络必须学会，视野的边缘不是血管。FOV 以外的像素不计入损失
+# （第 08 章）。
+#
+# 三层真的一起动了吗？我们把标签也当作图像交进去。如果走的是同一条路，出来时它们仍然一致。
+
+# %%
+def centre_label(image, vessels, fov, patch_size, generator):
+    """Move the image and leave the labels behind: a fault, on purpose."""
+    edge = (image.shape[-1] - patch_size) // 2
+    inner = np.s_[..., edge : edge + patch_size, edge : edge + patch_size]
+    moved, _, _ = augment(image, vessels, fov, patch_size, generator)
+    return moved, vessels[inner], fov[inner]
+
+
+as_images = [x.astype(np.float32) for x in labels]
+for name, way in (("augment", augment), ("label left behind", centre_label)):
+    stream = PatchBatches(as_images, labels, fovs, patch_size, 32, seed=0, augment=way)
+    image_out, vessels_out, _ = next(stream)
+    high, low = image_out.amax((1, 2, 3), True), image_out.amin((1, 2, 3), True)
+    pred, truth = image_out > (high + low) / 2, vessels_out > 0.5
+    everywhere = np.ones(pred.shape, dtype=bool)
+    print(f"{name:18s} Dice {dice(pred.numpy(), truth.numpy(), everywhere):.3f}")
+
+# %% [markdown] lang="en"
+# With `augment` they agree but for the rim, where bilinear and nearest differ. With the
+# planted fault they do not. Such a test takes a minute to write and guards the most
+# expensive mistake of this chapter; the course has it among its tests.
+#
+# ## A gallery
+#
+# Look at your batches before you train. Always. Upper row: what the network sees. Lower
+# row: vessels white, outside the FOV grey.
+
+# %% [markdown] lang="zh" of="28f9519b"
+# 用 `augment` 时两者一致，只有边缘处双线性和最近邻略有不同。故意放进错误以后就不一致了。这样的
+# 测试一分钟就能写好，防的却是本章代价最大的错误；课程自己的测试里也有它。
+#
+# ## 看一看
+#
+# 训练之前，先看看自己的图像块，每次都看。上排是网络看到的图像；下排白色是血管，灰色是视野外。
+
+# %%
+stream = PatchBatches(inputs, labels, fovs, patch_size, 7, seed=4, augment=augment)
+image_out, vessels_out, fov_out = next(stream)
+upper = [x[0] / 6 + 0.5 for x in image_out]
+truths = vessels_out.numpy() > 0.5, fov_out.numpy() > 0.5
+lower = [figures.error_map(v, v, f) for v, f in zip(*truths, strict=True)]
+figures.show_images(upper + lower, [""] * 14, columns=7, size=1.3)
+plt.show()
+print(f"FOV share of each patch: {[round(float(f.mean()), 2) for f in fov_out]}")
+
+# %% [markdown] lang="en"
+# ## How many examples are there, really?
+#
+# In how many places of **one** image can the patch be cut (unturned, whole pixels)?
+
+# %% [markdown] lang="zh" of="11828110"
+# ## 到底有多少样本
+#
+# **一张**图像上，图像块有多少个位置可切（不旋转，按整像素移动）？
+
+# %%
+guess = None  # your guess: places in one image
+
+height, width = eye.vessels.shape[1:]
+print(f"image {height} x {width}, patch {patch_size} x {patch_size}")
+places = (height - patch_size + 1) * (width - patch_size + 1)
+lesson.check(
+    "places for the patch in one image",
+    guess,
+    places,
+    hint=(
+        "Along one axis: a patch as long as the image has exactly one place.",
+        "只看一个轴：图像块和图像一样长时，正好有一个位置。",
+    ),
+    mistakes=[
+        (
+            (height - patch_size) * (width - patch_size),
+            ("Almost: the first place counts, too.", "差一点：起点那个位置也要算。"),
+        )
+    ],
+)
+
+# %% [markdown] lang="en"
+# And how many patches are there in **all** training images of which no two share a
+# pixel?
+
+# %% [markdown] lang="zh" of="2cc0ab4a"
+# 那么，**全部**训练图像里，两两不共用像素的图像块有多少个？
+
+# %%
+guess = None  # your guess: patches without a common pixel, all training images
+
+apart = (height // patch_size) * (width // patch_size) * len(eyes)
+lesson.check(
+    "patches without a common pixel, in all training images",
+    guess,
+    apart,
+    hint=(
+        "Lay them side by side like tiles of a floor, in each image.",
+        "像铺地砖一样一块挨一块，每张图像能铺几块？",
+    ),
+    mistakes=[
+        (
+            wrong,
+            (
+                "Those overlap. Two neighbours share all but one column: what can the "
+                "second one still teach?",
+                "这些图像块互相重叠。相邻两个只差一列，第二个还能教会网络什么？",
+            ),
+        )
+        for wrong in (places, places * len(eyes), 8 * places * len(eyes))
+    ],
+)
+
+# %%
+config = course.config
+drawn = config.steps * config.batch_size
+area = drawn * patch_size**2 / (len(eyes) * height * width)
+print(f"places in one image           {places:12,d}")
+print(f"in all, with eight symmetries {8 * places * len(eyes):12,d}")
+print(f"without a common pixel        {apart:12,d}")
+print(f"eyes                          {len(eyes):12,d}")
+print(f"Training in this mode draws {drawn:,} patches, {area:.0f} times the area.")
+
+# %% [markdown] lang="en"
+# All four numbers are true, and only the last one tells how many people the network has
+# met. Augmentation teaches which changes do *not* matter: pose, size, light. It cannot
+# invent a disease, a camera or an age that is not in the images.
+
+# %% [markdown] lang="zh" of="cfaa7c64"
+# 四个数都对，但只有最后一个说明网络见过多少人。数据增强教的是哪些变化**不**重要：姿势、大小、光照。
+# 图像里没有的疾病、相机和年龄，它变不出来。
+
+# %% [markdown] lang="en"
+# ## For training only
+#
+# Validation measures, so its images must not change from one look to the next. Take a
+# fixed and simple rule, "darker means vessel", and measure its AUC (chapter 05) on the
+# validation images: twice as they are, then on augmented patches with five seeds.
+
+# %% [markdown] lang="zh" of="145f3857"
+# ## 只用于训练
+#
+# 验证是用来测量的，所以每次看到的图像必须一样。取一条固定的简单规则“越暗越像血管”，在验证图像上
+# 量它的 AUC（第 05 章）：先按原样量两次，再在增强过的图像块上用五个种子各量一次。
+
+# %%
+val = course.load("val")
+val_inputs = [standardise(preprocess.prepare(x.image)) for x in val]
+val_labels, val_fovs = [x.vessels for x in val], [x.fov for x in val]
+
+
+def auc_of_dark(images, vessels, fovs):
+    """Score "darker means vessel" over (1, H, W) arrays, all pixels in one pot."""
+    tables = [
+        metrics.histogram(1 / (1 + np.exp(x)), v, f)
+        for x, v, f in zip(images, vessels, fovs, strict=True)
+    ]
+    return metrics.auc_roc(sum(tables))
+
+
+plain = [auc_of_dark(val_inputs, val_labels, val_fovs) for _ in range(2)]
+print("as they are:", ", ".join(f"{a:.4f}" for a in plain))
+shaken = []
+for seed in range(5):
+    stream = PatchBatches(val_inputs, val_labels, val_fovs, patch_size, 16, seed, augment)
+    x, v, f = (layer.numpy() for layer in next(stream))
+    shaken.append(auc_of_dark(x, v > 0.5, f > 0.5))
+print("augmented:  ", ", ".join(f"{a:.4f}" for a in shaken))
+print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
+
+# %% [markdown] lang="en"
+# The rule did not change, but the ruler did. Two networks are often less apart than
+# that. So `train` is augmented, and `val` and `test` never are. (Test-time augmentation,
+# in chapter 09, is something else: the image is turned, the *prediction* is turned back,
+# and the label stays untouched.)
+#
+# Extra: mirror image and label in a stream of your own, but toss the coin twice, once
+# for each. How does the Dice of the two fall, and why is this fault harder to find than
+# the one above?
+
+# %% [markdown] lang="zh" of="324a693f"
+# 规则没有变，尺子变了。两个网络的差别往往还没有这么大。所以 `train` 要增强，`val` 和 `test` 从不
+# 增强。（第 09 章的测试时增强 (test-time augmentation) 是另一回事：转的是图像，再把**预测**转
+# 回来，标签不动。）
+#
+# 选做：自己写一条数据流，图像和标签都翻转，但各抛各的硬币。两者的 Dice 会降到多少？为什么这个错误
+# 比上面那个更难发现？
+
+# %% [markdown] lang="en"
+# ## What you learned
+#
+# - Image, vessels and FOV move by one grid. A label that stays behind teaches the share
+#   of vessel pixels and nothing else, without an error message.
+# - Quarter turns and flips only move pixels; any other turn interpolates: bilinear for
+#   images, nearest for labels.
+# - The elastic grid: nine random vectors, bicubic in between; neighbours move together.
+# - Windows larger than the patch bring in real surroundings; some patches cross the edge
+#   of the FOV, on purpose.
+# - Millions of patches, sixteen eyes: augmentation does not add people. It is for
+#   training only.
+#
+# ## Sources
+#
+# - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical
+#   Image Segmentation, MICCAI 2015, section 3.1.
+#   [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
+# - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks
+#   applied to visual document analysis, ICDAR 2003: elastic distortions.
+#   [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
+# - The tutorial "U-Net study notes" (in Chinese), section 3.2, "augmentation". This
+#   chapter adds the labels' side, the elastic grid and the count of examples.
+
+# %% [markdown] lang="zh" of="07609cab"
+# ## 小结
+#
+# - 图像、血管标签和 FOV 用同一个网格移动。标签没有跟上，网络就只学到血管像素占比，而且没有任何
+#   报错。
+# - 90 度旋转和翻转只移动像素；其他角度都要插值：图像用双线性，标签用最近邻。
+# - 弹性网格：九个随机向量，中间用双三次插值；相邻像素一起移动。
+# - 比图像块更大的窗口带来真实的周围；有些图像块跨过视野边缘，这是有意的。
+# - 图像块有几百万，眼睛只有几只：数据增强不会增加人数。它只用于训练。
+#
+# ## 参考资料
+#
+# - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical
+#   Image Segmentation, MICCAI 2015，3.1 节。
+#   [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
+# - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks
+#   applied to visual document analysis, ICDAR 2003：弹性形变。
+#   [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
+# - 教程《U-net学习笔记》3.2 节“数据增强”。本章补上了标签这一边、弹性网格和样本数。

@@ -1,0 +1,928 @@
+# ---
+# gpu: true
+# ---
+# %% [markdown] lang="en"
+# # 08 Training
+#
+# *What does a network do in each of its thousands of steps, and how do you see that it is learning?*
+
+# %% [markdown] lang="zh" of="90e8100c"
+# # 08 训练
+#
+# *网络在几千步里的每一步做了什么？怎样看出它真的在学？*
+
+# %% [markdown] include="badges"
+
+# %% [markdown] lang="en"
+# **After this chapter you can** compute both losses by hand, read the training loop line by line, forecast how long it takes, read a loss curve, and stop and resume a run without losing a bit.
+#
+# **Minutes** 90 to read and try; 7 of computing on two cores, most of it in the background.
+#
+# **You need** logits and sigmoid (chapter 02), patches (06), the network (07).
+#
+# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > **08 training** > 09 results
+
+# %% [markdown] lang="zh" of="62ce86f7"
+# **学完这一章你能** 手算两种损失，逐行读懂训练循环，预估训练时间，看懂损失曲线，并且停下来再继续而不丢一个比特。
+#
+# **用时** 阅读和练习 90 分钟；两个核上计算约 7 分钟，大部分在后台。
+#
+# **预备知识** logits 和 sigmoid (第 02 章)，图像块 (第 06 章)，网络 (第 07 章)。
+#
+# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > 05 预处理 > 06 增强 > 07 网络 > **08 训练** > 09 结果
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %%
+import copy
+import dataclasses
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import clear_output
+from torch import Tensor, nn
+from torch.nn import functional
+
+from helpers import augment, config, figures, fundus, inference, runtime, training
+from helpers.unet import UNet, count_parameters
+
+# %% [markdown] lang="en"
+# ## Start first, understand while it runs
+#
+# Training takes minutes, so we start it at once and use the minutes to understand it. Four cells do that. The first holds what the network is trained to make small: three functions from `helpers/losses.py`, which we take apart below. They stand here so that you can change them: the run is handed whatever `bce_dice_loss` is when you start it.
+
+# %% [markdown] lang="zh" of="c59bff88"
+# ## 先启动，边跑边学
+#
+# 训练要几分钟，所以我们先启动它，再利用这几分钟弄懂它。启动要用四个单元格。第一个单元格是网络要努力变小的量，也就是损失函数 (loss)：来自 `helpers/losses.py` 的三个函数，下面会逐个拆开讲。放在这里是为了让你能修改：启动时的 `bce_dice_loss` 是什么样，训练用的就是什么样。
+
+# %% tags=["show-source"]
+from helpers.losses import bce_loss, soft_dice_loss, bce_dice_loss
+
+# %% [markdown] lang="en"
+# `STEPS = 0` means as many steps as the mode says. A step is one update of all weights, on one batch of patches. Set `TRAIN = False` to take weights that are there already.
+
+# %% [markdown] lang="zh" of="7011f86a"
+# `STEPS = 0` 表示用当前模式规定的步数。一步 (step) 是用一批图像块把所有权重更新一次。如果想直接用现成的权重，就设 `TRAIN = False`。
+
+# %%
+# @title What to train
+TRAIN = True  # @param {type: "boolean"}
+STEPS = 0  # @param {type: "integer"}
+SEED = 0  # @param {type: "integer"}
+
+steps = STEPS or course.config.steps
+recipe = dataclasses.replace(
+    course.config,
+    steps=steps,
+    seed=SEED,
+    val_every=min(course.config.val_every, max(1, steps // 4)),
+)
+for name, value in dataclasses.asdict(recipe).items():
+    print(f"{name:14} {value}")
+
+# %% [markdown] lang="en"
+# `make_run` wires images, network, loss and augmentation together. It draws the first weights and the patches from the seed, so that two calls give the same run. Chapter 05's standardisation is fitted on the training images inside `training.new_run`; the validation images are prepared the same way and never augmented.
+
+# %% [markdown] lang="zh" of="d80e4180"
+# `make_run` 把图像、网络、损失和数据增强接到一起。初始权重和图像块都由随机种子决定，所以调用两次得到的是同一次训练。第 05 章的标准化在 `training.new_run` 里用训练图像拟合；验证图像用同样的方式处理，但从不增强。
+
+# %%
+train, val = course.load("train"), course.load("val")
+
+
+def make_run() -> training.TrainingRun:
+    """Return a run at step 0; the same seed gives the same run."""
+    runtime.seed_everything(recipe.seed)
+    model = UNet(recipe.in_channels, 1, recipe.widths)
+    return training.new_run(
+        train,
+        val,
+        recipe,
+        model=model,
+        loss_fn=bce_dice_loss,
+        augment=augment.augment,
+    )
+
+
+trial = make_run()
+device = next(trial.model.parameters()).device
+print(f"{len(train)} eyes to train on, {len(val)} held out to look at, none of the test")
+print(f"{count_parameters(trial.model):,} weights, {trial.precision} on {device}")
+
+# %% [markdown] lang="en"
+# How long will it take? We time twenty steps and multiply. `training.seconds_per_step` puts the run back as it was afterwards.
+
+# %% [markdown] lang="zh" of="69ba7773"
+# 要多久？先给二十步计时，再乘上去。`training.seconds_per_step` 量完会把训练恢复到原来的状态。
+
+# %%
+seconds = training.seconds_per_step(trial)
+minutes = recipe.steps * seconds / 60
+print(f"{recipe.steps} steps at {seconds:.3f} s each: about {minutes:.1f} minutes")
+if minutes > 15 and course.mode != "full":
+    fewer = int(15 * 60 / seconds) // 100 * 100
+    print("That is long for a lesson. Two ways out, both in the form above:")
+    print(f"STEPS = {fewer} ends in 15 min; TRAIN = False takes weights that are there")
+
+# %% [markdown] lang="en"
+# Now it starts, in a thread of its own, and the cell is done at once. Run this cell again and the present run is stopped; a new one starts from the same seed.
+
+# %% [markdown] lang="zh" of="cce25a0f"
+# 现在启动。训练在单独的线程里跑，这个单元格马上就结束。再运行一次这个单元格，正在跑的训练会停下，用同一个随机种子重新开始。
+
+# %%
+if "background" in globals():  # this cell ran before: end that run first
+    background.stop()
+
+folder = course.out / "training"
+run = make_run()
+background = training.Background(run, folder / "checkpoint.pt")
+if TRAIN:
+    background.start()
+    print(f"Training in the background: {recipe.steps} steps. Read on and run on.")
+else:
+    print("Nothing is trained here; the last cells load weights that are there.")
+
+# %% [markdown] lang="en"
+# ## What the loss says before anything is learnt
+#
+# While it runs: a loss is one number that says how wrong the network is. The first one is **binary cross-entropy** (BCE): at each pixel, minus the logarithm of the probability that the network gave to the truth. Guess first. An untrained network has logits near zero, so it says a probability of one half everywhere. What is its BCE?
+
+# %% [markdown] lang="zh" of="172b1793"
+# ## 什么都没学时，损失是多少
+#
+# 训练在后台跑，我们来看损失：它用一个数说明网络错得有多厉害。第一种是**二元交叉熵** (binary cross-entropy, BCE)：在每个像素上，取网络给正确答案的概率，求对数再取负。先猜一猜：没训练的网络 logits 接近零，处处说概率是二分之一。它的 BCE 是多少？
+
+# %%
+guess = None  # your guess, a number
+
+lesson.check(
+    "8.1 BCE of a network that says 0.5 everywhere",
+    guess,
+    float(np.log(2)),
+    hint=(
+        "The probability of the truth is 0.5 at every pixel. What is -ln 0.5?",
+        "每个像素上，正确答案的概率都是 0.5。-ln 0.5 是多少？",
+    ),
+    tolerance=0.1,
+    mistakes=[
+        (0.0, ("Zero is a perfect network.", "零是完美的网络。")),
+        (
+            1.0,
+            ("The share of wrong pixels is another number.", "错误像素的比例是另一个数。"),
+        ),
+    ],
+);
+
+# %% [markdown] lang="en"
+# Measured on one batch, before the first step. The second line is the best that a network can reach which never looks at the image: one constant probability, the share of vessel pixels in the training images.
+
+# %% [markdown] lang="zh" of="61dafad1"
+# 在第一步之前，用一批图像块实测。第二行是从不看图像的网络能达到的最好成绩：处处输出同一个常数，也就是训练图像里的血管像素占比。
+
+# %%
+trial.batches.generator.manual_seed(SEED)
+batch = next(trial.batches)
+image, vessels, fov = (x.to(device) for x in batch)
+logits = inference.predict_logits(trial.model, image, "fp32")
+untrained = bce_loss(logits, vessels, fov).item()
+
+share = sum(x.vessels[x.fov].sum() for x in train) / sum(x.fov.sum() for x in train)
+constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
+print(f"untrained network: {untrained:.3f}   (ln 2 = {np.log(2):.3f})")
+print(f"always the vessel share {share:.3f}: {constant:.3f}")
+
+# %% [markdown] lang="en"
+# A run whose BCE settles on the second number has learnt one thing only: how rare vessels are.
+#
+# ## Two losses by hand
+#
+# Four pixels, two of them vessel. Look at which of the four costs most.
+
+# %% [markdown] lang="zh" of="08e1226a"
+# 如果一次训练的 BCE 停在第二个数上，它只学到了一件事：血管有多稀少。
+#
+# ## 手算两种损失
+#
+# 四个像素，其中两个是血管。看看哪一个的代价最大。
+
+# %%
+p = np.array([0.9, 0.6, 0.2, 0.1])  # the network's probabilities
+y = np.array([1.0, 1, 0, 0])  # vessel or not
+
+truth = np.where(y == 1, p, 1 - p)  # probability given to the truth
+each = -np.log(truth)
+print("cost of each pixel:", each.round(3))
+print(f"BCE, their mean: {each.mean():.4f}")
+
+# %% [markdown] lang="en"
+# The hesitant vessel pixel pays about five times as much as the sure one. The second loss looks at the overlap of two areas instead, as Dice does in chapter 04, with probabilities in place of yes and no: twice the sum of $p\,y$, divided by the sum of $p$ plus the sum of $y$. One minus that is the **soft Dice loss**.
+#
+# **Exercise 8.2** Compute it for the four pixels with a pencil. Then write it for `logits`, an array; the sigmoid comes first.
+
+# %% [markdown] lang="zh" of="b8e5ebd9"
+# 犹豫的血管像素付出的代价大约是有把握的那个的五倍。第二种损失看的是两块区域的重叠，和第 04 章的 Dice 一样，只是用概率代替了是与否：$p\,y$ 之和的两倍，除以 $p$ 之和与 $y$ 之和的和。用一减去它，就是**软 Dice 损失** (soft Dice loss)。
+#
+# **练习 8.2** 先用笔给这四个像素算一遍。再写成函数，输入是数组 `logits`；别忘了先做 sigmoid。
+
+# %% tags=["exercise"]
+def dice_loss(logits, y):
+    return None  # your code here
+
+
+dice_loss = lesson.exercise(dice_loss, lesson.EXERCISES["08.2"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# The overlap is 0.9 + 0.6 = 1.5; the areas are 1.8 and 2. Dice is 3 / 3.8. Rounding `p` to 0 or 1 first would give a Dice of 1 and nothing to learn from: a step has slope zero.
+#
+# ```python
+# def dice_loss(logits, y):
+#     p = 1 / (1 + np.exp(-logits))
+#     return 1 - 2 * (p * y).sum() / (p.sum() + y.sum())
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="70ececd3"
+# <details><summary>参考答案</summary>
+#
+# 重叠是 0.9 + 0.6 = 1.5；两块面积是 1.8 和 2。Dice 等于 3 / 3.8。如果先把 `p` 变成 0 或 1，Dice 就是 1，什么也学不到：台阶的斜率是零。
+#
+# ```python
+# def dice_loss(logits, y):
+#     p = 1 / (1 + np.exp(-logits))
+#     return 1 - 2 * (p * y).sum() / (p.sum() + y.sum())
+# ```
+#
+# </details>
+
+# %%
+four = torch.tensor(p).logit().view(1, 1, 1, 4)
+labels, inside = torch.tensor(y).view(1, 1, 1, 4), torch.ones(1, 1, 1, 4)
+print(f"BCE       {bce_loss(four, labels, inside):.4f}  by hand {each.mean():.4f}")
+print(f"soft Dice {soft_dice_loss(four, labels, inside, smooth=0):.4f}", end="  ")
+print(f"by hand {dice_loss(np.log(p / (1 - p)), y):.4f}")
+
+# %% [markdown] lang="en"
+# The two numbers agree with `helpers/losses.py`; there `smooth` adds one pixel above and below the line, so that an empty patch does not divide zero by zero. Now both losses as pictures. BCE looks at one pixel at a time. Dice looks at an area: the orange part.
+
+# %% [markdown] lang="zh" of="f1a8f6b8"
+# 两个数都和 `helpers/losses.py` 一致；那里的 `smooth` 在分子和分母上各加一个像素，空白的图像块就不会出现零除以零。下面把两种损失画出来。BCE 一次看一个像素。Dice 看面积：橙色部分。
+
+# %%
+fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), dpi=figures.DPI)
+grid = np.linspace(0.01, 0.99, 99)
+left.plot(grid, -np.log(grid), color=figures.BLUE, label="vessel: -log p")
+left.plot(grid, -np.log(1 - grid), color=figures.GREY, label="background: -log(1 - p)")
+left.plot(p, each, "o", color=figures.RED, label="our four pixels")
+left.set(xlabel="probability p", ylabel="cost", ylim=(0, 4))
+left.legend(frameon=False, fontsize=8)
+pixels = np.arange(4)
+right.bar(pixels, y, 0.9, color="white", edgecolor=figures.BLACK, label="label y")
+right.bar(pixels, p, 0.6, color=figures.SKY, label="prediction p")
+right.bar(pixels, p * y, 0.6, color=figures.ORANGE, label="overlap p y")
+right.set(xlabel="pixel", xticks=pixels, ylim=(0, 1.45))
+right.legend(frameon=False, fontsize=8, ncols=3)
+fig.tight_layout()
+plt.show()
+print(f"overlap {(p * y).sum():.1f}, areas {p.sum():.1f} and {y.sum():.1f}: ", end="")
+print(f"Dice = 2 * {(p * y).sum():.1f} / {p.sum() + y.sum():.1f}")
+
+# %% [markdown] lang="en"
+# A sure and wrong answer costs BCE without limit: the curves rise to infinity at the edges. The Dice loss never exceeds one. What is each afraid of? Vessels are rare. Which of the two losses is **worse for an all-black answer than for an all-white one**?
+
+# %% [markdown] lang="zh" of="ca74a3c8"
+# 图中文字：左图横轴是概率 p，纵轴是代价，红点是我们的四个像素；右图是标签 y、预测 p 和重叠 p y。
+#
+# 又肯定又错的答案，BCE 的代价没有上限：曲线在两端升到无穷。Dice 损失不会超过一。它们各怕什么？血管很稀少。哪一种损失认为**全黑的答案比全白的更差**？
+
+# %%
+guess = None  # "bce" or "dice"
+
+cost = {}
+for answer, p_constant in (("black", 0.01), ("white", 0.99)):
+    bce = -share * np.log(p_constant) - (1 - share) * np.log(1 - p_constant)
+    cost[answer] = bce, 1 - 2 * p_constant * share / (p_constant + share)
+fears_black = [a > b for a, b in zip(cost["black"], cost["white"], strict=True)]
+
+lesson.check(
+    "8.2 Which loss is worse for all black than for all white?",
+    guess,
+    ("bce", "dice")[fears_black.index(True)],
+    hint=(
+        "All white overlaps with every vessel. All black overlaps with none.",
+        "全白盖住了每一条血管，全黑一条也没盖住。",
+    ),
+);
+
+# %%
+print("answer     BCE    Dice loss")
+for answer, (bce, dice) in cost.items():
+    print(f"all {answer}  {bce:.3f}  {dice:.3f}")
+
+# %% [markdown] lang="en"
+# So they complement each other. BCE is calm and gives every pixel a slope, but it hardly minds a black picture. Dice minds. The course trains with BCE plus half the Dice loss. Now a ruler for both: what the loss is for answers that you will meet. The line "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own.
+
+# %% [markdown] lang="zh" of="88ca169c"
+# 所以两者互补。BCE 平稳，每个像素都有梯度，但它几乎不在意一张全黑的图。Dice 在意。本课程用 BCE 加上一半的软 Dice 损失。下面做一把尺子：你会遇到的几种答案，损失各是多少。如果在自带 sigmoid 的损失之前又误加了一个 sigmoid，网络最低只能到 "double sigmoid" 那条线。
+
+# %%
+def loss_of(p_vessel, p_background):
+    """Return BCE and BCE + 0.5 Dice where all vessels get one p, all else another."""
+    bce = -share * np.log(p_vessel) - (1 - share) * np.log(1 - p_background)
+    area = share * p_vessel + (1 - share) * p_background
+    dice = 2 * share * p_vessel / (area + share)
+    return bce, bce + recipe.dice_weight * (1 - dice)
+
+
+sure = 1 / (1 + np.exp(-1))  # sigmoid of 1, the most that a sigmoid can say
+ruler = {
+    "untrained": loss_of(0.5, 0.5),
+    "double sigmoid": loss_of(sure, 0.5),
+    "vessel share only": loss_of(share, share),
+    "90 % sure and right": loss_of(0.9, 0.1),
+}
+fig, axes = plt.subplots(2, 1, figsize=(8, 2.6), dpi=figures.DPI, sharex=True)
+for k, (ax, title) in enumerate(zip(axes, ("BCE", "BCE + 0.5 Dice"), strict=True)):
+    for name, values in ruler.items():
+        ax.axvline(values[k], color=figures.BLUE)
+        ax.text(values[k], 0.08, " " + name, rotation=40, fontsize=7)
+    ax.set(title=title, xlim=(0, 1.3), ylim=(0, 1), yticks=[])
+axes[1].set_xlabel("loss")
+fig.tight_layout()
+plt.show()
+for name, (bce, both) in ruler.items():
+    print(f"{name:20} BCE {bce:.3f}   BCE + 0.5 Dice {both:.3f}")
+
+# %% [markdown] lang="en"
+# Keep the ruler in mind: its marks come back in the curves of your own run. How far is it? This cell only looks and changes nothing; run it as often as you like.
+
+# %% [markdown] lang="zh" of="718be84e"
+# 图中文字：从左到右依次是九成把握且正确、只知道血管像素占比、双重 sigmoid、未训练；横轴是损失。
+#
+# 记住这把尺子：你自己的训练曲线里会再画出这些刻度。现在训练到哪儿了？这个单元格只看不改，想运行几次都行。
+
+# %% tags=["varies"]
+print(f"step {run.step} of {recipe.steps}")
+for entry in run.history[-1:]:
+    print(f"at step {entry['step']}: validation Dice {entry['dice']:.3f}")
+
+# %% [markdown] lang="en"
+# ## The loop on one screen
+#
+# Here is one whole step, `train_step` from `helpers/training.py`. Look for five things in it: forward, loss, clear, backward, step. The rest is moving to the device and numeric precision: with fp16, small gradients would vanish, so the loss is scaled up before and the gradients down after.
+
+# %% [markdown] lang="zh" of="edb95c72"
+# ## 一屏看完训练循环
+#
+# 这就是完整的一步：`helpers/training.py` 里的 `train_step`。在里面找五件事：前向、损失、清零、反向、更新。其余的是搬到设备上和数值精度：用 fp16 时小梯度会变成零，所以先把损失放大，之后再把梯度缩回来。
+
+# %% tags=["show-source"]
+from helpers.training import train_step
+
+# %% [markdown] lang="en"
+# `TrainingRun.steps` in the same file repeats this, and in words it does: take the next batch, call `train_step`, move the learning rate one place along its schedule, note the loss; every `val_every` steps look at the whole validation images, write a line into `history`, and keep a copy of the weights if they are the best so far. Nothing else.
+#
+# Here are five steps on one and the same batch, with a network of their own.
+
+# %% [markdown] lang="zh" of="38df4b65"
+# 同一个文件里的 `TrainingRun.steps` 重复这一步，用话说就是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步看一遍完整的验证图像，在 `history` 里写一行，如果是目前最好的就留一份权重。仅此而已。
+#
+# 下面在同一批图像块上走五步，用的是另一个网络。
+
+# %%
+runtime.seed_everything(SEED)
+net = UNet(recipe.in_channels, 1, recipe.widths).to(device)
+optimizer = torch.optim.AdamW(net.parameters(), recipe.learning_rate)
+scaler = torch.amp.GradScaler(device.type, enabled=False)
+for step in range(1, 6):
+    loss = train_step(net, batch, bce_dice_loss, optimizer, scaler, "fp32")
+    print(f"step {step}: loss before the update {loss:.2f}")
+
+# %% [markdown] lang="en"
+# It falls step by step. The order of the five lines matters, and PyTorch does not complain about a wrong one.
+#
+# **Exercise 8.3** A network with one weight: `logits = w * x`. Put these lines into the loop in the right order; one of the six is false.
+#
+# ```python
+# loss.backward()
+# logits = w * x
+# y = w * y
+# optimizer.step()
+# optimizer.zero_grad()
+# loss = (logits - y) ** 2
+# ```
+
+# %% [markdown] lang="zh" of="37120056"
+# 损失一步步下降。五行的顺序很重要，而顺序错了 PyTorch 并不会报错。
+#
+# **练习 8.3** 只有一个权重的网络：`logits = w * x`。把下面几行按正确的顺序放进循环；六行里有一行是错的。
+#
+# ```python
+# loss.backward()
+# logits = w * x
+# y = w * y
+# optimizer.step()
+# optimizer.zero_grad()
+# loss = (logits - y) ** 2
+# ```
+
+# %% tags=["exercise"]
+def two_steps(weight, learning_rate):
+    w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
+    optimizer = torch.optim.SGD([w], learning_rate)
+    for _ in range(2):
+        pass  # your five lines here, in order
+    return None  # then: return w.item()
+
+
+two_steps = lesson.exercise(two_steps, lesson.EXERCISES["08.3"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# `backward` adds to the gradients that are there, so they are cleared before it, never between it and `step`. Clearing after `step` does as well. `y = w * y` is false: the label is given, never computed.
+#
+# ```python
+# def two_steps(weight, learning_rate):
+#     w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
+#     optimizer = torch.optim.SGD([w], learning_rate)
+#     for _ in range(2):
+#         optimizer.zero_grad()
+#         logits = w * x
+#         loss = (logits - y) ** 2
+#         loss.backward()
+#         optimizer.step()
+#     return w.item()
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="df48efe2"
+# <details><summary>参考答案</summary>
+#
+# `backward` 会把新梯度加到已有的梯度上，所以要在它之前清零，绝不能在它和 `step` 之间清零。放在 `step` 之后清零也可以。`y = w * y` 是错的：标签是给定的，不是算出来的。
+#
+# ```python
+# def two_steps(weight, learning_rate):
+#     w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
+#     optimizer = torch.optim.SGD([w], learning_rate)
+#     for _ in range(2):
+#         optimizer.zero_grad()
+#         logits = w * x
+#         loss = (logits - y) ** 2
+#         loss.backward()
+#         optimizer.step()
+#     return w.item()
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# ## How far a step goes: AdamW and one cycle
+#
+# Plain gradient descent moves a weight by learning rate times gradient. **AdamW** keeps two numbers for each weight, a running mean of its gradients and one of their squares, and moves by learning rate times the first, divided by the root of the second; it also shrinks every weight a little (weight decay). Guess: two weights, gradients 100 and 0.0001, learning rate 0.1, no weight decay. How far does each move in the **first** step?
+
+# %% [markdown] lang="zh" of="6402a7ac"
+# ## 一步走多远：AdamW 和单周期学习率
+#
+# 普通梯度下降让权重移动“学习率乘梯度”。**AdamW** 为每个权重记着两个数：梯度的滑动平均，和梯度平方的滑动平均。移动量是学习率乘前者，再除以后者的平方根；它还让每个权重略微变小，叫权重衰减 (weight decay)。猜一猜：两个权重，梯度是 100 和 0.0001，学习率 0.1，没有权重衰减。**第一步**各移动多远？
+
+# %%
+guess = None  # (first, second)
+
+w = torch.zeros(2, requires_grad=True)
+w.grad = torch.tensor([100.0, 0.0001])
+optimizer = torch.optim.AdamW([w], lr=0.1, weight_decay=0)
+optimizer.step()
+moved = tuple(w.detach().abs().tolist())
+
+lesson.check(
+    "Moves of two weights in AdamW's first step",
+    guess,
+    moved,
+    hint=(
+        "In the first step the mean is the gradient, the root of the square its size.",
+        "第一步时，平均就是梯度本身，平方的根就是它的大小。",
+    ),
+    mistakes=[
+        (
+            (10.0, 0.00001),
+            ("That is plain gradient descent.", "这是普通的梯度下降。"),
+        ),
+    ],
+);
+
+# %%
+print("gradients:", *w.grad.tolist())
+print("moved by: ", *(round(x, 4) for x in moved))
+weights_here = count_parameters(run.model)
+print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} weights")
+
+# %% [markdown] lang="en"
+# Both move by the learning rate, large gradient or small: AdamW asks for the direction and decides the length itself. What is left to choose is the learning rate, and it changes on the way. The **one-cycle** schedule starts low while the running means settle, rises to its peak, and ends near zero, so that the last steps only polish.
+
+# %% [markdown] lang="zh" of="06c78e30"
+# 梯度大也好小也好，两个权重都移动了一个学习率：AdamW 只问方向，步子的长度自己定。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，让最后几步只做微调。
+
+# %%
+dummy = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], recipe.learning_rate)
+cycle = torch.optim.lr_scheduler.OneCycleLR(
+    dummy, recipe.learning_rate, total_steps=recipe.steps
+)
+rates = []
+for _ in range(recipe.steps):
+    rates.append(cycle.get_last_lr()[0])
+    dummy.step()
+    cycle.step() if len(rates) < recipe.steps else None
+
+fig, ax = plt.subplots(figsize=(5, 2.4), dpi=figures.DPI)
+ax.plot(rates, color=figures.BLUE)
+ax.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
+fig.tight_layout()
+plt.show()
+peak = int(np.argmax(rates))
+print(f"starts at {rates[0]:.2g}, peaks at {max(rates):.2g} in step {peak}, ", end="")
+print(f"{peak / recipe.steps:.0%} of the way, ends at {rates[-1]:.1g}")
+
+# %% [markdown] lang="en"
+# Because the schedule knows where it ends, half of a long run is not a short run: for fewer steps choose `STEPS` before you start.
+#
+# ## Checkpoint, stop, resume
+#
+# A lid closes, a Colab session ends. The background run writes `checkpoint.pt` after each validation. **Guess (8.5)**: which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights and batch norm's means), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator)?
+
+# %% [markdown] lang="zh" of="a6951a10"
+# 图中文字：横轴是步，纵轴是学习率。
+#
+# 调度知道终点在哪里，所以长训练的前一半并不等于一次短训练：想少走几步，请在启动前设 `STEPS`。
+#
+# ## 检查点、停止、断点续训
+#
+# 笔记本电脑合上了，Colab 断开了。后台训练每次验证之后都会写 `checkpoint.pt`。**猜一猜 (8.5)**：检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时*完全*一样：`"model"` (权重和批归一化的均值)、`"optimizer"`、`"schedule"`、`"batches"` (随机数生成器的状态)？
+
+# %%
+guess = None  # such as ("model", "schedule")
+
+parts = ("model", "optimizer", "schedule", "batches")
+lesson.check(
+    "8.5 What a checkpoint must hold",
+    guess and tuple(sorted(guess)),
+    tuple(sorted(parts)),
+    hint=(
+        "Leave each out in turn: what would start again from the beginning?",
+        "逐个去掉试试：什么会从头再来？",
+    ),
+    mistakes=[
+        (
+            ("model",),
+            (
+                "AdamW keeps two numbers a weight; where is the schedule?",
+                "AdamW 为每个权重记着两个数；学习率又走到哪儿了？",
+            ),
+        ),
+        (
+            ("model", "optimizer", "schedule"),
+            (
+                "Right weights, but the patches begin again with the first.",
+                "权重对了，但图像块又从第一个开始重复。",
+            ),
+        ),
+    ],
+);
+
+# %% [markdown] lang="en"
+# We try it on a tiny run of eight steps, on the CPU: once in one go, once with a break after step four, a file, and a fresh start from the file.
+
+# %% [markdown] lang="zh" of="7d923edf"
+# 用一个只有八步的小训练在 CPU 上试：一次走完；另一次在第四步后停下，存文件，再从文件重新开始。
+
+# %%
+def tiny_run() -> training.TrainingRun:
+    """Return a run of eight steps with a tiny network; the same each time."""
+    runtime.seed_everything(1)
+    small = dataclasses.replace(
+        recipe, widths=(4, 8), patch_size=32, batch_size=4, steps=8, val_every=4
+    )
+    return training.new_run(
+        train[:2],
+        val[:1],
+        small,
+        model=UNet(recipe.in_channels, 1, small.widths),
+        loss_fn=bce_dice_loss,
+        augment=augment.augment,
+        device=torch.device("cpu"),
+        precision="fp32",
+    )
+
+
+whole = tiny_run()
+losses_whole = list(whole.steps())
+
+first_half = tiny_run()
+list(first_half.steps(4))
+first_half.save(folder / "tiny.pt")
+
+second_half = tiny_run()
+second_half.resume(folder / "tiny.pt")
+list(second_half.steps())
+weights = zip(whole.model.parameters(), second_half.model.parameters(), strict=True)
+print("same weights, bit for bit:", all(torch.equal(a, b) for a, b in weights))
+
+# %% [markdown] lang="en"
+# And now with one part missing: it keeps the value of a fresh run. Compare the losses of steps five to eight with the first line.
+
+# %% [markdown] lang="zh" of="c600abbb"
+# 再看缺了一个部分会怎样：那一部分用全新训练的值代替。把第五到第八步的损失和第一行比较。
+
+# %%
+def resume_without(part: str) -> tuple[list[float], float]:
+    """Return the losses of the second half and how far its weights are off."""
+    again = tiny_run()
+    state = copy.deepcopy(first_half.state_dict())
+    if part in state:
+        state[part] = copy.deepcopy(again.state_dict()[part])
+    again.load_state_dict(state)
+    losses = list(again.steps())
+    pairs = zip(whole.model.parameters(), again.model.parameters(), strict=True)
+    return losses, max((a - b).abs().max().item() for a, b in pairs)
+
+
+print("left out   losses of steps 5 to 8          weights off by")
+for part in ("nothing", *parts):
+    losses, off = resume_without(part)
+    print(f"{part:10} {'  '.join(f'{x:.4f}' for x in losses)}  {off:8.5f}")
+
+# %% [markdown] lang="en"
+# Only the first line repeats the run without a break. Without the random state the weights are right at first and the patches of the first half come again: no error, no jump worth noticing, another network in the end. A seed makes a run repeatable only if its state is kept.
+#
+# With your own run it goes like this (a cell to copy, not run here):
+#
+# ```python
+# background.stop()
+# run = make_run()
+# run.resume(folder / "checkpoint.pt")
+# background = training.Background(run, folder / "checkpoint.pt").start()
+# ```
+#
+# ## Four curves and what each means
+#
+# Four runs, drawn by hand. Blue is the training loss, red the validation loss, the dotted line is the ruler's "vessel share only".
+
+# %% [markdown] lang="zh" of="5ed00a98"
+# 只有第一行和没有中断时一样。缺了随机状态时，开始的权重是对的，但前一半的图像块又来了一遍：没有报错，也看不出跳变，最后却是另一个网络。随机种子要配上保存下来的随机状态，训练才真正可以重现。
+#
+# 对你自己的训练可以这样做 (供复制，这里不运行)：
+#
+# ```python
+# background.stop()
+# run = make_run()
+# run.resume(folder / "checkpoint.pt")
+# background = training.Background(run, folder / "checkpoint.pt").start()
+# ```
+#
+# ## 四条曲线各说明什么
+#
+# 四次训练，是画出来的示意图。蓝线是训练损失，红线是验证损失，点线是尺子上的“只知道血管像素占比”。
+
+# %%
+rng, x = np.random.default_rng(0), np.linspace(0, 1500, 60)
+start, flat = ruler["untrained"][1], ruler["vessel share only"][1]
+noise = rng.normal(0, 0.012, (8, 60))
+falling = start * np.exp(-x / 250)
+wild = 0.75 + 0.25 * rng.normal(size=60).cumsum() / 3
+wild[40:] = np.nan  # not a number from there on
+drawn = {
+    "a": (0.1 + falling + noise[0], 0.3 + falling + (x > 600) * (x - 600) / 3000),
+    "b": (flat + (start - flat) * np.exp(-x / 60) + noise[1], flat + noise[2]),
+    "c": (wild, wild + 0.08),
+    "d": (0.32 + falling + noise[3], 0.25 + falling + noise[4] / 2),
+}
+fig, axes = plt.subplots(1, 4, figsize=(10, 2.4), dpi=figures.DPI, sharey=True)
+for ax, (name, (blue, red)) in zip(axes, drawn.items(), strict=True):
+    ax.plot(x, blue, color=figures.BLUE, label="train")
+    ax.plot(x, red, color=figures.RED, label="validation")
+    ax.axhline(flat, color=figures.GREY, linestyle=":")
+    ax.set(title=f"({name})", xlabel="step", ylim=(0, 1.6))
+axes[0].set_ylabel("loss")
+axes[0].legend(frameon=False, fontsize=8)
+fig.tight_layout()
+plt.show()
+print("(c) ends early: from there on its loss is NaN, not a number")
+
+# %% [markdown] lang="en"
+# **Exercise 8.4** Name the cause of each: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`.
+
+# %% [markdown] lang="zh" of="54e907f9"
+# 图中文字：train 是训练，validation 是验证，横轴是步，纵轴是损失；(c) 从中间开始变成 NaN，即不是数。
+#
+# **练习 8.4** 说出每条曲线的原因：`"overfitting"` (过拟合)、`"prevalence"` (只知道血管像素占比)、`"learning rate"` (学习率太高)、`"leak"` (数据泄漏，用验证图像训练了)、`"normal"` (正常)。
+
+# %% tags=["exercise"]
+def diagnose(curve):
+    causes = {"a": None, "b": None, "c": None, "d": None}  # your answers
+    return causes[curve]
+
+
+diagnose = lesson.exercise(diagnose, lesson.EXERCISES["08.4"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# (a) The network learns its training images by heart from where red rises: stop there, or augment more. (b) Both rest on the ruler: images and labels do not belong together, or the learning rate is far too small. (c) The steps are too long (or fp16 overflows). (d) This is what you will usually see: the training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
+#
+# ```python
+# def diagnose(curve):
+#     causes = {
+#         "a": "overfitting",
+#         "b": "prevalence",
+#         "c": "learning rate",
+#         "d": "normal",
+#     }
+#     return causes[curve]
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="07b0dac6"
+# <details><summary>参考答案</summary>
+#
+# (a) 从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。(b) 两条线都停在尺子的刻度上：图像和标签没有对上，或者学习率太小。(c) 步子太大 (或者 fp16 溢出)。(d) 这是最常见的样子：训练损失是在增强过的图像块上、训练模式下、每次更新之前量的，验证损失是在干净的整幅图像上、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
+#
+# ```python
+# def diagnose(curve):
+#     causes = {
+#         "a": "overfitting",
+#         "b": "prevalence",
+#         "c": "learning rate",
+#         "d": "normal",
+#     }
+#     return causes[curve]
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# ## Watch it arrive
+#
+# Back to your own run. `draw` shows its losses with the marks of the ruler, the Dice on the validation eyes, and one held-out eye as the network sees it now, beside its label.
+
+# %% [markdown] lang="zh" of="08ad29e1"
+# ## 看着它学会
+#
+# 回到你自己的训练。`draw` 画出带尺子刻度的损失、验证图像上的 Dice，以及网络此刻眼中的一只留出的眼睛，旁边是它的标签。
+
+# %%
+def draw(run: training.TrainingRun) -> None:
+    """Draw the curves so far, the map of the first validation eye, and its label."""
+    steps = [entry["step"] for entry in run.history]
+    fig, axes = plt.subplots(
+        1, 4, figsize=(11, 2.9), dpi=figures.DPI, width_ratios=(1.3, 1.3, 1, 1)
+    )
+    for key, colour in (("loss", figures.BLUE), ("val_loss", figures.RED)):
+        values = [entry[key] for entry in run.history]
+        axes[0].plot(steps, values, ".-", color=colour, label=key)
+    for name in ("untrained", "vessel share only"):
+        axes[0].axhline(ruler[name][1], color=figures.GREY, linestyle=":")
+        axes[0].text(0, ruler[name][1], name, fontsize=7, va="bottom")
+    dice = [entry["dice"] for entry in run.history]
+    axes[1].plot(steps, dice, ".-", color=figures.GREEN)
+    axes[0].set(xlabel="step", ylabel="loss", ylim=(0, 1.4), xlim=(0, None))
+    axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+    axes[1].set(xlabel="step", ylabel="validation Dice", ylim=(0, 1), xlim=(0, None))
+    eye = val[0]
+    panels = ("probability", run.validate.preview), ("label", eye.vessels)
+    for ax, (title, picture) in zip(axes[2:], panels, strict=True):
+        ax.imshow(picture[0], cmap="gray", vmin=0, vmax=1)
+        ax.set(title=f"eye {eye.name}: {title}")
+        ax.axis("off")
+    fig.tight_layout()
+    plt.show()
+
+# %% [markdown] lang="en"
+# This cell waits for the end and draws anew after each validation. You may interrupt it (the square button): the training goes on, and the cell can be run again. `background.stop()` ends the training itself. Look at the thin vessels: which come first, which last?
+
+# %% [markdown] lang="zh" of="59c30354"
+# 这个单元格会等到训练结束，每次验证后重画一次。你可以中断它 (方形按钮)：训练会继续，单元格可以再运行。要结束训练本身，用 `background.stop()`。注意看细血管：哪些先出现，哪些最后出现？
+
+# %% timeout=14400
+drawn_entries = 0
+while True:
+    done = background.wait(1)  # true once the run is over
+    if len(run.history) > drawn_entries:
+        drawn_entries = len(run.history)
+        entry = run.history[-1]
+        clear_output(wait=True)
+        print(f"step {entry['step']} of {recipe.steps}:", end=" ")
+        print(f"loss {entry['loss']:.3f}, validation {entry['val_loss']:.3f},", end=" ")
+        print(f"Dice {entry['dice']:.3f}, AUC {entry['auc_roc']:.4f}", flush=True)
+        draw(run)
+    if done:
+        break
+
+# %% [markdown] lang="en"
+# The first falls are the wide vessels; the rest of the time goes to the thin ones. If your curve lies under the lower dotted line, the network has learnt to look at the picture.
+#
+# ## Train or load
+#
+# The best weights, by the validation images' average precision, go to `weights.pt` together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. Where nothing was trained, weights of an earlier run are taken, else those that come with the course.
+
+# %% [markdown] lang="zh" of="1f773850"
+# 图中文字：loss 是训练损失，val_loss 是验证损失，点线是尺子；右边两幅是同一只眼睛的血管概率和标签。
+#
+# 最先出现的是粗血管；其余的时间都花在细血管上。如果你的曲线低于下面那条点线，网络就已经学会看图了。
+#
+# ## 训练还是加载
+#
+# 按验证图像的平均精确率 (average precision) 挑出的最好权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它是怎么来的。如果没有训练，就用以前训练的权重；再没有，就用随课程附带的权重。
+
+# %%
+weights_file = folder / "weights.pt"
+if run.best:
+    network = training.segmenter(run, train)
+    network.origin = {"dataset": course.dataset, "steps": run.step, "seed": SEED}
+    network.save(weights_file)
+    record = training.record(
+        run,
+        train,
+        dataset=course.dataset,
+        mode=course.mode,
+        run_id=config.run_id(),
+        trained_by="chapter 08",
+        weights_sha256=fundus.sha256(weights_file),
+    )
+    config.write_json(folder / "record.json", record)
+    best = run.best["entry"]
+    print(f"trained: best at step {best['step']}, validation Dice {best['dice']:.3f}")
+else:
+    earlier = weights_file.exists()
+    network = inference.Segmenter.load(weights_file if earlier else None)
+    print("loaded:", "weights of an earlier run" if earlier else "the shipped weights")
+used = weights_file if weights_file.exists() else inference.SHIPPED
+print(f"threshold {network.threshold:.3f}, SHA-256 {fundus.sha256(used)[:16]}...")
+
+# %% [markdown] lang="en"
+# The same steps, seed, precision and number of threads give the same SHA-256 again on a CPU, bit for bit. On a GPU the order of additions may differ, and the last digits with it.
+#
+# **Extra:** set `STEPS` to a tenth and start again. How much Dice does a tenth of the time buy?
+
+# %% [markdown] lang="zh" of="472262d2"
+# 在 CPU 上，相同的步数、随机种子、数值精度和线程数会得到相同的 SHA-256，一个比特也不差。在 GPU 上，加法的顺序可能不同，最后几位也就不同。
+#
+# **选做：** 把 `STEPS` 设成十分之一再启动一次。十分之一的时间能换来多少 Dice？
+
+# %%
+keys = ("dice", "auc_roc", "auc_pr", "val_loss", "threshold")
+course.record(
+    steps=run.step,
+    precision=run.precision,
+    checkpoint_sha256=fundus.sha256(used),
+    trained_in_this_run=bool(run.best),
+    seconds=round(run.seconds, 1),
+    scores={"val": {k: run.best["entry"][k] for k in keys}} if run.best else {},
+)
+print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.name)
+
+# %% [markdown] lang="en"
+# ## What you learned
+#
+# - A loss has a ruler: untrained, vessel share only, double sigmoid. Know its marks before you look at a curve.
+# - BCE gives every pixel a slope; soft Dice looks at the overlap and fears the black picture. Together they train well.
+# - One step is five lines: clear, forward, loss, backward, step. The rest is bookkeeping.
+# - AdamW decides the length of a step for each weight; the one-cycle schedule decides how long a step may be.
+# - A checkpoint holds weights, optimiser, schedule and random state, or the second half is another run.
+# - Validation below training is normal; the test images were not touched.
+#
+# ## Sources
+#
+# - The chapter does what section 3.4 of the "U-Net study notes" (a Chinese blog post, of which only the heading survives) set out to do, and adds the forecast, the resume and the record.
+# - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79) (the Dice loss).
+# - Loshchilov, Hutter: Decoupled Weight Decay Regularization, ICLR 2019, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (AdamW).
+# - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589) (one cycle).
+# - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
+
+# %% [markdown] lang="zh" of="e59bc401"
+# ## 小结
+#
+# - 损失有一把尺子：未训练、只知道血管像素占比、双重 sigmoid。看曲线之前先记住这些刻度。
+# - BCE 给每个像素梯度；软 Dice 看重叠，怕全黑的图。两者一起训练效果好。
+# - 一步就是五行：清零、前向、损失、反向、更新。其余都是记账。
+# - AdamW 决定每个权重的步子多长；单周期调度决定步子最长能有多长。
+# - 检查点要存权重、优化器、学习率调度和随机状态，否则后一半就是另一次训练。
+# - 验证损失低于训练损失是正常的；测试图像还没有碰过。
+#
+# ## 参考资料
+#
+# - 本章对应中文博文《U-net学习笔记》的 3.4 节 (原文只留下标题)，并增加了时间预估、断点续训和训练记录。
+# - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79) (Dice 损失)。
+# - Loshchilov, Hutter: Decoupled Weight Decay Regularization, ICLR 2019, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (AdamW)。
+# - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589) (单周期学习率)。
+# - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。

@@ -1,0 +1,25 @@
+"""Settings and fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+mpl.use("agg")
+torch.set_num_threads(1)  # small arrays: more threads only wait for each other
+REAL_DATA = os.environ.get("FUNDUS_DATA")
+for name in ("MODE", "OUT", "REPORT", "RUN", "REPO"):  # a caller's must not leak in
+    os.environ.pop(f"FUNDUS_{name}", None)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of the real data sets; skip where there is none."""
+    folder = Path(REAL_DATA) if REAL_DATA else ROOT / "data"
+    if not (folder / "DRIVE").is_dir():
+        pytest.skip("needs DRIVE: set FUNDUS_DATA to the folder that holds it")
+    return folder.resolve()

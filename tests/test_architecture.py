@@ -1,0 +1,156 @@
+"""The house: who imports whom, who prints, how large a module may be."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
+MODULES = {path.stem: path for path in sorted(HELPERS.glob("*.py"))}
+PARTS = sorted(set(MODULES) - {"__init__", "__main__"})
+
+# Each module and those of the package that it may import; __main__ may import all.
+MAY_IMPORT = {
+    "config": set(),
+    "runtime": {"config"},
+    "fundus": set(),
+    "download": {"fundus"},
+    "phantom": {"fundus"},
+    "preprocess": set(),
+    "augment": set(),
+    "patches": set(),
+    "unet": set(),
+    "losses": set(),
+    "metrics": set(),
+    "inference": {
+        "unet", "preprocess", "patches", "augment", "metrics", "runtime", "fundus",
+        "config",
+    },
+    "training": {
+        "inference", "preprocess", "patches", "metrics", "runtime", "config", "fundus",
+    },
+    "figures": set(),
+    "lesson": {"config", "runtime", "fundus", "phantom", "download"},
+}  # fmt: skip
+NO_TORCH = (
+    "config",
+    "fundus",
+    "download",
+    "phantom",
+    "preprocess",
+    "metrics",
+    "figures",
+)
+# Lines of code; docstrings, comments and blank lines are not counted. The commands make
+# the environment, too; downloading meets all that goes wrong; lesson lists exercises.
+MAX_CODE = {"__main__": 360, "download": 400, "lesson": 600}
+MAX_CODE_MODULE, MAX_CODE_ALL = 320, 2700
+
+
+def tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text("utf-8"))
+
+
+def imports(name: str) -> set[str]:
+    """Return all imported modules, those of the package as helpers.x."""
+    found = set()
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = f"helpers.{node.module or ''}" if node.level else node.module
+            if module.strip(".") == "helpers":
+                found |= {f"helpers.{alias.name}" for alias in node.names}
+            else:
+                found.add(module)
+    return found
+
+
+def public(name: str) -> list:
+    """Return the module and its public functions, classes and methods."""
+    module = tree(name)
+    classes = [n for n in module.body if isinstance(n, ast.ClassDef)]
+    nodes = [*module.body, *(n for c in classes for n in c.body)]
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    named = [n for n in nodes if isinstance(n, kinds) and not n.name.startswith("_")]
+    return [module, *named]
+
+
+def code_lines(name: str) -> int:
+    """Count lines that hold code: no docstrings, comments or blank lines."""
+    text = MODULES[name].read_text("utf-8").splitlines()
+    for node in ast.walk(tree(name)):
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            text[node.lineno - 1 : node.end_lineno] = [""] * len(
+                range(node.lineno, node.end_lineno + 1)
+            )
+    return sum(bool(x.strip()) and not x.strip().startswith("#") for x in text)
+
+
+def test_the_modules_are_those_of_the_plan():
+    assert set(PARTS) == set(MAY_IMPORT)
+    assert len(PARTS) <= 15
+    assert "utils" not in MODULES
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_imports_follow_the_graph(name):
+    own = {m.split(".")[1] for m in imports(name) if m.startswith("helpers.")}
+    assert own <= MAY_IMPORT[name]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_heavy_packages_stay_where_they_belong(name):
+    roots = {module.split(".")[0] for module in imports(name)}
+    if name in NO_TORCH:
+        assert "torch" not in roots
+    if name != "figures":
+        assert "matplotlib" not in roots
+    assert not roots & {"IPython", "tqdm", "ipywidgets", "google"}
+
+
+@pytest.mark.parametrize("name", sorted(set(PARTS) - {"lesson"}))
+def test_only_commands_and_lessons_print(name):
+    calls = [n.func for n in ast.walk(tree(name)) if isinstance(n, ast.Call)]
+    assert not [f for f in calls if isinstance(f, ast.Name) and f.id == "print"]
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"config"}))
+def test_only_config_reads_the_environment(name):
+    names = {n.attr for n in ast.walk(tree(name)) if isinstance(n, ast.Attribute)}
+    assert not names & {"environ", "getenv"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_things_have_docstrings(name):
+    lacking = [
+        getattr(n, "name", name) for n in public(name) if not ast.get_docstring(n)
+    ]
+    assert not lacking
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_stay_small(name):
+    assert code_lines(name) <= MAX_CODE.get(name, MAX_CODE_MODULE)
+
+
+def test_the_package_stays_small():
+    assert sum(map(code_lines, MODULES)) <= MAX_CODE_ALL
+
+
+def test_init_and_config_need_nothing_installed():
+    assert imports("__init__") == set()
+    import sys
+
+    assert {m.split(".")[0] for m in imports("config")} <= sys.stdlib_module_names
+
+
+def test_main_starts_with_the_standard_library_only():
+    import sys
+
+    first = [
+        n for n in tree("__main__").body if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    names = {getattr(n, "module", None) or n.names[0].name for n in first}
+    assert {n.split(".")[0] for n in names} <= sys.stdlib_module_names | {"helpers"}

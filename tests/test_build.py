@@ -1,0 +1,385 @@
+"""The build of the notebooks: each rule on a small made-up project."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import build
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TERMS = """
+| English | 中文 | do not use | note |
+|---|---|---|---|
+| patch | 图像块 | 补丁 | |
+| mixed precision | 混合精度 | 精度、平均精度 | |
+| filter | 卷积核 | 滤波器 | mention once |
+"""
+CHAPTER = """# %% [markdown] lang="en"
+# # 03 A title
+#
+# *A question?*
+
+# %% [markdown] lang="zh" of=""
+# # 03 标题
+#
+# *问题？*
+
+# %% [markdown] include="badges"
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %%
+import math
+
+# %% [markdown] lang="en"
+# ## Text
+#
+# The formula $a^2$, the span `math.pi`, a [link](04_next.ipynb),
+# a [file](../README.md).
+
+# %% [markdown] lang="zh" of=""
+# ## 文字
+#
+# 公式 $a^2$，代码 `math.pi`，[链接](04_next.ipynb)，[文件](../README.md)。
+
+# %% tags=["show-source"]
+from helpers.shapes import Square, area
+
+# %%
+# @title A form { display-mode: "form" }
+print(area(2))
+"""
+SHAPES = '''"""Shapes."""
+
+import functools
+
+
+@functools.cache
+def area(side):
+    """Return the area."""
+    return side**2
+
+
+class Square:
+    """A square."""
+'''
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    (tmp_path / "notebooks/src").mkdir(parents=True)
+    (tmp_path / "helpers").mkdir()
+    shutil.copy(ROOT / "notebooks/src/setup_cell.py", tmp_path / "notebooks/src")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.course]\nrepo = "https://github.com/OWNER/REPO"\ntag = ""\n'
+    )
+    (tmp_path / "notebooks/terms.md").write_text(TERMS, "utf-8")
+    (tmp_path / "helpers/shapes.py").write_text(SHAPES)
+    source(tmp_path).write_text(CHAPTER, "utf-8")
+    assert build.main(["--bless"], tmp_path) == 0
+    return tmp_path
+
+
+def source(project: Path) -> Path:
+    return project / "notebooks/src/03_name.py"
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    text = source(project).read_text("utf-8")
+    assert old in text
+    source(project).write_text(text.replace(old, new), "utf-8")
+
+
+def notebook(project: Path, language: str = "en"):
+    folder = project / build.LANGUAGES[language]
+    return nbformat.read(folder / "03_name.ipynb", as_version=4)
+
+
+def problems(project: Path, capsys) -> str:
+    capsys.readouterr()
+    assert build.main(["--check"], project) == 1
+    return capsys.readouterr().out
+
+
+def test_build_then_check_is_in_step(project, capsys):
+    assert build.main(["--check"], project) == 0
+    assert "1 chapters in step" in capsys.readouterr().out
+
+
+def test_the_same_bytes_every_time(project):
+    files = [project / folder / "03_name.ipynb" for folder in build.LANGUAGES.values()]
+    before = [file.read_bytes() for file in files]
+    assert build.main([], project) == 0
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_code_is_the_same_in_both_languages(project):
+    english, chinese = (build.code_cells(notebook(project, x)) for x in ("en", "zh"))
+    assert english == chinese
+
+
+def test_cells_are_numbered_but_for_the_set_up(project):
+    firsts = [c["source"].split("\n")[0] for c in build.code_cells(notebook(project))]
+    assert firsts == [
+        '# @title Set-up: run me first { display-mode: "form" }',
+        "# [03-01]",
+        "# [03-02]",
+        '# @title [03-03] A form { display-mode: "form" }',
+    ]
+
+
+def test_forms_hide_their_code(project):
+    cells = build.code_cells(notebook(project))
+    assert [c["metadata"].get("cellView") for c in cells] == [
+        "form",
+        None,
+        None,
+        "form",
+    ]
+
+
+def test_show_source_pastes_definitions_with_decorators(project):
+    cell = build.code_cells(notebook(project))[2]["source"]
+    assert cell.startswith("# [03-02]\n# helpers/shapes.py\nclass Square:")
+    assert "@functools.cache\ndef area(side):" in cell
+
+
+def test_set_up_cell_carries_the_address(project):
+    cell = build.code_cells(notebook(project))[0]["source"]
+    assert 'ADDRESS = "https://github.com/OWNER/REPO"' in cell
+    assert cell.endswith(build.SETUP_STUB)
+
+
+def test_chinese_links_lead_to_chinese_chapters(project):
+    text = next(c.source for c in notebook(project, "zh").cells if "公式" in c.source)
+    assert "(04_next.ipynb)" in text
+    assert "(../../README.md)" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("# The formula", "# Now the formula", "English is"),
+        ("公式 $a^2$", "公式", r"lost formula \$a\^2\$"),
+        ("代码 `math.pi`", "代码 math.pi", "lost code span `math.pi`"),
+        ("[链接](04_next.ipynb)", "链接", "lost link 04_next.ipynb"),
+        ("# ## 文字", "# ### 文字", "lost heading level h2"),
+        ("# ## 文字", "# ## 文字\n#\n# ### 多", "heading levels"),
+        ("公式 $a^2$", "补丁 $a^2$", "do not use 补丁"),
+        ("公式 $a^2$", "精度 $a^2$", "do not use 精度"),
+        ("import math", "import math\n" + "\nmath.pi" * 40, "42 lines, over 40"),
+        ("import math", "import math\n\n!ls", "runs only in IPython"),
+        ("import Square, area", "import Circle", "defines no Circle"),
+        ("from helpers.shapes import Square, area", "x = 1", "holds only"),
+        ('include="badges"', 'include="badge"', '0 cells include="badges"'),
+        ("lesson.start()", "lesson.start(1)", "the set-up stub is exactly"),
+        ("import math", "import cmath", "is not what its source builds"),
+    ],
+)
+def test_check_finds(project, capsys, old, new, found):
+    edit(project, old, new)
+    assert re.search(found, problems(project, capsys))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("公式 $a^2$", "[公式](https://example.org) $a^2$"),
+        ("公式 $a^2$", "混合精度 $a^2$"),
+        ("公式 $a^2$", "滤波器 $a^2$"),
+        ("公式 $a^2$", "`补丁` $a^2$"),
+    ],
+)
+def test_check_accepts_in_chinese(project, old, new):
+    edit(project, old, new)
+    assert build.main([], project) == 0
+
+
+def test_check_finds_missing_and_lone_translations(project, capsys):
+    text = source(project).read_text("utf-8")
+    english = text.index('# %% [markdown] lang="en"\n# ## Text')
+    chinese = text.index('# %% [markdown] lang="zh"', english)
+    after = text.index("# %% tags", chinese)
+    source(project).write_text(text[:chinese] + text[after:], "utf-8")
+    assert "no Chinese cell after it" in problems(project, capsys)
+    source(project).write_text(text[:english] + text[chinese:], "utf-8")
+    assert "no English cell before it" in problems(project, capsys)
+
+
+def test_check_finds_text_without_language(project, capsys):
+    edit(project, "# %%\nimport math", "# %% [markdown]\n# Text\n\n# %%\nimport math")
+    assert "text without lang" in problems(project, capsys)
+
+
+def test_check_finds_a_long_pasted_class(project, capsys):
+    path = project / "helpers/shapes.py"
+    path.write_text(path.read_text() + "    x = 1\n" * 60)
+    assert "Square has 62 lines, over 60" in problems(project, capsys)
+
+
+def test_check_finds_a_changed_helper_and_a_hand_edit(project, capsys):
+    path = project / "helpers/shapes.py"
+    path.write_text(SHAPES.replace("Return the area", "Give the area"))
+    assert "notebooks/zh/03_name.ipynb is not what" in problems(project, capsys)
+    path.write_text(SHAPES)
+    built = project / "notebooks/03_name.ipynb"
+    built.write_text(built.read_text("utf-8").replace("import math", "import re"))
+    assert "notebooks/03_name.ipynb is not what" in problems(project, capsys)
+
+
+def test_bless_marks_a_translation_as_current(project, capsys):
+    edit(project, "# The formula", "# Now the formula")
+    assert "English is" in problems(project, capsys)
+    assert build.main(["--bless"], project) == 0
+    assert build.main(["--check"], project) == 0
+
+
+def test_an_unknown_chapter_is_named(project, capsys):
+    assert build.main(["44"], project) == 1
+    assert "no source for chapter 44; there are 03" in capsys.readouterr().out
+
+
+# Outputs
+
+
+def stored_run(project: Path) -> Path:
+    """Return a folder as run.py leaves it: an executed notebook and its report."""
+    executed, folder = notebook(project), project / "outputs"
+    for number, cell in enumerate(build.code_cells(executed)):
+        text = f"cell {number} in {folder}\n"
+        cell["outputs"] = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+        cell["execution_count"] = number
+    folder.mkdir(exist_ok=True)
+    nbformat.write(executed, folder / "03_name.ipynb")
+    entry = {"ok": True, "dataset": "DRIVE", "device": "CPU", "chapter": "03_name"}
+    report = {"mode": "lesson", "date": "2026-01-02", "chapters": {"03": entry}}
+    (folder / "report.json").write_text(json.dumps(report))
+    return folder
+
+
+def texts(project: Path, language: str = "en") -> list:
+    cells = build.code_cells(notebook(project, language))
+    return [c["outputs"][0]["text"][:6] if c["outputs"] else None for c in cells]
+
+
+def test_store_puts_outputs_into_both_languages(project):
+    assert build.main(["--store", str(stored_run(project))], project) == 0
+    assert texts(project) == texts(project, "zh") == [f"cell {n}" for n in range(4)]
+    assert all(
+        c["execution_count"] is None for c in build.code_cells(notebook(project))
+    )
+    lines = [notebook(project, x).cells[1].source for x in ("en", "zh")]
+    assert "lesson run on DRIVE, CPU, 2026-01-02" in lines[0]
+    assert "数据 DRIVE，设备 CPU，日期 2026-01-02" in lines[1]
+    assert build.main(["--check"], project) == 0
+
+
+def test_stored_outputs_name_no_place_of_this_machine(project):
+    build.main(["--store", str(stored_run(project))], project)
+    assert str(project) not in (project / "notebooks/03_name.ipynb").read_text("utf-8")
+
+
+def test_outputs_are_kept_up_to_the_first_changed_cell(project):
+    build.main(["--store", str(stored_run(project))], project)
+    edit(project, "print(area(2))", "print(area(3))")
+    assert build.main([], project) == 0
+    assert (
+        texts(project) == texts(project, "zh") == ["cell 0", "cell 1", "cell 2", None]
+    )
+    edit(project, "import math", "import cmath")
+    assert build.main([], project) == 0
+    assert texts(project)[1:] == [None, None, None]
+    assert "Outputs below" not in notebook(project).cells[1].source
+
+
+def test_outputs_survive_a_change_of_text_or_address(project):
+    build.main(["--store", str(stored_run(project))], project)
+    edit(project, "# The formula", "# Now the formula")
+    assert build.main(["--bless", "--repo", "https://github.com/me/eyes"], project) == 0
+    assert texts(project) == [f"cell {n}" for n in range(4)]
+
+
+def test_store_refuses_another_or_a_failed_run(project, capsys):
+    folder = stored_run(project)
+    edit(project, "import math", "import cmath")
+    assert build.main(["--store", str(folder)], project) == 1
+    assert "run it again" in capsys.readouterr().out
+    report = folder / "report.json"
+    report.write_text(report.read_text().replace("true", "false"))
+    assert build.main(["--store", str(folder)], project) == 1
+    assert "holds no good run" in capsys.readouterr().out
+
+
+# Address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/me/eyes",
+        "https://github.com/me/eyes.git",
+        "git@github.com:me/eyes",
+    ],
+)
+def test_repo_sets_badges_and_clone_address(project, address):
+    page = project / "README.md"
+    link = "https://colab.research.google.com/github/OWNER/REPO/blob/main/notebooks/x"
+    page.write_text(f"[![Open]({build.BADGE})]({link}) https://github.com/OWNER/REPO")
+    assert build.main(["--repo", address, "--tag", "v1"], project) == 0
+    for language, folder in build.LANGUAGES.items():
+        cells = notebook(project, language).cells
+        assert f"/github/me/eyes/blob/v1/{folder}/03_name.ipynb)" in cells[1].source
+        assert 'ADDRESS = "https://github.com/me/eyes"\nTAG = "v1"' in cells[
+            3
+        ].source or (
+            'ADDRESS = "https://github.com/me/eyes"\nTAG = "v1"' in cells[2].source
+        )
+    assert "OWNER" not in page.read_text()
+    assert "/github/me/eyes/blob/v1/notebooks/x" in page.read_text()
+    assert build.main(["--check"], project) == 0
+
+
+def test_another_host_has_no_colab_badge(project):
+    page = project / "README.md"
+    link = "https://colab.research.google.com/github/OWNER/REPO/blob/main/notebooks/x"
+    page.write_text(f"[![Open]({build.BADGE})]({link})")
+    assert build.main(["--repo", "https://gitee.com/me/eyes"], project) == 0
+    text = (project / "notebooks/zh/03_name.ipynb").read_text("utf-8")
+    assert "colab.research" not in text
+    assert "https://gitee.com/me/eyes" in text
+    assert page.read_text() == "[notebooks/x](notebooks/x)"
+
+
+@pytest.mark.parametrize("address", ["github.com/me/eyes", 'https://x/"; rm', ""])
+def test_a_strange_address_is_refused(project, capsys, address):
+    assert build.main(["--repo", address or " "], project) == 1
+    assert "is no clone address" in capsys.readouterr().out
+
+
+# The project itself
+
+
+def test_the_term_list_is_read():
+    right, wrong = build.read_terms(ROOT / "notebooks/terms.md")
+    assert len(right) > 60 and len(wrong) > 30
+    assert "图像块" in right and "补丁" in wrong
+    assert not right & wrong
+    assert "滤波器" not in wrong, "its row says mention once"
+
+
+def test_the_committed_notebooks_are_what_the_sources_build():
+    assert [
+        p for s in build.sources(ROOT, []) for p in build.check(build.Chapter(ROOT, s))
+    ] == []
+
+
+def test_every_built_notebook_has_a_source():
+    names = {path.stem for path in build.sources(ROOT, [])}
+    for folder in build.LANGUAGES.values():
+        assert {path.stem for path in (ROOT / folder).glob("*.ipynb")} == names

@@ -1,0 +1,60 @@
+"""Presets, refusals, the environment, and files that are whole or not there."""
+
+import dataclasses
+import json
+
+import pytest
+
+from helpers import config
+
+
+def test_presets_and_frozen():
+    assert set(config.PRESETS) == set(config.MODES)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.PRESETS["lesson"].steps = 1
+    assert dataclasses.replace(config.PRESETS["lesson"], steps=7).steps == 7
+
+
+def test_bad_settings_are_refused_with_the_remedy():
+    with pytest.raises(ValueError, match="multiple of 8 for 4 levels; try 96"):
+        config.TrainConfig(patch_size=100)
+    with pytest.raises(ValueError, match="steps must be positive, got 0"):
+        config.TrainConfig(steps=0)
+
+
+def test_mode(monkeypatch):
+    monkeypatch.delenv("FUNDUS_MODE", raising=False)
+    assert config.mode() == "lesson"
+    monkeypatch.setenv("FUNDUS_MODE", "smoke")
+    assert config.mode() == "smoke"
+    monkeypatch.setenv("FUNDUS_MODE", "quick")
+    with pytest.raises(ValueError, match="choose one of smoke, lesson, full"):
+        config.mode()
+
+
+def test_folders_are_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUNDUS_DATA", "my data")
+    monkeypatch.setenv("FUNDUS_OUT", "out")
+    assert config.data_dir() == tmp_path.resolve() / "my data"
+    assert config.output_dir() == tmp_path.resolve() / "out"
+    assert config.data_dir_is_given()
+    monkeypatch.delenv("FUNDUS_DATA")
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    assert config.data_dir() == tmp_path / "data"
+
+
+def test_atomic_leaves_nothing_half_written(tmp_path):
+    target = tmp_path / "deep" / "file.txt"
+
+    def fail():
+        with config.atomic(target) as part:
+            part.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail()
+    assert list(target.parent.iterdir()) == []
+    config.write_json(target, {"眼": 1})
+    assert json.loads(target.read_text("utf-8")) == {"眼": 1}
+    assert [p.name for p in target.parent.iterdir()] == ["file.txt"]

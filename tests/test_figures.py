@@ -1,0 +1,66 @@
+"""Pictures as arrays, figures as objects; nothing opens a window."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from helpers import figures
+
+
+@pytest.fixture(autouse=True)
+def untouched():
+    """Close what was drawn, and hold that no setting of matplotlib was changed."""
+    before = dict(mpl.rcParams)
+    yield
+    figures.plt.close("all")
+    assert dict(mpl.rcParams) == before
+
+
+def test_error_map_colours():
+    pred = np.array([[[True, True, False, False, True]]])
+    vessels = np.array([[[True, False, True, False, True]]])
+    fov = np.array([[[True, True, True, True, False]]])
+    tp, fp, fn, tn, outside = figures.error_map(pred, vessels, fov)[0]
+    assert tp.tolist() == [1, 1, 1] and tn.tolist() == [0, 0, 0]
+    assert np.allclose(fp, figures.rgb(figures.ORANGE))
+    assert np.allclose(fn, figures.rgb(figures.SKY))
+    assert outside.tolist() == [0.25, 0.25, 0.25]
+
+
+def test_overlay_paints_vessels_only():
+    image = np.full((3, 4, 5), 0.5, np.float32)
+    vessels = np.zeros((1, 4, 5), bool)
+    vessels[0, 1, 2] = True
+    picture = figures.overlay(image, vessels, opacity=1.0)
+    assert picture.shape == (4, 5, 3)
+    assert np.allclose(picture[1, 2], figures.rgb(figures.SKY))
+    assert np.allclose(picture[0, 0], 0.5)
+    assert (image == 0.5).all()
+
+
+def test_to_picture():
+    assert figures.to_picture(np.zeros((3, 4, 5))).shape == (4, 5, 3)
+    assert figures.to_picture(np.zeros((1, 4, 5))).shape == (4, 5)
+
+
+def test_show_images():
+    fig = figures.show_images([np.zeros((4, 4))] * 5, list("abcde"), columns=3)
+    assert isinstance(fig, Figure)
+    assert [ax.get_title() for ax in fig.axes] == ["a", "b", "c", "d", "e", ""]
+    assert fig.axes[0].images[0].get_clim() == (0, 1)
+
+
+def test_plot_history_and_curves():
+    history = [
+        {"step": s, "loss": 1 / s, "val_loss": 2 / s, "dice": 0.1 * s}
+        for s in (1, 2, 3)
+    ]
+    left, right = figures.plot_history(history).axes
+    assert left.lines[1].get_ydata().tolist() == [2, 1, 2 / 3]
+    assert right.get_ylabel() == "validation Dice"
+    line = np.linspace(0, 1, 5)
+    fig = figures.plot_curves(
+        [("net", line, line, "k")], [("doctor", 0.1, 0.8, "r")], "x", "y"
+    )
+    assert len(fig.axes[0].lines) == 2

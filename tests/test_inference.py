@@ -1,0 +1,173 @@
+"""Whole-image prediction, test-time augmentation, working scale, weights, scoring."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from helpers import fundus, inference, metrics, phantom
+from helpers.augment import d4
+from helpers.inference import Segmenter
+from helpers.preprocess import Standardisation
+from helpers.unet import UNet
+
+
+class Pointwise(nn.Conv2d):
+    """A network that looks at one pixel at a time, so the right answer is known."""
+
+    divisor = 8
+
+    def __init__(self):
+        super().__init__(1, 1, 1)
+        nn.init.constant_(self.weight, 2.0)
+        nn.init.constant_(self.bias, -1.0)
+
+
+def small_segmenter(**changes):
+    torch.manual_seed(0)
+    parts = {
+        "model": UNet(1, 1, (4, 8)).eval(),
+        "standardisation": Standardisation(0.5, 0.1),
+        "threshold": 0.25,
+        "fov_diameter": fundus.fov_diameter(phantom.draw(0, 68, 66).fov),
+        "settings": {"in_channels": 1, "widths": [4, 8]},
+    }
+    return Segmenter(**(parts | changes))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 23), (31, 40)])
+def test_any_size_goes_through_and_nothing_is_shifted(size):
+    inputs = np.random.default_rng(0).standard_normal((1, *size)).astype(np.float32)
+    probs = inference.predict_probs(Pointwise(), inputs)
+    assert np.allclose(probs, 1 / (1 + np.exp(1 - 2 * inputs)), atol=1e-6)
+
+
+@pytest.mark.parametrize("tta", ["none", "flips", "d4"])
+def test_tta_turns_every_copy_back(tta):
+    inputs = np.random.default_rng(0).standard_normal((1, 13, 22)).astype(np.float32)
+    assert np.allclose(
+        inference.predict_probs(Pointwise(), inputs, tta),
+        inference.predict_probs(Pointwise(), inputs),
+        atol=1e-6,
+    )
+
+
+def test_tta_is_the_mean_and_makes_the_network_symmetric():
+    torch.manual_seed(0)
+    net = UNet(1, 1, (4, 8)).eval()
+    inputs = torch.randn(1, 16, 16)
+    a = inference.predict_probs(net, inputs.numpy(), "d4")
+    turned = d4(inputs, 3).numpy().copy()
+    b = inference.predict_probs(net, turned, "d4")
+    assert np.allclose(d4(torch.from_numpy(a), 3).numpy(), b, atol=1e-5)
+    with pytest.raises(ValueError, match="choose one of none, flips, d4"):
+        inference.predict_probs(net, inputs.numpy(), "all")
+
+
+def test_prediction_uses_running_statistics_and_restores_the_mode():
+    net = UNet(1, 1, (4, 8)).train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    inference.predict_logits(net, torch.randn(1, 1, 16, 16), "fp32")
+    assert net.training
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+def test_probabilities_have_the_photographs_size_and_are_zero_outside():
+    segmenter, x = small_segmenter(), phantom.draw(1, 150, 140)
+    probs = segmenter.probs(x.image, x.fov)
+    assert probs.shape == (1, 150, 140) and probs.dtype == np.float32
+    assert (probs[~x.fov] == 0).all()
+    assert 0 <= probs.min() and probs.max() <= 1
+    assert segmenter.probs(x.image).shape == (1, 150, 140)  # its own field of view
+
+
+def test_working_scale_matches_the_diameter():
+    segmenter, seen = small_segmenter(), []
+    segmenter.model.register_forward_hook(lambda _m, i, _o: seen.append(i[0].shape))
+    x = phantom.draw(1, 136, 132)  # twice the size that the network knows
+    assert segmenter.scale(x.fov) == pytest.approx(0.5, abs=0.03)
+    segmenter.probs(x.image, x.fov)
+    assert seen[0][-2] == pytest.approx(68, abs=2)
+    near = phantom.draw(1, 70, 68)  # within 5 %: pixels are left alone
+    assert segmenter.scale(near.fov) == 1
+
+
+def test_shipped_weights_are_checked():
+    shipped = Segmenter.load(device=torch.device("cpu"))
+    assert shipped.settings["widths"] == [16, 32, 64, 128]
+    assert 0 < shipped.threshold < 1
+    assert inference.SHIPPED.stat().st_size < 3e6
+
+
+def test_a_damaged_shipped_file_is_refused(monkeypatch, tmp_path):
+    copy = tmp_path / "drive.pt"
+    small_segmenter().save(copy)
+    copy.with_suffix(".sha256").write_text("0" * 64 + "  drive.pt\n")
+    monkeypatch.setattr(inference, "SHIPPED", copy)
+    with pytest.raises(ValueError, match="is damaged"):
+        Segmenter.load()
+
+
+def test_files_that_are_no_weights_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="helpers train"):
+        Segmenter.load(tmp_path / "none.pt")
+    (tmp_path / "text.pt").write_text("no weights")
+    with pytest.raises(ValueError, match="cannot be read as weights"):
+        Segmenter.load(tmp_path / "text.pt")
+    torch.save({"model": {}}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="holds no weights of this course"):
+        Segmenter.load(tmp_path / "other.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(ValueError, match="holds a list"):
+        Segmenter.load(tmp_path / "list.pt")
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return print, ("code ran",)
+
+    torch.save({"model": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match="cannot be read as weights"):
+        Segmenter.load(tmp_path / "evil.pt")
+
+
+def test_evaluate_scores_inside_the_fov_with_the_given_threshold():
+    images = [phantom.draw(seed, 68, 66) for seed in range(3)]
+    rng = np.random.default_rng(0)
+    guesses = {x.name: rng.random(x.fov.shape).astype(np.float32) for x in images}
+    result = inference.evaluate(lambda x: guesses[x.name], images, 0.25)
+    counts = [metrics.count(guesses[x.name] >= 0.25, x.vessels, x.fov) for x in images]
+    pooled = metrics.scores(metrics.Counts(*np.sum(counts, axis=0)))
+    assert result["pooled"]["dice"] == pytest.approx(pooled["dice"])
+    assert result["threshold"] == 0.25 and result["protocol"] == "fov"
+    assert result["images"] == 3
+    assert [row["name"] for row in result["per_image"]] == [x.name for x in images]
+    flipped = [
+        dataclasses.replace(x, vessels=np.where(x.fov, x.vessels, ~x.vessels))
+        for x in images
+    ]
+    again = inference.evaluate(lambda x: guesses[x.name], flipped, 0.25)
+    assert again["pooled"] == result["pooled"]
+
+
+def test_the_threshold_comes_from_the_images_it_is_given():
+    images = [phantom.draw(seed, 68, 66) for seed in range(2)]
+    rng = np.random.default_rng(0)
+
+    def predict(x):
+        return (0.3 * x.vessels + 0.4 * rng.random(x.fov.shape)).astype(np.float32)
+
+    assert 0.25 < inference.choose_threshold(predict, images) < 0.5
+
+
+def test_sato_filter_finds_dark_lines():
+    x = phantom.draw(3, 292, 282)
+    ridges = inference.sato_probs(x.image, x.fov)
+    assert ridges.shape == (1, 292, 282) and (ridges[~x.fov] == 0).all()
+    assert 0 <= ridges.min() and ridges.max() < 1  # the constant scale clips nothing
+    table = metrics.histogram(ridges, x.vessels, x.fov)
+    green = metrics.histogram(1 - x.image[1:2], x.vessels, x.fov)
+    assert metrics.auc_roc(table) > metrics.auc_roc(green)

@@ -1,0 +1,168 @@
+"""Checks and exercises: right, wrong, typical wrong, unanswered; never an error."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import config, lesson
+from helpers.lesson import EXERCISES, Exercise
+
+HINT = ("look again", "再看一遍")
+TYPICAL = ("upside down", "上下颠倒")
+TASK = Exercise(
+    title="half of it",
+    reference=lambda x: x / 2,
+    cases=((4,), (6,)),
+    hint=HINT,
+    mistakes=((lambda x: x * 2, TYPICAL),),
+)
+
+
+def test_check_prints_answer_expected_and_hint(capsys):
+    assert lesson.check("one half", 0.5004, 0.5, HINT)
+    assert "[OK ]" in capsys.readouterr().out
+    assert not lesson.check("one half", 0.7, 0.5, HINT)
+    said = capsys.readouterr().out
+    assert "0.7" in said and "0.5" in said
+    assert said.index("look again") < said.index("再看一遍")
+    assert not lesson.check("one half", 2.0, 0.5, HINT, mistakes=[(2.0, TYPICAL)])
+    said = capsys.readouterr().out
+    assert "upside down" in said and "look again" not in said
+    assert not lesson.check("one half", None, 0.5, HINT)
+    assert "No answer yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mine", ["text", [1], object(), np.nan, np.ones(3), print])
+def test_no_answer_raises(mine, capsys):
+    assert not lesson.check("a number", mine, 0.5, HINT)
+    assert capsys.readouterr().out
+
+
+def test_same():
+    assert lesson.same((1, 2), (1, 2)) and not lesson.same((1, 2), (1, 3))
+    assert not lesson.same((1, 2, 3), (1, 2))
+    assert lesson.same(np.eye(2), np.eye(2)) and not lesson.same(np.eye(2), np.eye(3))
+    assert lesson.same("b", "b") and not lesson.same("a", "b")
+    assert not lesson.same(None, 0.0)
+
+
+def test_exercise_uses_the_readers_function_only_when_right(capsys):
+    mine = lambda x: x * 0.5  # noqa: E731
+    assert lesson.exercise(mine, TASK) is mine
+    assert "yours is right" in capsys.readouterr().out
+    assert lesson.exercise(lambda x: None, TASK) is TASK.reference
+    assert "not written yet" in capsys.readouterr().out
+    assert lesson.exercise(lambda x: x + 1, TASK) is TASK.reference
+    said = capsys.readouterr().out
+    assert "input: 4" in said and "expected: 2" in said and "look again" in said
+    assert lesson.exercise(lambda x: x + x, TASK) is TASK.reference
+    assert "upside down" in capsys.readouterr().out
+    assert lesson.exercise(lambda: 1, TASK) is TASK.reference  # a TypeError inside
+    assert "TypeError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", sorted(EXERCISES))
+def test_each_reference_passes_and_each_mistake_gets_its_own_hint(number, capsys):
+    task = EXERCISES[number]
+    assert lesson.exercise(task.reference, task) is task.reference
+    assert "yours is right" in capsys.readouterr().out
+    assert task.mistakes, "an exercise names its typical mistake"
+    for mistake, hint in task.mistakes:
+        assert lesson.exercise(mistake, task) is task.reference
+        said = capsys.readouterr().out
+        assert hint[0] in said and hint[1] in said
+    for text in (task.hint, *(hint for _, hint in task.mistakes)):
+        assert re.search("[a-z]", text[0]) and re.search("[一-鿿]", text[1])
+        text[0].encode("gbk"), text[1].encode("gbk")
+
+
+SOURCES = sorted((config.ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+
+
+def solutions(path: Path):
+    """Give (exercise number, function name, code of the solution's fold)."""
+    text = path.read_text("utf-8")
+    prose = re.sub(r"^# ?", "", text, flags=re.M)
+    folds = [
+        block
+        for fold in re.findall(r"<details>.*?</details>", prose, flags=re.S)
+        for block in re.findall(r"```python\n(.*?)```", fold, flags=re.S)
+    ]
+    for name, number in re.findall(
+        r"lesson\.exercise\(\s*(\w+),\s*lesson\.EXERCISES\[\"([\d.]+)\"\]", text
+    ):
+        code = [c for c in folds if re.search(rf"^def {name}\(", c, flags=re.M)]
+        yield number, name, code
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def test_the_solution_in_each_fold_passes(path, capsys):
+    found = list(solutions(path))
+    assert len(found) >= 2, "a chapter has at least two exercises"
+    for number, name, code in found:
+        assert code, (
+            f"{path.name}: exercise {number} has no solution that defines {name}"
+        )
+        for block in code:  # one in English, one in Chinese
+            names = {}
+            exec(  # the solution may use what the chapter imported
+                "import numpy as np, torch\nfrom torch import nn, Tensor\n"
+                "from torch.nn import functional\nfrom PIL import Image\n"
+                "import math\nfrom pathlib import Path\n" + block,
+                names,
+            )
+            lesson.exercise(names[name], EXERCISES[number])
+            assert "yours is right" in capsys.readouterr().out, f"{number} in {path}"
+    asked = len(re.findall(r"lesson\.check\(", path.read_text("utf-8")))
+    assert asked >= 3, "a chapter has at least three checks"
+
+
+def test_start_draws_phantoms_in_smoke_mode(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FUNDUS_MODE", "smoke")
+    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
+    monkeypatch.setenv("FUNDUS_REPORT", str(tmp_path / "report.json"))
+    course = lesson.start()
+    assert course.dataset == "PHANTOM" and not course.real
+    assert len(course.load("val")) == 4
+    assert course.load_one("21").name == "21"
+    line = capsys.readouterr().out
+    assert "mode: smoke" in line and "PHANTOM" in line
+    course.record(steps=3)
+    said = (tmp_path / "report.json").read_text("utf-8")
+    assert '"dataset": "PHANTOM"' in said and '"steps": 3' in said
+    assert course.config == config.PRESETS["smoke"]
+
+
+def test_start_says_loudly_that_these_are_phantoms(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FUNDUS_MODE", "lesson")
+    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path / "nothing here"))
+    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
+    monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
+    assert not lesson.start().real
+    assert "NO REAL DATA FOUND" in capsys.readouterr().out
+
+
+def test_start_finds_drive(monkeypatch, tmp_path, capsys):
+    (tmp_path / "DRIVE" / "training").mkdir(parents=True)
+    monkeypatch.setenv("FUNDUS_MODE", "lesson")
+    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
+    monkeypatch.delenv("FUNDUS_REPORT", raising=False)
+    course = lesson.start()
+    assert course.real and course.data_dir == tmp_path
+    course.record(nothing="happens without a report")
+
+
+def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
+    def no_network(name, folder):
+        raise OSError("name not resolved")
+
+    monkeypatch.setenv("FUNDUS_MODE", "lesson")
+    monkeypatch.delenv("FUNDUS_DATA", raising=False)
+    monkeypatch.setattr(lesson.config, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
+    monkeypatch.setattr(lesson.download, "get", no_network)
+    monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
+    assert not lesson.start().real
+    assert "DRIVE could not be fetched: name not resolved" in capsys.readouterr().out

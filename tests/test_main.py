@@ -1,0 +1,493 @@
+"""The commands, and the environment that they make for themselves."""
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import config, download, fundus, inference, phantom
+
+commands = importlib.import_module("helpers.__main__")
+ROOT = Path(__file__).resolve().parents[1]
+ALL = ("run", "test", "data", "train", "evaluate", "segment")
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    """Run commands in this Python, in an empty folder, without a data folder."""
+    monkeypatch.setattr(commands, "run_elsewhere", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATA", "OUT"):  # set first, so that what a command sets is undone
+        monkeypatch.setenv(f"FUNDUS_{name}", "")
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("数据 sets")
+    phantom.write(folder / "PHANTOM", 146, 141)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(phantoms, tmp_path_factory) -> Path:
+    """Train for a few steps by the command; return its --out folder."""
+    out = tmp_path_factory.mktemp("runs") / "first"
+    options = ["--data", str(phantoms), "--out", str(out), "--mode", "smoke"]
+    patch = pytest.MonkeyPatch()
+    patch.setattr(commands, "run_elsewhere", lambda *_: None)
+    patch.setenv("FUNDUS_DATA", "")
+    assert commands.main(["train", "--dataset", "PHANTOM", *options]) == 0
+    patch.undo()
+    return out
+
+
+def outside(*arguments, **variables) -> subprocess.CompletedProcess:
+    """Run a command as a user does, in another process."""
+    command = [sys.executable, str(ROOT / "helpers"), *map(str, arguments)]
+    env = {**os.environ, **variables}
+    return subprocess.run(
+        command, capture_output=True, env=env, text=True, errors="replace"
+    )
+
+
+# Help and errors
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in ALL)])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        commands.main([*command, "--help"])
+    assert end.value.code == 0
+    assert "usage: python3 -m helpers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["evaluate", "--dataset", "NONE"], "invalid choice"),
+        (["evaluate", "--dataset", "DRIVE", "--fast"], "unknown arguments: --fast"),
+        ([], "COMMAND"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, word, capsys):
+    with pytest.raises(SystemExit) as end:
+        commands.main(arguments)
+    assert end.value.code == 2
+    assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["evaluate", "--dataset", "DRIVE", "--data", "no"], "there is no such folder"),
+        (["run", "--data", "no"], "there is no such folder"),
+        (
+            ["evaluate", "--dataset", "PHANTOM", "--weights", "no.pt"],
+            "no.pt is missing",
+        ),
+        (["segment", "x.png", "--out", "o", "--weights", "no.pt"], "no.pt is missing"),
+        (
+            ["train", "--dataset", "DRIVE", "--out", "o", "--data", "."],
+            "does not exist",
+        ),
+        (["train", "--dataset", "DRIVE", "--out", "o", "--steps", "-1"], "positive"),
+        (["run", "--only", "77", "--mode", "smoke"], "there is no chapter 77"),
+        (["data", "DRIVE", "--from", "nothing.zip"], "does not exist"),
+    ],
+)
+def test_errors_are_messages_with_exit_code_2(arguments, word, capsys, phantoms):
+    if "PHANTOM" in arguments:
+        arguments = [*arguments, "--data", str(phantoms)]
+    assert commands.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and word in error
+
+
+def test_a_wrong_mode_in_the_environment_is_a_message():
+    done = outside("run", FUNDUS_MODE="fast")
+    assert done.returncode == 2
+    assert "FUNDUS_MODE is 'fast'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_commands_work_from_any_folder_and_under_a_gbk_console(tmp_path, trained):
+    path = tmp_path / "眼睛 né.txt"
+    path.write_text("no image")
+    weights = trained / "weights.pt"
+    arguments = ("segment", path, "--out", "o", "--weights", weights)
+    done = outside(*arguments, PYTHONIOENCODING="gbk", PYTHONPATH="")
+    assert done.returncode == 2, done.stderr
+    assert "cannot be read as an image" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_ctrl_c_is_not_a_traceback(monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "run_elsewhere", stop)
+    assert commands.main(["test"]) == 130
+    assert "Stopped" in capsys.readouterr().err
+
+
+# data, train, evaluate, segment
+
+
+def test_data_draws_phantoms_and_passes_the_rest_on(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(phantom, "write", lambda folder: seen.append(folder))
+    monkeypatch.setattr(download, "get", lambda *given: seen.append(given))
+    options = ["--data", "new folder", "--from", "a.zip", "--accept-terms"]
+    assert commands.main(["data", "PHANTOM", "DRIVE", *options]) == 0
+    place = tmp_path / "new folder"
+    assert seen == [place / "PHANTOM", ("DRIVE", place, True, "a.zip")]
+
+
+def test_train_leaves_checkpoint_weights_history_and_record(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert names == {"checkpoint.pt", "weights.pt", "history.json", "result.json"}
+    result = json.loads((trained / "result.json").read_text("utf-8"))
+    assert result["steps"] == config.PRESETS["smoke"].steps
+    assert result["weights_sha256"] == fundus.sha256(trained / "weights.pt")
+    assert result["dataset"] == "PHANTOM"
+    history = json.loads((trained / "history.json").read_text("utf-8"))["history"]
+    assert [h["step"] for h in history] == [12, 24]
+
+
+def test_train_does_not_overwrite_a_run(trained, phantoms, capsys):
+    options = ["--dataset", "PHANTOM", "--out", str(trained), "--data", str(phantoms)]
+    assert commands.main(["train", "--mode", "smoke", *options]) == 2
+    assert "add --resume" in capsys.readouterr().err
+
+
+def test_train_resumed_gives_the_same_weights(trained, phantoms, tmp_path, monkeypatch):
+    from helpers import training
+
+    def stop_early(run):
+        monkeypatch.undo()
+        yield from run.steps(12)
+        raise KeyboardInterrupt
+
+    options = ["--dataset", "PHANTOM", "--out", str(tmp_path / "second")]
+    command = ["train", "--mode", "smoke", *options, "--data", str(phantoms)]
+    monkeypatch.setattr(training.TrainingRun, "steps", stop_early)
+    assert commands.main(command) == 130
+    assert not (tmp_path / "second/weights.pt").exists()
+    monkeypatch.setattr(commands, "run_elsewhere", lambda *_: None)
+    assert commands.main([*command, "--resume"]) == 0
+    first, second = (
+        inference.Segmenter.load(folder / "weights.pt").model.state_dict()
+        for folder in (trained, tmp_path / "second")
+    )
+    assert all((first[key] == second[key]).all() for key in first)
+
+
+def test_evaluate_prints_and_writes_scores(trained, phantoms, tmp_path, capsys):
+    out = tmp_path / "folder/scores.json"
+    options = ["--weights", str(trained / "weights.pt"), "--json", str(out)]
+    command = ["evaluate", "--dataset", "PHANTOM", "--data", str(phantoms), *options]
+    assert commands.main([*command, "--tta", "flips"]) == 0
+    result = json.loads(out.read_text("utf-8"))
+    assert result["split"] == "test" and result["images"] == 8
+    assert result["protocol"] == "fov" and result["tta"] == "flips"
+    assert set(result["pooled"]) == set(result["ci95"])
+    assert {"auc_roc", "auc_pr", "dice", "mcc", "accuracy"} <= set(result["pooled"])
+    assert [row["name"] for row in result["per_image"]] == [
+        f"{n:02d}" for n in range(1, 9)
+    ]
+    assert {"weights", "precision", "environment", "threshold"} <= set(result)
+    assert f"{result['pooled']['dice']:.4f}" in capsys.readouterr().out
+
+
+def test_evaluate_without_test_labels_takes_validation(
+    monkeypatch, phantoms, trained, capsys
+):
+    images = fundus.load("PHANTOM", "val", phantoms)
+    monkeypatch.setattr(fundus, "scored_split", lambda *_: "val")
+    monkeypatch.setattr(fundus, "load", lambda _name, split, _dir: images[: len(split)])
+    monkeypatch.setattr(fundus, "verify", lambda *_: {"differs": ["a.tif"]})
+    options = ["--data", str(phantoms), "--weights", str(trained / "weights.pt")]
+    assert commands.main(["evaluate", "--dataset", "DRIVE", *options]) == 0
+    said = capsys.readouterr()
+    assert "the validation images stand in" in said.err
+    assert "DRIVE/a.tif is not the published file" in said.err
+    assert "DRIVE val, 3 images" in said.out
+
+
+def test_segment_never_overwrites_another_images_result(phantoms, trained, tmp_path):
+    eye = phantoms / "PHANTOM/test/images/01_test.tif"
+    other = phantoms / "PHANTOM/test/images/02_test.tif"
+    (tmp_path / "b").mkdir()
+    shutil.copy(eye, tmp_path / "a.tif")
+    Image.open(other).save(tmp_path / "a.png")
+    Image.open(other).rotate(90).save(tmp_path / "b/a.png")
+    images = ["a.tif", "a.png", "b/a.png"]
+    options = ["--out", "out", "--weights", str(trained / "weights.pt")]
+    assert commands.main(["segment", *images, *options]) == 0
+    stems = ["a", "a_png", "a-2"]
+    kinds = ["prob", "vessels", "overlay"]
+    expected = sorted(f"{stem}_{kind}.png" for stem in stems for kind in kinds)
+    assert sorted(path.name for path in Path("out").iterdir()) == expected
+    before = {p: p.read_bytes() for p in Path("out").iterdir()}
+    assert commands.main(["segment", *images, *options]) == 0, "again: the same files"
+    assert {p: p.read_bytes() for p in Path("out").iterdir()} == before
+    probs = np.asarray(Image.open("out/a_prob.png"))
+    assert probs.dtype == np.uint16 and probs.shape == (146, 141)
+    assert probs.max() > 255
+    assert set(np.unique(Image.open("out/a_vessels.png"))) <= {0, 255}
+    assert np.asarray(Image.open("out/a_overlay.png")).shape == (146, 141, 3)
+
+
+def test_segment_goes_on_after_a_file_that_is_no_image(phantoms, trained, capsys):
+    Path("bad.png").write_text("text")
+    eye = phantoms / "PHANTOM/test/images/01_test.tif"
+    options = ["--out", "out", "--weights", str(trained / "weights.pt")]
+    assert commands.main(["segment", "bad.png", str(eye), *options]) == 2
+    assert "bad.png cannot be read" in capsys.readouterr().err
+    assert len(list(Path("out").iterdir())) == 3
+
+
+# run, test
+
+
+@pytest.fixture
+def runner(monkeypatch) -> list:
+    """Replace the runner; return the list of the arguments that it gets."""
+    module, seen = importlib.import_module("run"), []
+    monkeypatch.setattr(module, "main", lambda options: seen.append(options) or 0)
+    return seen
+
+
+def test_run_without_data_tries_to_fetch_then_says_phantoms(
+    monkeypatch, runner, capsys, tmp_path
+):
+    def get(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(download, "get", get)
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.delenv("FUNDUS_DATA")
+    assert commands.main(["run", "--only", "03,04", "--out", "o"]) == 0
+    said = capsys.readouterr().out
+    assert "no network" in said and "These are PHANTOMS" in said
+    options = ["--mode", "lesson", "--only", "03,04", "--language", "en", "--out", "o"]
+    assert runner == [options]
+    assert os.environ["FUNDUS_DATA"] == str(tmp_path / "data"), (
+        "chapters do not try again"
+    )
+
+
+def test_run_with_data_is_quiet_about_phantoms(monkeypatch, runner, capsys, tmp_path):
+    (tmp_path / "数据/DRIVE/test").mkdir(parents=True)
+    assert commands.main(["run", "--data", "数据", "--mode", "full"]) == 0
+    assert "PHANTOMS" not in capsys.readouterr().out
+    assert os.environ["FUNDUS_DATA"] == str(tmp_path / "数据")
+
+
+def test_run_in_smoke_mode_fetches_nothing(monkeypatch, runner, capsys):
+    monkeypatch.setattr(download, "get", None)
+    assert commands.main(["run", "--mode", "smoke"]) == 0
+    assert "PHANTOMS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [([], ["--cov=helpers", "--cov-fail-under=90"]), (["-k", "unet"], ["-k", "unet"])],
+)
+def test_test_calls_pytest_in_the_project(monkeypatch, given, passed):
+    seen = []
+    monkeypatch.setattr(
+        commands.subprocess, "call", lambda c, cwd: seen.append((c, cwd)) or 5
+    )
+    monkeypatch.setenv("FUNDUS_DATA", "sets")
+    assert commands.main(["test", *given]) == 5
+    assert seen == [([sys.executable, "-m", "pytest", "-q", *passed], ROOT)]
+    assert Path(os.environ["FUNDUS_DATA"]).is_absolute()
+
+
+# The environment
+
+
+@pytest.fixture
+def house(monkeypatch, tmp_path) -> Path:
+    """Return an empty project whose environment is not made yet."""
+    monkeypatch.undo()
+    for name in commands.FILES:
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(commands, "VENV", tmp_path / ".venv")
+    return tmp_path
+
+
+def fake_venv(monkeypatch, house) -> list:
+    """Replace the making of the environment and pip; return what happens."""
+    happened = []
+
+    class Builder:
+        def __init__(self, **options):
+            self.options = options
+
+        def create(self, folder):
+            happened.append(("create", self.options))
+            python = commands.python_of(folder)
+            python.parent.mkdir(parents=True, exist_ok=True)
+            python.write_text("#!/bin/sh\nexit 0\n")
+            python.chmod(0o755)
+
+    monkeypatch.setattr(commands.venv, "EnvBuilder", Builder)
+    monkeypatch.setattr(commands, "install", lambda _: happened.append("install"))
+    return happened
+
+
+def test_requirements_are_read_with_those_they_name():
+    found = {
+        package: (op, v) for package, op, v in commands.requirements(commands.FILES[0])
+    }
+    assert found["torch"][0] == ">=" and found["ruff"][0] == "=="
+    assert "scikit-image" in found
+
+
+def test_is_installed_compares_versions(monkeypatch):
+    monkeypatch.setattr(commands.importlib.metadata, "version", lambda _: "2.13.0+cpu")
+    assert commands.is_installed("torch", ">=", "2.6")
+    assert commands.is_installed("torch", ">=", "2.13")
+    assert not commands.is_installed("torch", ">=", "3")
+    assert commands.is_installed("torch", "==", "2.13.0")
+    assert not commands.is_installed("torch", "==", "2.13.1")
+
+
+def test_what_is_not_there_is_not_installed():
+    assert not commands.is_installed("no-such-package", ">=", "1")
+
+
+def test_where_all_is_installed_no_environment_is_made(monkeypatch, house):
+    asked = []
+    monkeypatch.setattr(commands, "is_installed", lambda *r: asked.append(r[0]) or True)
+    monkeypatch.setattr(sys, "prefix", "/somewhere")
+    assert commands.run_elsewhere("segment", []) is None
+    assert "torch" in asked and "jupytext" not in asked
+    assert commands.run_elsewhere("run", []) is None
+    assert "jupytext" in asked
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
+def test_environment_is_made_once_and_the_command_runs_in_it(monkeypatch, house):
+    happened = fake_venv(monkeypatch, house)
+    monkeypatch.setattr(commands, "is_installed", lambda *_: False)
+    assert commands.run_elsewhere("run", ["run"]) == 0
+    assert commands.run_elsewhere("run", ["run"]) == 0
+    assert happened == [("create", {"with_pip": True, "clear": True}), "install"]
+    (house / "requirements.txt").write_text("torch>=9")
+    assert commands.run_elsewhere("run", ["run"]) == 0
+    assert happened[2:] == ["install"], (
+        "other requirements: installed into the same one"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
+def test_an_interrupted_installation_is_repaired(monkeypatch, house):
+    happened = fake_venv(monkeypatch, house)
+
+    def stop(python):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "install", stop)
+    with pytest.raises(KeyboardInterrupt):
+        commands.make_environment()
+    assert not (house / ".venv/stamp").exists()
+    monkeypatch.setattr(commands, "install", lambda _: happened.append("again"))
+    commands.make_environment()
+    assert happened[-1] == "again"
+    assert (house / ".venv/stamp").read_text() == commands.stamp()
+
+
+def test_a_python_without_ensurepip_is_told_what_to_install(monkeypatch, house):
+    monkeypatch.setattr(commands.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(OSError, match="sudo apt install python3"):
+        commands.make_environment()
+
+
+def test_a_failing_venv_is_a_message(monkeypatch, house):
+    class Builder:
+        def __init__(self, **_):
+            pass
+
+        def create(self, folder):
+            raise subprocess.CalledProcessError(1, "ensurepip")
+
+    monkeypatch.setattr(commands.venv, "EnvBuilder", Builder)
+    with pytest.raises(OSError, match="could not be made"):
+        commands.make_environment()
+
+
+@pytest.mark.parametrize(
+    ("default", "cpu_index", "gpu", "said", "commands_run"),
+    [
+        ("2.13.0+cpu", "", False, "0.4 GB, torch for the CPU", 1),
+        ("2.13.0", "2.13.0+cpu", False, "all but torch", 2),
+        ("2.13.0", "", False, "could not be had", 1),
+        ("2.13.0", "2.13.0+cpu", True, "3 GB, torch for NVIDIA GPUs", 1),
+    ],
+)
+def test_torch_is_chosen_for_the_machine(
+    monkeypatch, capsys, default, cpu_index, gpu, said, commands_run
+):
+    ran = []
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(
+        commands.shutil, "which", lambda _: "/nvidia-smi" if gpu else None
+    )
+    monkeypatch.setattr(commands, "stream", lambda c, _: ran.append(c) or (0, []))
+    monkeypatch.setattr(
+        commands,
+        "torch_that_would_come",
+        lambda _pip, *options: cpu_index if options else default,
+    )
+    commands.install(Path("python"))
+    assert said in capsys.readouterr().out
+    assert len(ran) == commands_run
+    assert ran[-1][-2:] == ["-r", str(ROOT / "requirements-dev.txt")]
+    assert all(str(ROOT / "constraints.txt") in command for command in ran)
+    if commands_run == 2:
+        assert ran[0][-3:] == ["--index-url", commands.CPU_INDEX, "torch"]
+
+
+def test_a_failing_installation_shows_pips_last_lines(monkeypatch):
+    monkeypatch.setattr(commands, "torch_that_would_come", lambda *_: "1+cpu")
+    monkeypatch.setattr(
+        commands, "stream", lambda *_: (1, ["first", "ERROR: no index"])
+    )
+    with pytest.raises(OSError, match="ERROR: no index\nThe packages could not"):
+        commands.install(Path("python"))
+
+
+def test_pip_is_asked_which_torch_would_come(monkeypatch):
+    def stream(command, _):
+        report = {"install": [{"metadata": {"version": "2.13.0+cpu"}}]}
+        Path(command[command.index("--report") + 1]).write_text(json.dumps(report))
+
+    monkeypatch.setattr(commands, "stream", stream)
+    assert commands.torch_that_would_come(["pip"]) == "2.13.0+cpu"
+    monkeypatch.setattr(commands, "stream", lambda *_: (1, []))
+    assert commands.torch_that_would_come(["pip"]) == ""
+
+
+def test_stream_shows_main_lines_and_signs_of_life(monkeypatch, capsys):
+    monkeypatch.setattr(commands, "TICK", 0.2)
+    text = "import time; print('Collecting torch'); print('noise', flush=True)\n"
+    text += "time.sleep(1); 1/0"
+    code, lines = commands.stream([sys.executable, "-c", text], "installing")
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "Collecting torch" in said and "noise" not in said
+    assert "installing: 0 s so far" in said
+    assert (
+        lines[:2] == ["Collecting torch", "noise"] and "ZeroDivisionError" in lines[-1]
+    )

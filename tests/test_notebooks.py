@@ -1,0 +1,328 @@
+"""Every chapter keeps the contract, and runs alone as it would in Colab."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import build
+import nbformat
+import pytest
+import run
+from nbconvert import HTMLExporter
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
+GPU_CHAPTERS = ("01", "08", "09")
+LEADS = {
+    "en": ["After this chapter you can", "Minutes", "You need", "You are here"],
+    "zh": ["学完这一章你能", "用时", "预备知识", "你在这里"],
+}
+ENDINGS = {"en": ["What you learned", "Sources"], "zh": ["小结", "参考资料"]}
+
+both_languages = pytest.mark.parametrize("language", build.LANGUAGES)
+every_chapter = pytest.mark.parametrize("name", CHAPTERS)
+
+
+def load(name: str, language: str = "en"):
+    path = ROOT / build.LANGUAGES[language] / f"{name}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+# The contract
+
+
+@both_languages
+@every_chapter
+def test_head_of_a_chapter(name, language):
+    title, badges, facts = load(name, language).cells[:3]
+    assert re.match(rf"# {name[:2]} \S.*\n\n\*[^*]+[?？]\*\Z", title.source)
+    prefix = build.colab_prefix(*build.course_address(ROOT))
+    if prefix:
+        path = f"{build.LANGUAGES[language]}/{name}.ipynb"
+        assert f"]({prefix}{path})" in badges.source
+    for lead in LEADS[language]:
+        assert f"**{lead}**" in facts.source
+    minutes = facts.source.split(f"**{LEADS[language][1]}**")[1].split("\n")[0]
+    assert re.search(r"\d", minutes)
+
+
+@both_languages
+@every_chapter
+def test_end_of_a_chapter(name, language):
+    text = "\n".join(c.source for c in load(name, language).cells[-6:])
+    for ending in ENDINGS[language]:
+        assert re.search(rf"^## {ending}$", text, re.M)
+
+
+@both_languages
+@every_chapter
+def test_first_code_cell_is_the_same_set_up(name, language):
+    assert code(load(name, language))[0].source == build.setup_cell(ROOT)
+
+
+@both_languages
+@every_chapter
+def test_metadata(name, language):
+    metadata = dict(load(name, language).metadata)
+    metadata.pop("course", None)
+    assert metadata == build.notebook_metadata(name[:2] in GPU_CHAPTERS)
+    assert "widgets" not in metadata
+
+
+@both_languages
+@every_chapter
+def test_file_is_valid_small_and_renders(name, language):
+    notebook = load(name, language)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    path = ROOT / build.LANGUAGES[language] / f"{name}.ipynb"
+    assert path.stat().st_size < build.MAX_BYTES
+    assert "<html" in HTMLExporter(embed_images=True).from_notebook_node(notebook)[0]
+
+
+@every_chapter
+def test_code_and_outputs_are_the_same_in_both_languages(name):
+    english, chinese = (code(load(name, language)) for language in build.LANGUAGES)
+    assert english == chinese
+
+
+@every_chapter
+def test_solutions_are_folded(name):
+    for language, word in (("en", "Solution"), ("zh", "参考答案")):
+        text = "\n".join(c.source for c in load(name, language).cells)
+        assert text.count("<details>") == text.count("</details>")
+        assert text.count(f"<summary>{word}") == text.count("<details>")
+
+
+def test_no_undefined_name_in_what_was_built():
+    files = [
+        ROOT / folder / f"{n}.ipynb"
+        for folder in build.LANGUAGES.values()
+        for n in CHAPTERS
+    ]
+    options = ["check", "--isolated", "--no-cache", "--select", "F821,E9"]
+    command = [sys.executable, "-m", "ruff", *options, *files]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@every_chapter
+def test_prints_stay_within_gbk(name):
+    for cell in code(load(name)):
+        cell.source.encode("gbk")
+
+
+# As in Colab: an empty folder, the course only at an address
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory) -> str:
+    """Return the file:// address of a repository that holds the tree as it is now."""
+    if not shutil.which("git"):
+        pytest.skip("needs git: the set-up cell clones with it")
+    target = tmp_path_factory.mktemp("published")
+    listing = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
+    done = subprocess.run(listing, capture_output=True)
+    if done.returncode:  # the tree came as an archive
+        ignore = shutil.ignore_patterns(
+            ".venv", ".git", "outputs", "data", "__pycache__"
+        )
+        shutil.copytree(ROOT, target, ignore=ignore, dirs_exist_ok=True)
+    for name in filter(None, done.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        [*who, "commit", "-q", "-m", "tree"],
+    ):
+        subprocess.run(["git", "-C", str(target), *command], check=True)
+    return target.as_uri()
+
+
+UNIT = r"(?:s|ms|us|min|seconds?|minutes?|steps/s|steps a second|MB/s)\b"
+CLOCK = r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(?::\d\d)?"
+
+
+def comparable(outputs: list) -> list:
+    """Return text and images of outputs; what is measured in seconds is masked."""
+    found = []
+    for output in outputs:
+        data = output.get("data", {"text": output.get("text")})
+        text = data.get("text/plain") or data.get("text") or ""
+        text = re.sub(rf"\d+(?:\.\d+)?(?:e-?\d+)?(?= ?{UNIT})|{CLOCK}", "TIME", text)
+        found.append((text, data.get("image/png"), data.get("text/html")))
+    return found
+
+
+def run_twice(notebook, folder: Path, env: dict) -> list[str]:
+    """Run each code cell two times in a row; name those that give something else."""
+    client, differing = run.Client(notebook, folder), []
+    with client.setup_kernel(env=env):
+        for index, cell in enumerate(notebook.cells):
+            if cell.cell_type != "code":
+                continue
+            results = []
+            for _ in range(2):
+                client.execute_cell(cell, index)
+                results.append(comparable(cell.outputs))
+            head = " | ".join(cell.source.splitlines()[:2])
+            if results[0] != results[1] and "varies" not in cell.metadata.get(
+                "tags", []
+            ):
+                differing.append(f"{head}: {results[0]} / {results[1]}"[:600])
+            if " at 0x" in str(results):
+                differing.append(f"{head}: prints the address of an object")
+    return differing
+
+
+@every_chapter
+def test_chapter_runs_alone_and_each_cell_twice(name, published, tmp_path):
+    content = tmp_path / "content"
+    content.mkdir()
+    env = run.kernel_environment(
+        PYTHONPATH=ROOT / "tests" / "colab_stub",
+        FUNDUS_REPO=published,
+        FUNDUS_MODE="smoke",
+        FUNDUS_REPORT=tmp_path / "facts.json",
+        OMP_NUM_THREADS="1",
+        IPYTHONDIR=tmp_path / "ipython",
+    )
+    env.pop("FUNDUS_DATA", None)
+    assert run_twice(load(name), content, env) == []
+    assert (content / "fundus_course/helpers").is_dir(), "it did not clone"
+    assert (tmp_path / "facts.json").exists(), "it did not report"
+
+
+# The set-up cell
+
+
+def set_up(folder: Path, **variables) -> subprocess.CompletedProcess:
+    text = build.setup_cell(ROOT).replace("course = lesson.start()", "print(lesson)")
+    env = run.kernel_environment(**variables)
+    for name in {"FUNDUS_REPO", "PYTHONPATH"} - variables.keys():
+        env.pop(name, None)
+    command = [sys.executable, "-c", text]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+
+
+def test_set_up_says_how_to_bring_the_course(tmp_path):
+    done = set_up(tmp_path, FUNDUS_REPO="https://github.com/OWNER/REPO")
+    assert "does not know its published address" in done.stderr
+    assert "MyDrive" in done.stderr and "Kaggle" in done.stderr
+    assert str(tmp_path) in done.stderr
+    done = set_up(tmp_path, FUNDUS_REPO=(tmp_path / "nothing").as_uri())
+    assert "git could not clone" in done.stderr
+    done = set_up(tmp_path, PATH="")
+    assert done.returncode and "RuntimeError" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["helpers", "my copy/helpers"])
+def test_set_up_finds_a_folder_in_the_working_directory(tmp_path, place):
+    shutil.copytree(ROOT / "helpers", tmp_path / place)
+    done = set_up(tmp_path, FUNDUS_REPO="file:///nowhere")
+    assert str(tmp_path / place) in done.stdout, done.stderr
+
+
+def test_set_up_finds_the_clone_around_it(tmp_path):
+    shutil.copytree(ROOT / "helpers", tmp_path / "helpers")
+    (tmp_path / "notebooks/zh").mkdir(parents=True)
+    done = set_up(tmp_path / "notebooks/zh", FUNDUS_REPO="file:///nowhere")
+    assert str(tmp_path / "helpers") in done.stdout, done.stderr
+
+
+def test_set_up_repairs_a_broken_clone_and_does_not_clone_again(tmp_path, published):
+    (tmp_path / "fundus_course.part").mkdir()
+    assert "fundus_course" in set_up(tmp_path, FUNDUS_REPO=published).stdout
+    again = set_up(tmp_path, FUNDUS_REPO="file:///nowhere")
+    assert again.returncode == 0, again.stderr
+
+
+# The runner
+
+GOOD = [
+    "print('started')",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+]
+BAD = ["x = 1", "# [02-02]\n\ny = 1 / (x - 1)", "print('never')"]
+
+
+@pytest.fixture
+def small_course(tmp_path) -> Path:
+    """Return a project of two chapters, the second of which fails."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name, cells in (("01_good", GOOD), ("02_bad", BAD), ("03_last", GOOD)):
+        cells = [nbformat.v4.new_code_cell(text) for text in cells]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return tmp_path
+
+
+def test_runner_names_the_failure_and_goes_on(small_course, capsys):
+    out = small_course / "out put"
+    assert run.main(["--out", str(out), "--mode", "smoke"], small_course) == 1
+    said = capsys.readouterr().out
+    assert "FAILED 02_bad: cell 02-02, line 3: ZeroDivisionError" in said
+    assert "03_last: ok" in said and "started" in said
+    report = build.json.loads((out / "report.json").read_text("utf-8"))
+    assert [e["ok"] for e in report["chapters"].values()] == [True, False, True]
+    assert report["chapters"]["02"]["line"] == 3
+    assert not report["ok"]
+    partial = code(nbformat.read(out / "02_bad.ipynb", as_version=4))
+    assert [c.execution_count for c in partial] == [1, 2, None]
+    page = (out / "index.html").read_text("utf-8")
+    assert page.count("data:image/png") == 2
+    assert "http" not in page
+    assert (out / "02_bad.html").exists()
+
+
+def test_runner_gives_the_kernel_its_variables(small_course, monkeypatch):
+    names = ("MODE", "OUT", "DATA", "REPORT", "RUN")
+    text = (
+        "import os, json, pathlib\n"
+        f"facts = {{n: os.environ['FUNDUS_' + n] for n in {names}}}\n"
+        "pathlib.Path(facts['REPORT']).write_text(json.dumps(facts))"
+    )
+    cells = [nbformat.v4.new_code_cell(text)]
+    path = small_course / "notebooks/01_good.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    monkeypatch.chdir(small_course)
+    options = ["--only", "1", "--out", "o", "--data", "d", "--mode", "full"]
+    assert run.main(options, small_course) == 0
+    entry = build.json.loads(Path("o/report.json").read_text("utf-8"))["chapters"]["01"]
+    assert entry["MODE"] == "full"
+    assert entry["OUT"] == str(small_course / "o")
+    assert entry["DATA"] == str(small_course / "d")
+    assert entry["RUN"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import os\nos._exit(1)", "the kernel died"),
+        ("import time\ntime.sleep(9)", "longer than its time limit"),
+        ("x = (", "SyntaxError"),
+    ],
+)
+def test_runner_reports_other_ends(small_course, text, error, capsys):
+    cell = nbformat.v4.new_code_cell(text, metadata={"timeout": 2})
+    path = small_course / "notebooks/01_good.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    options = ["--only", "01", "--out", str(small_course / "out")]
+    assert run.main(options, small_course) == 1
+    assert error in capsys.readouterr().out
+
+
+def test_runner_refuses_an_unknown_chapter(small_course):
+    with pytest.raises(ValueError, match="no chapter 17; there are: 01, 02, 03"):
+        run.main(["--only", "17"], small_course)

@@ -1,0 +1,44 @@
+"""The rule for precision, and the report of the machine."""
+
+import pytest
+import torch
+
+from helpers import runtime
+
+
+def test_seed_decides_weights():
+    runtime.seed_everything(3)
+    a = torch.nn.Linear(4, 4).weight
+    runtime.seed_everything(3)
+    assert torch.equal(a, torch.nn.Linear(4, 4).weight)
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")]
+)
+def test_precision_on_cuda(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _d: capability)
+    assert runtime.pick_precision(torch.device("cuda")) == expected
+
+
+@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_precision_on_cpu(monkeypatch, amx, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert runtime.pick_precision(torch.device("cpu")) == expected
+
+
+def test_autocast():
+    x, cpu = torch.ones(2, 2), torch.device("cpu")
+    with runtime.autocast(cpu, "bf16"):
+        assert (x @ x).dtype == torch.bfloat16
+    with runtime.autocast(cpu, "fp32"):
+        assert (x @ x).dtype == torch.float32
+    with pytest.raises(ValueError, match="choose bf16, fp16 or fp32"):
+        runtime.autocast(cpu, "int4")
+
+
+def test_environment_names_what_decides_a_number():
+    report = runtime.environment(torch.device("cpu"))
+    assert report["torch"] == torch.__version__
+    assert report["device"].startswith("CPU with")
+    assert {"python", "numpy", "scikit-image", "threads"} <= set(report)

@@ -1,0 +1,240 @@
+"""Steps, history, validation, resume to the last bit, and a run in the background."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import augment, config, fundus, phantom, preprocess, training
+from helpers.inference import Segmenter
+from helpers.losses import bce_dice_loss
+from helpers.unet import UNet
+
+SMALL = config.TrainConfig(
+    widths=(4, 8), patch_size=16, batch_size=4, steps=12, val_every=4
+)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Return four small training and two validation phantoms."""
+    drawn = [phantom.draw(seed, 68, 66) for seed in range(6)]
+    return drawn[:4], drawn[4:]
+
+
+def new_run(images, settings=SMALL, **changes):
+    torch.manual_seed(settings.seed)
+    parts = {
+        "model": UNet(1, 1, settings.widths),
+        "loss_fn": bce_dice_loss,
+        "augment": augment.augment,
+        "device": torch.device("cpu"),
+        "precision": "fp32",
+    }
+    return training.new_run(*images, settings, **(parts | changes))
+
+
+def weights(run):
+    return torch.cat([p.detach().flatten() for p in run.model.parameters()])
+
+
+def test_twice_the_same_run_gives_the_same_weights(images):
+    a, b = new_run(images), new_run(images)
+    assert list(a.steps()) == list(b.steps())
+    assert torch.equal(weights(a), weights(b))
+    assert [e["auc_pr"] for e in a.history] == [e["auc_pr"] for e in b.history]
+    other = new_run(images, dataclasses.replace(SMALL, seed=1))
+    list(other.steps())
+    assert not torch.equal(weights(a), weights(other))
+
+
+def test_history_has_an_entry_per_look_and_the_best_is_kept(images):
+    run = new_run(images)
+    list(run.steps())
+    assert [entry["step"] for entry in run.history] == [4, 8, 12]
+    assert {"loss", "val_loss", "dice", "auc_roc", "threshold"} <= set(run.history[0])
+    best = max(run.history, key=lambda entry: entry["auc_pr"])
+    assert run.best["entry"]["auc_pr"] == best["auc_pr"]
+    made = training.segmenter(run, images[0])
+    assert made.threshold == best["threshold"]
+    for name, value in made.model.state_dict().items():
+        assert torch.equal(value, run.best["weights"][name])
+
+
+def test_stopped_and_resumed_is_as_if_never_stopped(images, tmp_path):
+    whole = new_run(images)
+    losses = list(whole.steps())
+    first = new_run(images)
+    list(first.steps(until=6))
+    first.save(tmp_path / "checkpoint.pt")
+    torch.manual_seed(99)
+    second = new_run(images, model=UNet(1, 1, SMALL.widths))
+    second.resume(tmp_path / "checkpoint.pt")
+    assert second.step == 6
+    assert list(second.steps()) == losses[6:]
+    assert torch.equal(weights(second), weights(whole))
+    drop = {"seconds"}
+    for a, b in zip(second.history, whole.history, strict=True):
+        assert {k: a[k] for k in a if k not in drop} == {
+            k: b[k] for k in b if k not in drop
+        }
+
+
+def test_a_checkpoint_of_other_settings_is_refused(images, tmp_path):
+    run = new_run(images)
+    run.save(tmp_path / "checkpoint.pt")
+    other = new_run(images, dataclasses.replace(SMALL, batch_size=2))
+    with pytest.raises(ValueError, match=r"other settings \(batch_size\)"):
+        other.resume(tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="not validated yet"):
+        training.segmenter(run, images[0])
+    list(run.steps(4))
+    training.segmenter(run, images[0]).save(tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match="weights only"):
+        run.resume(tmp_path / "weights.pt")
+
+
+def test_standardisation_is_fitted_on_training_images_only(images):
+    train, val = images
+    expected = preprocess.fit_standardisation(
+        [preprocess.prepare(x.image) for x in train], [x.fov for x in train]
+    )
+    assert new_run(images).validate.scaling == expected
+    bright = [dataclasses.replace(x, image=x.image**0.5) for x in val]
+    assert new_run((train, bright)).validate.scaling == expected
+
+
+def test_validation_images_are_never_augmented(images):
+    def spoil(image, vessels, fov, patch_size, generator):
+        parts = augment.augment(image, vessels, fov, patch_size, generator)
+        return parts[0] * 0 + 7, parts[1], parts[2]
+
+    for change in (augment.augment, spoil):
+        run = new_run(images, augment=change)
+        list(run.steps(1))
+        for (inputs, vessels, fov), x in zip(
+            run.validate.batches, images[1], strict=True
+        ):
+            expected = run.validate.scaling(preprocess.prepare(x.image))
+            assert np.array_equal(inputs[0].numpy(), expected)
+            assert np.array_equal(vessels[0].numpy().astype(bool), x.vessels)
+            assert np.array_equal(fov[0].numpy().astype(bool), x.fov)
+    assert (next(run.batches)[0] == 7).all()  # but training goes through it
+    first = run.validate(run.model)
+    assert first == run.validate(run.model)
+
+
+def test_validation_loss_weighs_images_by_their_pixels(images):
+    train, (a, b) = images
+    corner = np.zeros_like(b.fov)
+    corner[:, 20:40, 20:40] = b.fov[:, 20:40, 20:40]
+    small = dataclasses.replace(b, fov=corner)
+    together = new_run((train, [a, small]))
+    losses = [
+        new_run((train, [x])).validate(together.model)["val_loss"] for x in (a, small)
+    ]
+    sizes = np.array([a.fov.sum(), corner.sum()])
+    expected = (losses * sizes).sum() / sizes.sum()
+    assert together.validate(together.model)["val_loss"] == pytest.approx(expected)
+    assert expected != pytest.approx(np.mean(losses), rel=1e-3)
+
+
+def test_mean_loss_of_an_uneven_last_batch():
+    assert training.mean_loss([1.0, 1.0, 4.0], [4, 4, 1]) == pytest.approx(12 / 9)
+
+
+def test_training_mode_comes_back_after_a_look(images):
+    run = new_run(images)
+    for _ in run.steps(5):
+        assert run.model.training
+
+
+def test_a_readers_loss_is_the_one_that_trains(images):
+    seen = []
+
+    def loss_fn(logits, vessels, fov):
+        seen.append(logits.shape)
+        return bce_dice_loss(logits, vessels, fov, dice_weight=0.0)
+
+    run = new_run(images, loss_fn=loss_fn)
+    list(run.steps(2))
+    assert seen == [(4, 1, 16, 16)] * 2
+
+
+def test_one_patch_can_be_overfitted():
+    """Two patches with lines, the same ones again and again: the loss nearly goes."""
+    torch.manual_seed(0)
+    vessels = torch.zeros(2, 1, 32, 32)
+    vessels[0, :, 10:12] = 1
+    vessels[1, :, :, 20:22] = 1
+    image = 0.1 * torch.randn(2, 1, 32, 32) - vessels
+    model = UNet(1, 1, (4, 8, 16))
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-2)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    batch = (image, vessels, torch.ones_like(vessels))
+    for _ in range(60):
+        loss = training.train_step(
+            model, batch, bce_dice_loss, optimizer, scaler, "fp32"
+        )
+    assert loss < 0.05
+
+
+def test_timing_leaves_the_run_as_it_was(images):
+    timed, fresh = new_run(images), new_run(images)
+    assert training.seconds_per_step(timed, count=3) > 0
+    assert timed.step == 0 and timed.history == []
+    assert list(timed.steps()) == list(fresh.steps())
+    assert torch.equal(weights(timed), weights(fresh))
+
+
+def test_background(images, tmp_path):
+    here, there = new_run(images), new_run(images)
+    list(here.steps())
+    background = training.Background(there, tmp_path / "checkpoint.pt").start()
+    assert background.wait()
+    assert not background.running
+    assert torch.equal(weights(here), weights(there))
+    assert (tmp_path / "checkpoint.pt").exists()
+    background.stop()  # stopping what has ended is no error
+
+
+def test_background_stops_and_passes_errors_on(images):
+    long = new_run(images, dataclasses.replace(SMALL, steps=10_000, val_every=10_000))
+    background = training.Background(long).start()
+    background.stop()
+    assert 0 < long.step < 10_000
+
+    def broken(logits, vessels, fov):
+        raise ValueError("my loss is broken")
+
+    background = training.Background(new_run(images, loss_fn=broken)).start()
+    with pytest.raises(ValueError, match="my loss is broken"):
+        background.wait()
+
+
+def test_record_carries_what_a_repetition_needs(images):
+    run = new_run(images)
+    list(run.steps())
+    record = training.record(run, images[0], dataset="PHANTOM")
+    assert record["config"]["seed"] == 0 and record["steps"] == 12
+    assert record["data_sha256"] == fundus.data_sha256(images[0])
+    assert {"precision", "seconds", "environment", "best", "dataset"} <= set(record)
+
+
+def test_loss_weight_reaches_the_loss(images):
+    half = functools.partial(bce_dice_loss, dice_weight=0.0)
+    a, b = new_run(images), new_run(images, loss_fn=half)
+    assert next(a.steps(1)) > next(b.steps(1))
+
+
+def test_segmenter_file_round_trip(images, tmp_path):
+    run = new_run(images)
+    list(run.steps())
+    made = training.segmenter(run, images[0])
+    made.save(tmp_path / "weights.pt")
+    loaded = Segmenter.load(tmp_path / "weights.pt", torch.device("cpu"))
+    x = images[1][0]
+    assert np.array_equal(loaded.probs(x.image, x.fov), made.probs(x.image, x.fov))
+    assert loaded.threshold == made.threshold
