@@ -238,7 +238,7 @@ def darkening(branches: list[Branch], kind: str, height: int, width: int) -> np.
 
 
 def noise(rng: Generator, cell: float, height: int, width: int) -> np.ndarray:
-    """Return smooth noise of about unit variance, (H, W); cell in DRIVE's pixels."""
+    """Return smooth noise, mean 0, (H, W); ``cell`` is its grain in DRIVE's pixels."""
     cell = max(1.0, cell * min(height, width) / DRIVE_SIDE)
     grid = rng.standard_normal((int(height / cell) + 3, int(width / cell) + 3))
     picture = Image.fromarray(grid.astype(np.float32))

@@ -43,12 +43,12 @@
 #
 # Each code cell begins with its number, such as `# [01-04]`: chapter 01, fourth cell. In a class, name the number when you ask.
 #
-# The next cell finds the course's Python package, `helpers`, or fetches it. It installs nothing. Its last line says mode, data and device.
+# The next cell finds the course's Python package, `helpers`, and the data, or fetches them. It installs nothing. Its last line says mode, data and device.
 
-# %% [markdown] lang="zh" of="47aeff3b"
+# %% [markdown] lang="zh" of="6d430c88"
 # ## 运行之前
 #
-# 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者“代码执行程序 > 运行当前单元格之前的所有单元格” (Run before)。
+# 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
 #
 # 在 Colab 里先做两件事。
 #
@@ -57,7 +57,7 @@
 #
 # 每个代码单元格的第一行是编号，例如 `# [01-04]` 是第 01 章的第 4 个单元格。上课提问时先报编号。
 #
-# 下一个单元格寻找课程的 Python 包 `helpers`，找不到就下载。它不安装任何东西。最后一行输出模式、数据和设备。
+# 下一个单元格寻找课程的 Python 包 `helpers` 和数据，找不到就下载。它不安装任何东西。最后一行输出模式、数据和设备。
 
 # %% include="setup"
 from helpers import lesson
@@ -338,6 +338,7 @@ print(f"Across it red falls to {wall:.2f}, but is {middle:.2f} in the middle.")
 #
 # **练习 1.1** 编写 `scale_factor(fov, known)`：`fov` 是照片的视野，形状 (1, H, W)，布尔值；`known` 是网络熟悉的直径，单位是像素。照片应当乘以多大的系数？`fundus.fov_diameter(fov)` 可以量直径。
 
+
 # %% tags=["exercise"]
 def scale_factor(fov, known):
     return None  # your code here
@@ -454,6 +455,7 @@ print(f"centre-lines, {wide:.0%} of the wide ones'.")
 #
 # **练习 1.2** 编写 `vessel_share(pred, fov)`：视野*内*的像素中，血管像素占多少。两个参数都是 (1, H, W) 的布尔数组。
 
+
 # %% tags=["exercise"]
 def vessel_share(pred, fov):
     return None  # your code here
@@ -536,7 +538,7 @@ print(f"labels given: {pred.size:,} = {height} x {width}")
 print(f"numbers the network has learnt, its parameters: {weights:,}")
 
 # %% [markdown] lang="en"
-# Those numbers were learnt from a few photographs, vessel by vessel traced by hand. That little was enough is the point of the U-Net. Its paper is Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015. It was trained on 30 electron-microscope slices, did better than every method before it on that challenge, and won two categories of a cell-tracking challenge. Three ideas did it:
+# Those numbers were learnt from a few photographs, vessel by vessel traced by hand. That little was enough is the point of the U-Net. Its paper is Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015. It was trained on 30 electron-microscope slices, did better there than the best method before it, and won two categories of a cell-tracking challenge. It joins three ideas:
 #
 # - **The U.** The left arm shrinks the image step by step, so that each number sees more of the surroundings: *what is here?* The right arm enlarges it again.
 # - **The bridges.** Shrinking forgets exactly *where*. So each level of the left arm is joined to the right arm (*skip connection*).
@@ -544,8 +546,8 @@ print(f"numbers the network has learnt, its parameters: {weights:,}")
 #
 # The course began as the reproduction of a Chinese blog post, "U-Net study notes". It rightly says that medicine needs more than one label an image, and that the U-Net labels pixel by pixel. Two sentences can be more exact. It writes that this happens on top of a known class of the image; no class is needed first, each pixel is labelled directly. And it writes that structures become clearer; segmentation makes nothing clearer in the image, it says what is where.
 
-# %% [markdown] lang="zh" of="32f1fb12"
-# 这些参数是从少量照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。它用 30 张电子显微镜图像训练，在这项竞赛上超过了此前所有方法，又在一项细胞追踪竞赛的两个类别中获胜。它靠三个想法：
+# %% [markdown] lang="zh" of="77aadabd"
+# 这些参数是从少量照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。它用 30 张电子显微镜图像训练，在这项竞赛上超过了此前最好的方法，又在一项细胞追踪竞赛的两个类别中获胜。它结合了三个想法：
 #
 # - **U 形。** 左臂把图像一步步缩小，每个数看到的周围越来越大：*这里是什么？* 右臂再一步步放大。
 # - **桥。** 缩小会忘掉确切的*位置*。所以左臂的每一层都接到右臂上，叫跳跃连接 (skip connection)。

@@ -150,7 +150,10 @@ lesson.check(
         ),
         (
             (3, 4, 96, 96),
-            ("The batch comes first, the channel second.", "批在第一位，通道在第二位。"),
+            (
+                "The batch comes first, the channel second.",
+                "批在第一位，通道在第二位。",
+            ),
         ),
         (
             (4, 1, 96, 96),
@@ -243,6 +246,7 @@ lesson.check(
 # %% [markdown] lang="zh" of="70c3c8ac"
 # **练习 2.1** 用两层循环编写 `convolve(image, kernel)`：3 x 3 卷积核完全落在图内的所有位置，各得一个结果。两个参数都是二维数组。
 
+
 # %% tags=["exercise"]
 def convolve(image, kernel):
     return None  # your code here
@@ -290,6 +294,7 @@ convolve = lesson.exercise(convolve, lesson.EXERCISES["02.1"])
 #
 # </details>
 
+
 # %%
 def draw(ax, values, title):
     """Write the numbers of a two-dimensional array into squares."""
@@ -304,7 +309,9 @@ def draw(ax, values, title):
 def outline(ax, row, col, size, colour):
     """Draw a square round ``size`` by ``size`` numbers."""
     corner = (col - 0.47, row - 0.47)
-    ax.add_patch(Rectangle(corner, size - 0.06, size - 0.06, fc="none", ec=colour, lw=3))
+    ax.add_patch(
+        Rectangle(corner, size - 0.06, size - 0.06, fc="none", ec=colour, lw=3)
+    )
 
 
 # %%
@@ -331,6 +338,7 @@ print(f"the ring of {numbers.numel() - result.size} numbers outside it has no re
 # 结果的每一边都少了一圈。只用图内的数，叫有效卷积 (valid convolution)，U-Net 论文就这样做。想保持大小，就先在图像四周补一圈零，叫填充 (padding)。
 #
 # **练习 2.2** 编写 `output_size(size, kernel, padding)`：一行有 `size` 个数，卷积核宽 `kernel`，两边各补 `padding` 个零，一行有几个结果？
+
 
 # %% tags=["exercise"]
 def output_size(size, kernel, padding):
@@ -489,6 +497,7 @@ for w in (0.0, 1.0, 2.0, 3.0):
 #
 # 误差乘以输入，取平均，再乘以 2。PyTorch 能自己求出它：用 `requires_grad=True` 建的张量会记住参与过的计算，`backward()` 沿着记录往回走，这叫自动求导 (autograd)。
 
+
 # %%
 def slope(w):
     """Return the derivative of the loss at w, from the formula above."""
@@ -535,6 +544,7 @@ lesson.check(
 # %% [markdown] lang="zh" of="ebfee520"
 # 现在用三个学习率各走十二步。运行前先**猜一猜**：哪一个到不了谷底？会怎样走？
 
+
 # %%
 def descend(rate, w=0.0, steps=12):
     """Return the places visited on the way down from w."""
@@ -578,7 +588,9 @@ inputs = photo[None, 1:2, 293:413, 100:220]  # green, (1, 1, 120, 120)
 inputs = (inputs - inputs.mean()) / inputs.std()  # mean 0, standard deviation 1
 target = functional.conv2d(inputs, sobel[None, None])  # (1, 1, 118, 118)
 pictures = [inputs[0, 0].numpy(), target[0, 0].numpy()]
-figures.show_images(pictures, ["input, green channel", "target"], 2, 2.4, limits=(-3, 3))
+figures.show_images(
+    pictures, ["input, green channel", "target"], 2, 2.4, limits=(-3, 3)
+)
 plt.show()
 print(f"Target from {target.min():.1f} (darker to the right) to {target.max():.1f}.")
 
@@ -675,6 +687,7 @@ for z, p in zip(logits, probs, strict=True):
 
 # %% [markdown] lang="zh" of="5575f625"
 # **练习 2.3** 编写 `segment(logits, threshold)`：*概率*超过阈值的地方为 True。
+
 
 # %% tags=["exercise"]
 def segment(logits, threshold):

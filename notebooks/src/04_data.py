@@ -24,15 +24,13 @@
 # 06 augmentation > 07 the network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="ccf6a819"
-# **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；
-# 说出两位医生有多一致；按人划分图像，让分数有意义。
+# **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位医生有多一致；按人划分图像，让分数有意义。
 #
 # **用时** 阅读和练习 45 分钟，计算 1 分钟。
 #
 # **预备知识** 第 01 章；第 02 章里的数组和形状。
 #
-# **你在这里** 01 初见 > 02 PyTorch > **04 数据** > 05 预处理 > 06 数据增强 > 07 网络 >
-# 08 训练 > 09 结果
+# **你在这里** 01 初次上手 > 02 PyTorch > **04 数据** > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
 
 # %% include="setup"
 from helpers import lesson
@@ -60,8 +58,7 @@ from helpers import config, download, figures, fundus, metrics, phantom
 # %% [markdown] lang="zh" of="5c1e9027"
 # ## 下载之前，先看条款
 #
-# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在
-# [helpers/fundus.py](../helpers/fundus.py) 的 `fundus.DATASETS` 里。
+# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在 [helpers/fundus.py](../helpers/fundus.py) 的 `fundus.DATASETS` 里。
 
 # %%
 for name in ("DRIVE", "CHASEDB1"):
@@ -99,14 +96,11 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # 有三条路可走，下面的表单都包括了；`NAME` 选择数据集。
 #
-# 1. **从公开地址下载。** `SOURCE` 留空。开头的设置单元已经试过 DRIVE 的官方下载。如果没有
-#    成功，在 DRIVE 主页注册，自己存下两个压缩包，再走第二条路。
-# 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：
-#    U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。
-# 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你
-#    勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
+# 1. **从公开地址下载。** `SOURCE` 留空。开头的设置单元格已经试过 DRIVE 的官方下载。如果没有成功，在 DRIVE 主页注册，自己存下两个压缩包，再走第二条路。
+# 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。
+# 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
 #
-# 没有网络也不会中断：单元会说明哪一步失败，然后用现有的图像继续，必要时用画出来的仿真眼底。
+# 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，必要时用画出来的仿真眼底。
 
 # %%
 # @title Get a data set
@@ -150,8 +144,7 @@ else:
 # %% [markdown] lang="zh" of="b610a526"
 # ## 这是原件吗
 #
-# 下载可能中断；存下来的“图像”可能是一个写着“流量超限”的网页；文件也可能在打开又保存时悄悄
-# 变了。校验和能发现这一切：SHA-256 把任何文件变成 64 位十六进制数字。
+# 下载可能中断；存下来的“图像”可能是一个写着“流量超限”的网页；文件也可能在打开又保存时悄悄变了。校验和 (checksum) 能发现这一切：SHA-256 把任何文件变成 64 位十六进制数字。
 #
 # 先猜一猜。我们把一个图像文件里的**一个比特**翻过来，64 位数字里会变几位？
 
@@ -203,13 +196,10 @@ print(f"{changed} of 64 digits changed, 1 of {8 * len(content)} bits did.")
 #   DRIVE, so the download refuses it, and every report of the course names it.
 
 # %% [markdown] lang="zh" of="64005d50"
-# 课程为每个数据集附了一份文件名和校验和的清单
-# （[helpers/manifests](../helpers/manifests)），`fundus.verify` 逐个文件核对。问题有两种：
+# 课程为每个数据集附了一份文件名和校验和的清单（[helpers/manifests](../helpers/manifests)），`fundus.verify` 逐个文件核对。问题有两种：
 #
 # - **missing（缺失）**：没有这个文件。
-# - **differs（不同）**：有这个名字的文件，但字节和所有者发布的不一样。它可能不完整、改过尺寸、
-#   用别的压缩方式重存过，也可能内容没问题，只是重新打包。它也许能打开，看起来也正常。但在它上面
-#   得到的分数不是 DRIVE 的分数，所以下载时拒收，课程的每份报告也会点名。
+# - **differs（不同）**：有这个名字的文件，但字节和所有者发布的不一样。它可能不完整、改过尺寸、用别的压缩方式重存过，也可能内容没问题，只是重新打包。它也许能打开，看起来也正常。但在它上面得到的分数不是 DRIVE 的分数，所以下载时拒收，课程的每份报告也会点名。
 
 # %%
 for name in ("DRIVE", "CHASEDB1"):
@@ -232,9 +222,7 @@ print(f"This chapter works with {course.dataset}.")
 # %% [markdown] lang="zh" of="dce3c24b"
 # ## 官方下载里缺了什么
 #
-# 2019 年以后，DRIVE 的官方下载里**没有 20 张测试图像的标签**：你提交预测，由主办方打分。只有
-# 这份下载也能学完整门课：4 张验证图像代替测试图像，每张表都会注明。用哪一种由
-# `fundus.scored_split` 决定。
+# 2019 年以后，DRIVE 的官方下载里**没有 20 张测试图像的标签**：你提交预测，由主办方打分。只有这份下载也能学完整门课：4 张验证图像代替测试图像，每张表都会注明。用哪一种由 `fundus.scored_split` 决定。
 
 # %%
 for split in ("train", "val", "test"):
@@ -255,8 +243,7 @@ print(f"Scores of this course will be reported on: {scored}")
 # %% [markdown] lang="zh" of="81e09d70"
 # ## 一只眼睛，三层数据
 #
-# `course.load_one` 读取一张照片和它的标签。三层都是通道在前，和第 02 章一样：`image` 是
-# (3, H, W)，`vessels` 和 `fov` 是 (1, H, W)。
+# `course.load_one` 读取一张照片和它的标签。三层都是通道在前，和第 02 章一样：`image` 是 (3, H, W)，`vessels` 和 `fov` 是 (1, H, W)。
 
 # %%
 eye = course.load_one(first)
@@ -289,11 +276,9 @@ print(
 #
 # 图中文字：image 眼底照片 · vessels 血管标签 · fov 视野。
 #
-# 相机照亮的是一个圆盘，叫视野 (field of view, FOV)。这里说的不是眼科检查里的视野。圆盘以外是
-# 黑的，没有东西可看，也就没有东西可打分。本课程的所有分数都只数 FOV 以内的像素。
+# 相机照亮的是一个圆盘，叫视野 (field of view, FOV)。这里说的不是眼科检查里的视野。圆盘以外是黑的，没有东西可看，也就没有东西可打分。本课程的所有分数都只数 FOV 以内的像素。
 #
-# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，
-# 填上空洞，取最大的一块（`fundus.automatic_fov`）。这里有答案，正好检验这条规则。
+# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，填上空洞，取最大的一块（`fundus.automatic_fov`）。这里有答案，正好检验这条规则。
 
 # %%
 found = fundus.automatic_fov(eye.image)
@@ -313,8 +298,7 @@ print(f"vessel pixels kept: {(eye.vessels & found).sum() / eye.vessels.sum():.2%
 # %% [markdown] lang="zh" of="c0f6a2f5"
 # ## 血管占多少
 #
-# 设想一个程序，把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的
-# **准确率 (accuracy)** 是百分之几？
+# 设想一个程序，把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的**准确率 (accuracy)** 是百分之几？
 
 # %%
 guess = None  # your guess, in per cent
@@ -367,9 +351,7 @@ course.record(vessel_share=round(vessel / inside, 4))
 # program is 87.27 % accurate.
 
 # %% [markdown] lang="zh" of="ecf001b4"
-# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是找到的血管像素所占的份额，是
-# 0；Dice 系数也是 0，下面会讲。这就是类别不平衡 (class imbalance)：一类很少，谁忽略它，准确率
-# 就夸谁。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73 %，全黑程序的准确率是 87.27 %。
+# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是找到的血管像素所占的份额，是 0；Dice 系数也是 0，下面会讲。这就是类别不平衡 (class imbalance)：一类很少，谁忽略它，准确率就夸谁。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73 %，全黑程序的准确率是 87.27 %。
 
 # %%
 fig, ax = plt.subplots(figsize=(6.5, 1.9), dpi=80)
@@ -386,7 +368,9 @@ for name, (pixels, colour) in parts.items():
     left += pixels
 ax.set(yticks=(0, 1), yticklabels=("inside the FOV", "whole frame"))
 ax.set(xlim=(0, 100), xlabel="per cent of the pixels")
-ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, frameon=False, fontsize=8)
+ax.legend(
+    loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, frameon=False, fontsize=8
+)
 plt.show()
 print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the frame")
 
@@ -395,11 +379,9 @@ print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the fr
 # Some published accuracies count it. Chapter 09 measures what that is worth.
 
 # %% [markdown] lang="zh" of="e1dbca88"
-# 图中文字：vessel 血管 · background inside the FOV 视野内的背景 · outside the FOV 视野外 ·
-# whole frame 整幅图 · per cent of the pixels 像素百分比。
+# 图中文字：vessel 血管 · background inside the FOV 视野内的背景 · outside the FOV 视野外 · whole frame 整幅图 · per cent of the pixels 像素百分比。
 #
-# 黑边和任何人的诊断都无关，却能让百分比更好看。有些发表的准确率把它算了进去。它值多少，第 09 章
-# 来量。
+# 黑边和任何人的诊断都无关，却能让百分比更好看。有些发表的准确率把它算了进去。它值多少，第 09 章来量。
 
 # %% [markdown] lang="en"
 # ## Labels that trick their reader
@@ -411,8 +393,7 @@ print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the fr
 # %% [markdown] lang="zh" of="8aa46b46"
 # ## 会骗人的标签
 #
-# 标签在每个像素上只说是或不是，文件的写法却不止一种。看看每个真实文件的 mode，它决定了存的数字
-# 是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
+# 标签在每个像素上只说是或不是，文件的写法却不止一种。看看每个真实文件的 mode，它决定了存的数字是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
 
 # %%
 label_file = place / dataset.path(dataset.vessels, first)
@@ -433,9 +414,7 @@ for path in files:
 # the line that most programs use: `np.asarray(picture) > 127`.
 
 # %% [markdown] lang="zh" of="a63354e7"
-# DRIVE 把第二标注者的标签存成调色板 GIF，里面的数字是 0 和 1。它们属于测试图像，第 09 章之前不
-# 打开。所以我们把一张训练标签写成同样的格式，再各写一份灰度和 1 比特的，然后用大多数程序里的那
-# 一行来读：`np.asarray(picture) > 127`。
+# DRIVE 把第二标注者的标签存成调色板 GIF，里面的数字是 0 和 1。它们属于测试图像，第 09 章之前不打开。所以我们把一张训练标签写成同样的格式，再各写一份灰度和 1 比特的，然后用大多数程序里的那一行来读：`np.asarray(picture) > 127`。
 
 # %%
 folder = course.out / "label_encodings"
@@ -464,12 +443,10 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 # empty. Then run the cell; until yours passes, the reference is used.
 
 # %% [markdown] lang="zh" of="48b9a510"
-# 三份标签里有两份读出来是**空的**，而且没有任何报错。用它们训练，网络学到的就是什么也看不见，
-# 准确率却和上面一样好看。再看调色板文件换成灰度以后的值：黑色是 3，所以 `> 0` 会把一切都当成
-# 血管。
+# 三份标签里有两份读出来是**空的**，而且没有任何报错。用它们训练，网络学到的就是什么也看不见，准确率却和上面一样好看。再看调色板文件换成灰度以后的值：黑色是 3，所以 `> 0` 会把一切都当成血管。
 #
-# **练习 4.1** 写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回 bool 数组
-# (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元；通过之前，用的是参考答案。
+# **练习 4.1** 写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回 bool 数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
+
 
 # %% tags=["exercise"]
 def to_label(picture):
@@ -499,8 +476,7 @@ to_label = lesson.exercise(to_label, lesson.EXERCISES["04.1"])
 # %% [markdown] lang="zh" of="9a36fd96"
 # <details><summary>参考答案</summary>
 #
-# 不管 mode 是什么，`convert("L")` 都会换算调色板，或者把比特展开成灰度。这个文件最大值的一半，
-# 总在它的黑与白之间。全黑的文件最大值是 0，没有像素大于 0。
+# 不管 mode 是什么，`convert("L")` 都会换算调色板，或者把比特展开成灰度。这个文件最大值的一半，总在它的黑与白之间。全黑的文件最大值是 0，没有像素大于 0。
 #
 # ```python
 # import numpy as np
@@ -539,12 +515,9 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 #
 # ## 两位医生
 #
-# 谁说了算，哪里是血管？是一个人一个像素一个像素画出来的。让另一个人再画同一只眼睛，两人并不一致。
-# CHASE_DB1 的每张图像都有两位标注者 (observer)；没有这个数据集时，用带两位模拟标注者的仿真眼底
-# 代替。
+# 谁说了算，哪里是血管？是一个人一个像素一个像素画出来的。让另一个人再画同一只眼睛，两人并不一致。CHASE_DB1 的每张图像都有两位标注者 (observer)；没有这个数据集时，用带两位模拟标注者的仿真眼底代替。
 #
-# 我们把第一标注者画的当作金标准 (ground truth)。这只是约定，并不是自然规律。于是第二标注者的每个
-# 像素属于四种之一：
+# 我们把第一标注者画的当作金标准 (ground truth)。这只是约定，并不是自然规律。于是第二标注者的每个像素属于四种之一：
 #
 # - TP，真阳性：两人都标了。FP，假阳性：只有第二标注者标了。
 # - FN，假阴性：只有第一标注者标了。TN，真阴性：两人都没标。
@@ -582,11 +555,9 @@ print(f"{counts.fn}: only the first | black {counts.tn}: neither")
 # %% [markdown] lang="zh" of="c1e49a04"
 # （使用 CHASE_DB1 时，图像来自 CHASE_DB1, Fraz et al. 2012, CC BY 4.0。）
 #
-# 图中文字：the middle of the image 图像中部 · the two observers 两位标注者 · 白色 两人都标 ·
-# 橙色 只有第二标注者 · 蓝色 只有第一标注者 · 黑色 都没标。
+# 图中文字：the middle of the image 图像中部 · the two observers 两位标注者 · 白色 两人都标 · 橙色 只有第二标注者 · 蓝色 只有第一标注者 · 黑色 都没标。
 #
-# 彩色的大多是一圈边：两人画的是同一条血管，只是一个画得宽一点。其余是细小的分支，一个看见了或者
-# 相信它在，另一个没有。
+# 彩色的大多是一圈边：两人画的是同一条血管，只是一个画得宽一点。其余是细小的分支，一个看见了或者相信它在，另一个没有。
 
 # %% [markdown] lang="en"
 # **Exercise 4.3** The **Dice coefficient** says how far two drawings agree:
@@ -602,6 +573,7 @@ print(f"{counts.fn}: only the first | black {counts.tn}: neither")
 # $$\text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
 #
 # 分子是共同标出的面积的两倍，分母是两幅标注的面积之和：完全相同得 1，毫无重合得 0。把它写出来。
+
 
 # %% tags=["exercise"]
 def dice(tp, fp, fn):
@@ -627,8 +599,7 @@ dice = lesson.exercise(dice, lesson.EXERCISES["04.3"])
 # %% [markdown] lang="zh" of="0248f346"
 # <details><summary>参考答案</summary>
 #
-# TP + FP 是第二幅标注的面积，TP + FN 是第一幅的面积，两者之和就是分母。TN 不出现，这正是关键：
-# 背景又大又容易，但它抬不高这个分数。
+# TP + FP 是第二幅标注的面积，TP + FN 是第一幅的面积，两者之和就是分母。TN 不出现，这正是关键：背景又大又容易，但它抬不高这个分数。
 #
 # ```python
 # def dice(tp, fp, fn):
@@ -657,11 +628,9 @@ course.record(second_observer_dice=round(human, 4))
 # that person's habits. Chapter 09 asks whether it is "better than a doctor".
 
 # %% [markdown] lang="zh" of="2d1dd00f"
-# 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，
-# Dice 才说得出来。
+# 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，Dice 才说得出来。
 #
-# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 0.7891。记住这个数：网络如果用一个人的标注训练，
-# 得到 0.82，它学到的是这个人的习惯。它是不是“比医生更好”，第 09 章再问。
+# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 0.7891。记住这个数：网络如果用一个人的标注训练，得到 0.82，它学到的是这个人的习惯。它是不是“比医生更好”，第 09 章再问。
 
 # %% [markdown] lang="en"
 # ## One pixel to the right
@@ -687,7 +656,9 @@ def shifted(label, columns):
 
 def dice_after(columns):
     """Return the mean Dice of the labels against themselves, moved."""
-    tables = [metrics.count(shifted(x.vessels, columns), x.vessels, x.fov) for x in eyes]
+    tables = [
+        metrics.count(shifted(x.vessels, columns), x.vessels, x.fov) for x in eyes
+    ]
     return float(np.mean([dice(t.tp, t.fp, t.fn) for t in tables]))
 
 
@@ -734,9 +705,7 @@ print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 # %% [markdown] lang="zh" of="06f3e1d3"
 # 图中文字：moved by one pixel 移动一个像素 · 白色 重合 · 橙色 多出 · 蓝色 缺少。
 #
-# 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的训练图像上，移动一列剩下
-# 0.807，两列剩下 0.656：大多数血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在
-# 0.6 到 0.8 之间，先去填充或裁剪的代码里找差一的错误，再去改网络。
+# 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的训练图像上，移动一列剩下 0.807，两列剩下 0.656：大多数血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在 0.6 到 0.8 之间，先去填充或裁剪的代码里找差一的错误，再去改网络。
 
 # %% [markdown] lang="en"
 # ## Split by person
@@ -748,8 +717,7 @@ print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 # %% [markdown] lang="zh" of="43e6f950"
 # ## 按人划分
 #
-# CHASE_DB1 有 14 个孩子的双眼，共 28 张图像。假如把 28 个文件名打乱，取 8 个做测试。打乱很多次
-# 取平均，**14 个孩子里有几个**一只眼睛在训练集、另一只在测试集？
+# CHASE_DB1 有 14 个孩子的双眼，共 28 张图像。假如把 28 个文件名打乱，取 8 个做测试。打乱很多次取平均，**14 个孩子里有几个**一只眼睛在训练集、另一只在测试集？
 
 # %%
 guess = None  # your guess: children, on average
@@ -795,13 +763,10 @@ print(f"children on both sides: {np.mean(torn):.1f} of 14, never below {min(torn
 # order of `names` stays.
 
 # %% [markdown] lang="zh" of="31a849be"
-# 同一个孩子的两只眼睛有相同的基因、相机和标注者。拿其中一只做测试，等于题目已经泄露了一半，这叫
-# 数据泄漏 (data leakage)。它从不让分数变差，所以没有人发现。先切图像块再划分也一样，而且更糟：
-# 同一张图像的两个图像块共用像素。
+# 同一个孩子的两只眼睛有相同的基因、相机和标注者。拿其中一只做测试，等于题目已经泄露了一半，这叫数据泄漏 (data leakage)。它从不让分数变差，所以没有人发现。先切图像块再划分也一样，而且更糟：同一张图像的两个图像块共用像素。
 #
-# **练习 4.5** 写 `split(names, num_test)`。文件名形如 `Image_01L`，所以孩子的编号是 `name[6:8]`。
-# 返回训练和测试两个列表：按编号排在最后的 `num_test` 个孩子，全部图像归测试；每个列表内部保持
-# `names` 里的顺序。
+# **练习 4.5** 写 `split(names, num_test)`。文件名形如 `Image_01L`，所以孩子的编号是 `name[6:8]`。返回训练和测试两个列表：按编号排在最后的 `num_test` 个孩子，全部图像归测试；每个列表内部保持 `names` 里的顺序。
+
 
 # %% tags=["exercise"]
 def split(names, num_test):
@@ -830,8 +795,7 @@ split = lesson.exercise(split, lesson.EXERCISES["04.5"])
 # %% [markdown] lang="zh" of="a543910f"
 # <details><summary>参考答案</summary>
 #
-# 先分组，再划分。把孩子的编号排好序，切成两段，每个文件名跟着它的孩子走。文件名的顺序和个数都不
-# 再重要。
+# 先分组，再划分。把孩子的编号排好序，切成两段，每个文件名跟着它的孩子走。文件名的顺序和个数都不再重要。
 #
 # ```python
 # def split(names, num_test):
@@ -875,7 +839,9 @@ for place_in_row, (split_name, purpose) in enumerate(use.items()):
     members = fundus.ids(course.dataset, split_name)
     left = 2.4 * place_in_row
     ax.add_patch(Rectangle((left, 0), 2, 1.2, fill=False, linewidth=2))
-    text = f"{split_name}\n{members[0]} to {members[-1]}: {len(members)} eyes\n{purpose}"
+    text = (
+        f"{split_name}\n{members[0]} to {members[-1]}: {len(members)} eyes\n{purpose}"
+    )
     ax.text(left + 1, 0.6, text, ha="center", va="center", fontsize=10)
 ax.add_patch(Rectangle((5.6, 1.05), 0.4, 0.3, color=figures.ORANGE, zorder=3))
 ax.add_patch(Arc((5.8, 1.35), 0.26, 0.4, theta1=0, theta2=180, linewidth=4))
@@ -887,20 +853,19 @@ everyone = [i for name in use for i in fundus.ids(course.dataset, name)]
 print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two boxes.")
 
 # %% [markdown] lang="en"
-# Each of DRIVE's 40 images is of another person, so a split by image is a split by
-# person. Chapters 05 to 08 open `train` and `val` only.
+# DRIVE does not say who is who: its photographs were picked at random from a screening
+# programme, so the image is the smallest thing that we can keep whole. Chapters 05 to 08
+# open `train` and `val` only.
 #
 # Extra: find a paper on DRIVE and read how it chose its best epoch. Does it name a
 # validation set? If not, which images did it look at?
 
-# %% [markdown] lang="zh" of="7efc3efb"
+# %% [markdown] lang="zh" of="1034d3a6"
 # 图中文字：learn 学习 · choose 选择 · report, once 报告，只用一次 · eyes 只眼睛。
 #
-# DRIVE 的 40 张图像来自不同的人，所以按图像划分就是按人划分。第 05 到 08 章只打开 `train` 和
-# `val`。
+# DRIVE 没有说明哪张照片是谁的：照片是从一个筛查项目里随机抽取的，我们能保证不拆开的最小单位就是图像。第 05 到 08 章只打开 `train` 和 `val`。
 #
-# 选做：找一篇用 DRIVE 的论文，看它怎样挑选最好的一轮。文中提到验证集了吗？如果没有，它看的是哪些
-# 图像？
+# 选做：找一篇用 DRIVE 的论文，看它怎样挑选最好的一轮。文中提到验证集了吗？如果没有，它看的是哪些图像？
 
 # %% [markdown] lang="en"
 # ## What you learned
@@ -910,7 +875,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # - A label file stores grey values, bits or palette entries; one function reads all of
 #   them, and an empty label raises no error.
 # - Vessels are rare, so accuracy flatters; scores are counted inside the FOV.
-# - Two doctors do not agree, and one pixel matters as much as they do.
+# - Two doctors do not agree, and one pixel costs about as much as their quarrel.
 # - Split by person, before anything is cut; the test box stays locked until chapter 09.
 #
 # ## Sources
@@ -925,21 +890,17 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 #   preparing it". This chapter adds terms, verification, the second observer and the
 #   split.
 
-# %% [markdown] lang="zh" of="5e14a73a"
+# %% [markdown] lang="zh" of="bffaee0a"
 # ## 小结
 #
 # - 先看条款和引用，再下载；校验和证明每个文件都是所有者的原件。
 # - 标签文件存的是灰度、比特或调色板编号；用一个函数读所有的标签。标签读空了也不会报错。
 # - 血管很少，所以准确率会说好话；分数只数 FOV 以内。
-# - 两位医生并不一致，一个像素的影响和他们的分歧一样大。
+# - 两位医生并不一致，一个像素的影响和他们的分歧差不多。
 # - 先按人划分，再做别的；测试集的锁到第 09 章才打开。
 #
 # ## 参考资料
 #
-# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE
-#   Transactions on Medical Imaging 23(4), 2004。
-#   [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
-# - M. M. Fraz et al., An ensemble classification-based approach applied to retinal blood
-#   vessel segmentation, IEEE Transactions on Biomedical Engineering 59(9), 2012。
-#   [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE Transactions on Medical Imaging 23(4), 2004。[doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - M. M. Fraz et al., An ensemble classification-based approach applied to retinal blood vessel segmentation, IEEE Transactions on Biomedical Engineering 59(9), 2012。[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)
 # - 教程《U-net学习笔记》第 2 节“数据获取及其处理”。本章补上了条款、校验、第二标注者和划分。

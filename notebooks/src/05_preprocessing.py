@@ -83,7 +83,7 @@ print(f"the pictures below show a part of image {eye.name}")
 red, green_, blue = (channel[crop] for channel in eye.image)
 colour = figures.to_picture(eye.image)[crop]
 figures.show_images(
-    [colour, red, green_, blue], ["colour", "red", "green", "blue"], size=2.3
+    [colour, red, green_, blue], ["colour", "red", "green", "blue"], size=2
 )
 plt.show()
 means = [channel[eye.fov[0]].mean() for channel in eye.image]
@@ -449,11 +449,11 @@ print(f"curves {curves.shape}, blended {blended.shape}, up to {blended.max():.2f
 # %%
 high, wide = (-(-side // 8) for side in levels.shape)
 across, down = 0.3, 0.6  # a pixel's way from the upper left centre to the next ones
-fig, axes = plt.subplots(1, 3, figsize=(9, 3), dpi=figures.DPI)
+fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.6), dpi=figures.DPI)
 for y in (0, 1):
     for x in (0, 1):
         weight = (down if y else 1 - down) * (across if x else 1 - across)
-        axes[0].scatter(x, y, s=900 * weight, color=figures.BLUE)
+        axes[0].scatter(x, y, s=700 * weight, color=figures.BLUE)
         axes[0].text(x, y + 0.3, f"{weight:.2f}", ha="center")
         axes[0].plot([x, across], [y, down], ":", color=figures.GREY)
 axes[0].plot(across, down, "s", color=figures.RED, label="pixel")
@@ -980,8 +980,8 @@ print(f"with limit 2/256 the noise of flat areas becomes {doubled:.1f} times as 
 # %%
 final = prepare(eye.image)
 figures.show_images(
-    [colour, chain[0][0][crop], final[0][crop]],
-    ["photograph", "classic chain (grey)", "course's chain (green)"],
+    [chain[0][0][crop], final[0][crop]],
+    ["classic chain (grey)", "course's chain (green)"],
     size=2,
 )
 plt.show()

@@ -24,15 +24,13 @@
 # **06 augmentation** > 07 the network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="e2831ec3"
-# **学完这一章你能** 让图像、血管标签和视野一起动；旋转、翻转、缩放、弯曲它们；切出训练用的
-# 图像块；说清手里的图像到底能给出多少样本。
+# **学完这一章你能** 让图像、血管标签和视野 (FOV) 一起动；旋转、翻转、缩放、弯曲它们；切出训练用的图像块 (patch)；说清手里的图像到底能给出多少样本。
 #
 # **用时** 阅读和练习 50 分钟，计算 1 分钟。
 #
 # **预备知识** 第 04、05 章；第 02 章的张量。
 #
-# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > 05 预处理 > **06 数据增强** > 07 网络 >
-# 08 训练 > 09 结果
+# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > **06 数据增强** > 07 网络 > 08 训练 > 09 结果
 
 # %% include="setup"
 from helpers import lesson
@@ -51,6 +49,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from helpers import figures, metrics, preprocess
+from helpers.augment import centre_crop
 
 # %% [markdown] lang="en"
 # A network that sees the same few eyes for thousands of steps learns them by heart.
@@ -61,11 +60,9 @@ from helpers import figures, metrics, preprocess
 # We start from the training images, prepared and standardised as in chapter 05.
 
 # %% [markdown] lang="zh" of="5782bbfd"
-# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。数据增强 (data augmentation) 让每只眼睛
-# 每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这
-# 是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
+# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。数据增强 (data augmentation) 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
 #
-# 先取训练图像，按第 05 章的办法处理并标准化。
+# 先取训练图像，按第 05 章的办法处理并标准化 (standardization)。
 
 # %%
 eyes = course.load("train")
@@ -86,8 +83,7 @@ print(f"{len(inputs)} images {inputs[0].shape}, patches of {patch_size} x {patch
 # %% [markdown] lang="zh" of="1c3ab064"
 # ## 标签没有跟着动会怎样
 #
-# 把图像左右翻转，却忘了标签。现在图像里的血管，标签上都对不上。旧标签和正确的标签，也就是翻转后
-# 的标签，**Dice** 是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
+# 把图像左右翻转，却忘了标签。现在图像里的血管，标签上都对不上。旧标签和正确的标签，也就是翻转后的标签，**Dice** 系数是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
 
 # %%
 guess = None  # your guess: Dice of the label that stayed behind
@@ -129,10 +125,10 @@ lesson.check(
 eye = eyes[0]
 flipped = np.ascontiguousarray(mirrored(eye.image))
 panels = [
-    figures.overlay(flipped, mirrored(eye.vessels), figures.SKY),
     figures.overlay(flipped, eye.vessels, figures.ORANGE),
+    figures.error_map(eye.vessels, mirrored(eye.vessels), mirrored(eye.fov)),
 ]
-figures.show_images(panels, ["label moved along", "label left behind"], size=3)
+figures.show_images(panels, ["label left behind", "both labels"])
 plt.show()
 share = sum(x.vessels[x.fov].sum() for x in eyes) / sum(x.fov.sum() for x in eyes)
 print(f"label left behind: Dice {np.mean(behind):.3f}; vessels hold {share:.3f}")
@@ -140,22 +136,22 @@ print(f"label left behind: Dice {np.mean(behind):.3f}; vessels hold {share:.3f}"
 # %% [markdown] lang="en"
 # (With DRIVE, image: DRIVE, Staal et al. 2004.)
 #
-# Hardly more than the share of vessel pixels, which is the Dice of two drawings that
-# know nothing of each other. Nothing raises an error: shapes and values are right.
+# Left, the mirrored image under the old label. Right, the old label in orange, the right
+# one in blue, and white where they meet: about as often as chance has it. The Dice is
+# close to the share of vessel pixels, which is the Dice of two drawings that know
+# nothing of each other. Nothing raises an error: shapes and values are right.
 #
 # What will a network learn from it? That looking does not help. Its best answer is the
 # same probability everywhere, the share of vessel pixels, and its loss stops there:
 
-# %% [markdown] lang="zh" of="fca72f2a"
+# %% [markdown] lang="zh" of="85793974"
 # （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 #
-# 图中文字：label moved along 标签一起动 · label left behind 标签没有动。
+# 图中文字：label left behind 没有动的标签 · both labels 两张标签叠在一起 · 橙色 没有动的 · 蓝色 正确的 · 白色 重合。
 #
-# 只比血管像素占比高一点点，而两幅毫不相干的标注，Dice 恰好就是这个占比。程序不会报错：形状和
-# 取值都对。
+# 左边是翻转后的图像和旧标签。右边橙色是旧标签，蓝色是正确的标签，白色是重合处：和碰运气差不多。Dice 接近血管像素占比，而两幅毫不相干的标注，Dice 恰好就是这个占比。程序不会报错：形状和取值都对。
 #
-# 网络会从中学到什么？看图没有用。它最好的回答是处处给同一个概率，也就是血管像素占比，损失就停在
-# 这里：
+# 网络会从中学到什么？看图没有用。它最好的回答是处处给同一个概率，也就是血管像素占比，损失就停在这里：
 
 # %%
 loss = -share * math.log(share) - (1 - share) * math.log(1 - share)
@@ -177,9 +173,7 @@ print(f"cross-entropy of saying {share:.3f} at every pixel: {loss:.3f}")
 #
 # ## 白得的八个视角
 #
-# 正方形图像块有八种对称：四个 90 度旋转，每个再配上翻转或不翻转。它们只是给像素换位置，一个数值
-# 都不变。这就是 [helpers/augment.py](../helpers/augment.py) 里的 `d4`，名字来自数学里正方形的
-# 二面体群 (dihedral group)。
+# 正方形图像块有八种对称：四个 90 度旋转，每个再配上翻转或不翻转。它们只是给像素换位置，一个数值都不变。这就是 [helpers/augment.py](../helpers/augment.py) 里的 `d4`，名字来自数学里正方形的二面体群 (dihedral group)。
 
 # %% tags=["show-source"]
 from helpers.augment import d4
@@ -189,8 +183,8 @@ from helpers.augment import d4
 # From here on every layer is a tensor (B, C, H, W).
 
 # %% [markdown] lang="zh" of="f467b456"
-# 切一块血管很多的窗口，把八个视角都画出来，标签涂成蓝色。从这里开始，每一层都是张量
-# (B, C, H, W)。
+# 切一块血管很多的窗口，把八个视角都画出来，标签涂成蓝色。从这里开始，每一层都是张量 (B, C, H, W)。
+
 
 # %%
 def as_batch(x):
@@ -198,19 +192,24 @@ def as_batch(x):
     return torch.from_numpy(np.asarray(x, dtype=np.float32))[None]
 
 
+def grey(image):
+    """Bring a standardised (1, H, W) image to 0..1, in 20 steps (a small file)."""
+    return ((image / 6 + 0.5).clip(0, 1) * 20).round() / 20
+
+
 def painted(image, vessels):
     """Draw a standardised (1, 1, H, W) image with its label in blue."""
-    grey = (image[0].numpy() / 6 + 0.5).clip(0, 1).repeat(3, axis=0)
-    return figures.overlay(grey, vessels[0].numpy() > 0.5)
+    colours = np.asarray(grey(image[0])).repeat(3, axis=0)
+    return figures.overlay(colours, vessels[0].numpy() > 0.5)
 
 
 window = 3 * patch_size // 2
-density = functional.avg_pool2d(as_batch(eye.vessels), window, stride=1)[0, 0]
-row, column = divmod(int(density.argmax()), density.shape[1])
+density = functional.avg_pool2d(as_batch(eye.vessels), window, stride=8)[0, 0]
+row, column = (8 * k for k in divmod(int(density.argmax()), density.shape[1]))
 here = np.s_[:, row : row + window, column : column + window]
 image, vessels, fov = (as_batch(x[here]) for x in (inputs[0], eye.vessels, eye.fov))
 panels = [painted(d4(image, k), d4(vessels, k)) for k in range(8)]
-figures.show_images(panels, [f"k = {k}" for k in range(8)], size=1.6)
+figures.show_images(panels, [f"k = {k}" for k in range(8)], size=1.3)
 plt.show()
 sums = {round(float(d4(image, k).double().sum()), 3) for k in range(8)}
 print(f"Eight pictures, one sum of all pixels: {sums}")
@@ -221,17 +220,16 @@ print(f"Eight pictures, one sum of all pixels: {sums}")
 # rule: **an augmentation is allowed if it does not change the answer**. Asked "left eye
 # or right eye?", a network must never be trained with flips.
 #
-# **Exercise 6.3** In chapter 09 a network looks at all eight views, and its eight
-# answers have to be turned back. Write `undo(x, k)`, so that `undo(d4(x, k), k)` is `x`.
+# **Exercise 6.3** A trained network can look at all eight views of an image (an extra
+# task of chapter 09), and its eight answers have to be turned back. Write `undo(x, k)`, so that `undo(d4(x, k), k)` is `x`.
 
-# %% [markdown] lang="zh" of="c564d735"
+# %% [markdown] lang="zh" of="cc413e1b"
 # 图中文字：k 是 d4 的编号。
 #
-# 这样做可以吗？没有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。
-# 规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
+# 这样做可以吗？没有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
 #
-# **练习 6.3** 第 09 章里，网络要看八个视角，再把八个回答转回来。写 `undo(x, k)`，使
-# `undo(d4(x, k), k)` 等于 `x`。
+# **练习 6.3** 训练好的网络可以把一张图像的八个视角都看一遍（第 09 章的选做题），再把八个回答转回来。写 `undo(x, k)`，使 `undo(d4(x, k), k)` 等于 `x`。
+
 
 # %% tags=["exercise"]
 def undo(x, k):
@@ -274,8 +272,7 @@ undo = lesson.exercise(undo, lesson.EXERCISES["06.3"])
 #     return torch.rot90(x, -(k % 4), dims=(-2, -1))
 # ```
 #
-# 课程里这个函数叫 `undo_d4`。把 `d4(x, k)` 做两次，八种里有六种也对，所以粗心的测试发现不了
-# 这个错误。
+# 课程里这个函数叫 `undo_d4`。把 `d4(x, k)` 做两次，八种里有六种也对，所以粗心的测试发现不了这个错误。
 #
 # </details>
 
@@ -299,12 +296,10 @@ print(f"{sum(back)} of 8 views came back unchanged")
 # %% [markdown] lang="zh" of="a40fbe13"
 # ## 任意角度：每个像素去问该看哪里
 #
-# 旋转 15 度，像素不会正好落在像素上。所以反过来问：**新**图像块的每个像素，要去旧图像的哪里看？
-# 那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的
-# 单位：整幅图沿每个轴从 -1 到 1，写成 (x, y)，列在前。
+# 旋转 15 度，像素不会正好落在像素上。所以反过来问：**新**图像块的每个像素，要去旧图像的哪里看？那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的单位：整幅图沿每个轴从 -1 到 1，写成 (x, y)，列在前。
 #
-# **练习 6.4** 写 `as_grid(row, column, height, width)`：把以像素为单位的位移换成 `grid_sample`
-# 用的 (x, y)（`align_corners=False`）。在 128 x 128 的图像里，向右 10 px 是多少？
+# **练习 6.4** 写 `as_grid(row, column, height, width)`：把以像素为单位的位移换成 `grid_sample` 用的 (x, y)（`align_corners=False`）。在 128 x 128 的图像里，向右 10 px 是多少？
+
 
 # %% tags=["exercise"]
 def as_grid(row, column, height, width):
@@ -329,8 +324,7 @@ as_grid = lesson.exercise(as_grid, lesson.EXERCISES["06.4"])
 # %% [markdown] lang="zh" of="1c739cbb"
 # <details><summary>参考答案</summary>
 #
-# 从 -1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是
-# 0.15625。直接加 10，问的就是五个图像宽度以外的地方。
+# 从 -1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是 0.15625。直接加 10，问的就是五个图像宽度以外的地方。
 #
 # ```python
 # def as_grid(row, column, height, width):
@@ -344,8 +338,7 @@ as_grid = lesson.exercise(as_grid, lesson.EXERCISES["06.4"])
 # holds its own column number. Looking 10 px to the right must give 10 more.
 
 # %% [markdown] lang="zh" of="0bb23770"
-# 用一个斜坡可以分清行和列，照片却看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，
-# 数值应当大 10。
+# 用一个斜坡可以分清行和列，照片却看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，数值应当大 10。
 
 # %%
 slope = torch.arange(128.0).expand(1, 1, 128, 128)
@@ -373,8 +366,7 @@ from helpers.augment import warp
 # %% [markdown] lang="zh" of="6234b61c"
 # ## 标签不是照片
 #
-# 在血管和背景之间，照片可以取任何中间值，标签不行。把整只眼睛的标签用**双线性插值**
-# (bilinear interpolation) 旋转 15 度，再把大于 0 的像素都算作血管。血管面积会变成原来的几倍？
+# 在血管和背景之间，照片可以取任何中间值，标签不行。把整只眼睛的标签用**双线性插值** (bilinear interpolation) 旋转 15 度，再把大于 0 的像素都算作血管。血管面积会变成原来的几倍？
 
 # %%
 guess = None  # your guess: a factor
@@ -385,9 +377,8 @@ def turn(degrees, size):
     angle, axis = math.radians(degrees), torch.arange(size) - (size - 1) / 2
     row, column = torch.meshgrid(axis, axis, indexing="ij")
     new_row = math.cos(angle) * row - math.sin(angle) * column
-    return torch.stack([new_row, math.sin(angle) * row + math.cos(angle) * column], -1)[
-        None
-    ]
+    new_column = math.sin(angle) * row + math.cos(angle) * column
+    return torch.stack([new_row, new_column], -1)[None]
 
 
 label = as_batch(eye.vessels)
@@ -419,8 +410,8 @@ lesson.check(
 )
 
 # %%
-grey = ((soft > 0) & (soft < 1)).sum() / (soft > 0).sum()
-print(f"after bilinear, {grey:.0%} of the pixels above 0 are neither 0 nor 1")
+between = ((soft > 0) & (soft < 1)).sum() / (soft > 0).sum()
+print(f"after bilinear, {between:.0%} of the pixels above 0 are neither 0 nor 1")
 num_before = ndimage.label(eye.vessels[0], np.ones((3, 3)))[1]
 for name, result in turned.items():
     area = result.sum() / label.sum()
@@ -428,11 +419,10 @@ for name, result in turned.items():
     print(f"{name:15s} area x {area:.3f}, pieces {num_before} -> {num_pieces}")
 
 # %%
-middle = len(offsets[0]) // 2
-near = np.s_[0, 0, middle - 25 : middle + 25, middle - 25 : middle + 25]
-densest = functional.avg_pool2d(soft, 50, stride=1)[0, 0]
-top, left = divmod(int(densest.argmax()), densest.shape[1])
-near = np.s_[0, 0, top : top + 50, left : left + 50]
+rim = ((soft > 0) & (soft < 1)).float() - (soft == 1).float()  # most on thin vessels
+share_of_rim = functional.avg_pool2d(rim, 40, stride=4)[0, 0]
+top, left = (4 * k for k in divmod(int(share_of_rim.argmax()), share_of_rim.shape[1]))
+near = np.s_[0, 0, top : top + 40, left : left + 40]
 panels = [x[near] for x in (turned["nearest"], soft, turned["bilinear, > 0"])]
 figures.show_images(panels, ["nearest", "bilinear", "bilinear, > 0"], columns=3)
 plt.show()
@@ -448,9 +438,7 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="zh" of="6a710ad8"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变
-# 粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看碎块的个数，转过的网格
-# 跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看碎块的个数，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en"
 # ## Flip, turn and scale at random
@@ -462,8 +450,7 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="zh" of="9c0d519b"
 # ## 随机翻转、旋转、缩放
 #
-# `affine_grid` 做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例和是否翻转。
-# 所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
+# `affine_grid` 做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例和是否翻转。所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
 
 # %% tags=["show-source"]
 from helpers.augment import uniform, affine_grid
@@ -475,7 +462,7 @@ panels = [
     painted(warp(image, p[None], "bilinear"), warp(vessels, p[None], "nearest"))
     for p in places
 ]
-figures.show_images(panels, [f"draw {k}" for k in range(1, 5)], size=1.8)
+figures.show_images(panels, [f"draw {k}" for k in range(1, 5)], size=1.5)
 plt.show()
 step = (places[:, 0, 1] - places[:, 0, 0]).norm(dim=-1)
 print("old pixels per new pixel:", ", ".join(f"{s:.2f}" for s in step))
@@ -498,10 +485,7 @@ print("old pixels per new pixel:", ", ".join(f"{s:.2f}" for s in step))
 #
 # ## 弯一弯：U-Net 论文的弹性网格
 #
-# 组织是软的，所以论文还把图像弯一弯，叫弹性形变 (elastic deformation)。如果每个像素各抽一个向量，
-# 图像会碎成粉末。论文的办法是：在 3 x 3 个点的粗网格上抽向量，正态分布，标准差 10 px，再用双三次
-# 插值 (bicubic interpolation) 放大成每个像素一个向量，得到位移场 (displacement field)（论文
-# 3.1 节）。
+# 组织是软的，所以论文还把图像弯一弯，叫弹性形变 (elastic deformation)。如果每个像素各抽一个向量，图像会碎成粉末。论文的办法是：在 3 x 3 个点的粗网格上抽向量，正态分布，标准差 10 px，再用双三次插值 (bicubic interpolation) 放大成每个像素一个向量，得到位移场 (displacement field)（论文 3.1 节）。
 
 # %% tags=["show-source"]
 from helpers.augment import elastic_displacement
@@ -534,8 +518,7 @@ print(f"nine red vectors, {lengths.min():.1f} to {lengths.max():.1f} px long")
 # %% [markdown] lang="zh" of="bf69a5ff"
 # 图中文字：column 列 · row 行 · 红色 九个随机向量 · 蓝色 插值得到的向量。
 #
-# 只有九个向量是随机的，其余都平滑地夹在它们之间。下面画在直线网格上，每个弯都看得清楚；再画在
-# 图像块上：课程的设置 (4 px)、论文的设置 (10 px)，还有粉末（每个像素各自 10 px）。
+# 只有九个向量是随机的，其余都平滑地夹在它们之间。下面画在直线网格上，每个弯都看得清楚；再画在图像块上：课程的设置 (4 px)、论文的设置 (10 px)，还有粉末（每个像素各自 10 px）。
 
 # %%
 lattice = torch.zeros_like(image)
@@ -552,7 +535,7 @@ eyes_bent = [
     painted(warp(image, rest + b, "bilinear"), warp(vessels, rest + b, "nearest"))
     for b in bends.values()
 ]
-figures.show_images(lines + eyes_bent, list(bends) + [""] * 4, size=1.9)
+figures.show_images(lines + eyes_bent, list(bends) + [""] * 4, size=1.45)
 plt.show()
 for name, bend in bends.items():
     apart = (bend[:, :, 1:] - bend[:, :, :-1]).abs().median()
@@ -571,8 +554,7 @@ for name, bend in bends.items():
 # %% [markdown] lang="zh" of="0a0e2a1c"
 # 图中文字：still 不动 · each alone 每个像素各自抽。
 #
-# 相邻的像素一起移动，血管才还是血管。论文的切片宽 572 px。在小得多的图像块上，同样的 10 px 弯得
-# 比任何眼底都厉害，所以课程用 4 px。
+# 相邻的像素一起移动，血管才还是血管。论文的切片宽 572 px。在小得多的图像块上，同样的 10 px 弯得比任何眼底都厉害，所以课程用 4 px。
 #
 # ## 灰度：换一种光照
 #
@@ -585,8 +567,7 @@ from helpers.augment import random_grey
 generator = torch.Generator().manual_seed(0)
 lit = [image] + [random_grey(image, generator) for _ in range(3)]
 titles = [f"mean {x.mean():+.2f}, sd {x.std():.2f}" for x in lit]
-pictures = [x[0, 0] / 6 + 0.5 for x in lit]
-figures.show_images(pictures, titles, size=1.9)
+figures.show_images([grey(x[0])[0] for x in lit], titles, size=1.6)
 plt.show()
 print("The first is the original; the order of any two pixels is the same in all four.")
 
@@ -602,8 +583,7 @@ print("The first is the original; the order of any two pixels is the same in all
 #
 # ## 合起来，一步完成
 #
-# `augment` 把仿射和弹性两个位移场加起来，只采样**一次**。连着采样两次，图像要糊两次，细血管要断
-# 两次。三层用同一个网格，谁也不会落下。
+# `augment` 把仿射和弹性两个位移场加起来，只采样**一次**。连着采样两次，图像要糊两次，细血管要断两次。三层用同一个网格，谁也不会落下。
 
 # %% tags=["show-source"]
 from helpers.augment import augment
@@ -614,11 +594,10 @@ from helpers.augment import augment
 # a larger window they are real retina.
 
 # %% [markdown] lang="zh" of="e6cd1b9c"
-# 为什么要给它比图像块**更大**的窗口？正方形转过以后，四个角到了别处。如果先切后转，四个角只能编
-# 出来。从更大的窗口里取，四个角就是真实的视网膜。
+# 为什么要给它比图像块**更大**的窗口？正方形转过以后，四个角到了别处。如果先切后转，四个角只能编出来。从更大的窗口里取，四个角就是真实的视网膜。
 
 # %%
-fig, ax = plt.subplots(figsize=(3.4, 3.4), dpi=80)
+fig, ax = plt.subplots(figsize=(3, 3), dpi=80)
 ax.imshow(painted(image, 0 * vessels), extent=(-0.75, 0.75, 0.75, -0.75))
 outside = {}
 for (degrees, factor), colour in {
@@ -654,8 +633,7 @@ for label, part in outside.items():
 #
 # ## 图像块
 #
-# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，
-# 交给 `augment`。这是一条没有尽头的数据流，完全由种子决定。第 08 章就用它训练。
+# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，交给 `augment`。这是一条没有尽头的数据流，完全由种子决定。第 08 章就用它训练。
 
 # %% tags=["show-source"]
 from helpers.patches import PatchBatches
@@ -665,7 +643,7 @@ labels, fovs = [x.vessels for x in eyes], [x.fov for x in eyes]
 batches = PatchBatches(inputs, labels, fovs, patch_size, 8, seed=0, augment=augment)
 for name, x in zip(("image", "vessels", "fov"), next(batches), strict=True):
     print(f"{name:8s} {tuple(x.shape)} {x.dtype}")
-drawn = torch.cat([next(batches)[2] for _ in range(25)]).mean((1, 2, 3))
+drawn = torch.cat([next(batches)[2] for _ in range(12)]).mean((1, 2, 3))
 print(f"{(drawn < 1).float().mean():.0%} of {len(drawn)} patches cross the FOV's edge")
 
 # %% [markdown] lang="en"
@@ -676,23 +654,21 @@ print(f"{(drawn < 1).float().mean():.0%} of {len(drawn)} patches cross the FOV's
 # took the same way, they still agree when they come out.
 
 # %% [markdown] lang="zh" of="04f7fbe9"
-# 跨过边缘的图像块正是我们要的：网络必须学会，视野的边缘不是血管。FOV 以外的像素不计入损失
-# （第 08 章）。
+# 跨过边缘的图像块正是我们要的：网络必须学会，视野的边缘不是血管。FOV 以外的像素不计入损失（第 08 章）。
 #
 # 三层真的一起动了吗？我们把标签也当作图像交进去。如果走的是同一条路，出来时它们仍然一致。
 
+
 # %%
-def centre_label(image, vessels, fov, patch_size, generator):
-    """Move the image and leave the labels behind: a fault, on purpose."""
-    edge = (image.shape[-1] - patch_size) // 2
-    inner = np.s_[..., edge : edge + patch_size, edge : edge + patch_size]
+def left_behind(image, vessels, fov, patch_size, generator):
+    """Move the image and leave its labels: a fault, planted on purpose."""
     moved, _, _ = augment(image, vessels, fov, patch_size, generator)
-    return moved, vessels[inner], fov[inner]
+    return moved, *centre_crop(image, vessels, fov, patch_size, generator)[1:]
 
 
 as_images = [x.astype(np.float32) for x in labels]
-for name, way in (("augment", augment), ("label left behind", centre_label)):
-    stream = PatchBatches(as_images, labels, fovs, patch_size, 32, seed=0, augment=way)
+for name, way in (("augment", augment), ("label left behind", left_behind)):
+    stream = PatchBatches(as_images, labels, fovs, patch_size, 16, seed=0, augment=way)
     image_out, vessels_out, _ = next(stream)
     high, low = image_out.amax((1, 2, 3), True), image_out.amin((1, 2, 3), True)
     pred, truth = image_out > (high + low) / 2, vessels_out > 0.5
@@ -710,8 +686,7 @@ for name, way in (("augment", augment), ("label left behind", centre_label)):
 # row: vessels white, outside the FOV grey.
 
 # %% [markdown] lang="zh" of="28f9519b"
-# 用 `augment` 时两者一致，只有边缘处双线性和最近邻略有不同。故意放进错误以后就不一致了。这样的
-# 测试一分钟就能写好，防的却是本章代价最大的错误；课程自己的测试里也有它。
+# 用 `augment` 时两者一致，只有边缘处双线性和最近邻略有不同。故意放进错误以后就不一致了。这样的测试一分钟就能写好，防的却是本章代价最大的错误；课程自己的测试里也有它。
 #
 # ## 看一看
 #
@@ -720,10 +695,10 @@ for name, way in (("augment", augment), ("label left behind", centre_label)):
 # %%
 stream = PatchBatches(inputs, labels, fovs, patch_size, 7, seed=4, augment=augment)
 image_out, vessels_out, fov_out = next(stream)
-upper = [x[0] / 6 + 0.5 for x in image_out]
+upper = [grey(x)[0] for x in image_out]
 truths = vessels_out.numpy() > 0.5, fov_out.numpy() > 0.5
 lower = [figures.error_map(v, v, f) for v, f in zip(*truths, strict=True)]
-figures.show_images(upper + lower, [""] * 14, columns=7, size=1.3)
+figures.show_images(upper + lower, [""] * 14, columns=7, size=1.2)
 plt.show()
 print(f"FOV share of each patch: {[round(float(f.mean()), 2) for f in fov_out]}")
 
@@ -799,7 +774,7 @@ print(f"places in one image           {places:12,d}")
 print(f"in all, with eight symmetries {8 * places * len(eyes):12,d}")
 print(f"without a common pixel        {apart:12,d}")
 print(f"eyes                          {len(eyes):12,d}")
-print(f"Training in this mode draws {drawn:,} patches, {area:.0f} times the area.")
+print(f"Training in this mode draws {drawn:,} patches, {area:.2g} times the area.")
 
 # %% [markdown] lang="en"
 # All four numbers are true, and only the last one tells how many people the network has
@@ -807,8 +782,7 @@ print(f"Training in this mode draws {drawn:,} patches, {area:.0f} times the area
 # invent a disease, a camera or an age that is not in the images.
 
 # %% [markdown] lang="zh" of="cfaa7c64"
-# 四个数都对，但只有最后一个说明网络见过多少人。数据增强教的是哪些变化**不**重要：姿势、大小、光照。
-# 图像里没有的疾病、相机和年龄，它变不出来。
+# 四个数都对，但只有最后一个说明网络见过多少人。数据增强教的是哪些变化**不**重要：姿势、大小、光照。图像里没有的疾病、相机和年龄，它变不出来。
 
 # %% [markdown] lang="en"
 # ## For training only
@@ -820,8 +794,7 @@ print(f"Training in this mode draws {drawn:,} patches, {area:.0f} times the area
 # %% [markdown] lang="zh" of="145f3857"
 # ## 只用于训练
 #
-# 验证是用来测量的，所以每次看到的图像必须一样。取一条固定的简单规则“越暗越像血管”，在验证图像上
-# 量它的 AUC（第 05 章）：先按原样量两次，再在增强过的图像块上用五个种子各量一次。
+# 验证是用来测量的，所以每次看到的图像必须一样。取一条固定的简单规则“越暗越像血管”，在验证图像上量它的 AUC（第 05 章）：先按原样量两次，再在增强过的图像块上用五个种子各量一次。
 
 # %%
 val = course.load("val")
@@ -842,7 +815,9 @@ plain = [auc_of_dark(val_inputs, val_labels, val_fovs) for _ in range(2)]
 print("as they are:", ", ".join(f"{a:.4f}" for a in plain))
 shaken = []
 for seed in range(5):
-    stream = PatchBatches(val_inputs, val_labels, val_fovs, patch_size, 16, seed, augment)
+    stream = PatchBatches(
+        val_inputs, val_labels, val_fovs, patch_size, 16, seed, augment
+    )
     x, v, f = (layer.numpy() for layer in next(stream))
     shaken.append(auc_of_dark(x, v > 0.5, f > 0.5))
 print("augmented:  ", ", ".join(f"{a:.4f}" for a in shaken))
@@ -859,12 +834,9 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 # the one above?
 
 # %% [markdown] lang="zh" of="324a693f"
-# 规则没有变，尺子变了。两个网络的差别往往还没有这么大。所以 `train` 要增强，`val` 和 `test` 从不
-# 增强。（第 09 章的测试时增强 (test-time augmentation) 是另一回事：转的是图像，再把**预测**转
-# 回来，标签不动。）
+# 规则没有变，尺子变了。两个网络的差别往往还没有这么大。所以 `train` 要增强，`val` 和 `test` 从不增强。（第 09 章的测试时增强 (test-time augmentation) 是另一回事：转的是图像，再把**预测**转回来，标签不动。）
 #
-# 选做：自己写一条数据流，图像和标签都翻转，但各抛各的硬币。两者的 Dice 会降到多少？为什么这个错误
-# 比上面那个更难发现？
+# 选做：自己写一条数据流，图像和标签都翻转，但各抛各的硬币。两者的 Dice 会降到多少？为什么这个错误比上面那个更难发现？
 
 # %% [markdown] lang="en"
 # ## What you learned
@@ -876,7 +848,7 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 # - The elastic grid: nine random vectors, bicubic in between; neighbours move together.
 # - Windows larger than the patch bring in real surroundings; some patches cross the edge
 #   of the FOV, on purpose.
-# - Millions of patches, sixteen eyes: augmentation does not add people. It is for
+# - Millions of patches, a handful of eyes: augmentation does not add people. It is for
 #   training only.
 #
 # ## Sources
@@ -890,11 +862,10 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 # - The tutorial "U-Net study notes" (in Chinese), section 3.2, "augmentation". This
 #   chapter adds the labels' side, the elastic grid and the count of examples.
 
-# %% [markdown] lang="zh" of="07609cab"
+# %% [markdown] lang="zh" of="7dde2de4"
 # ## 小结
 #
-# - 图像、血管标签和 FOV 用同一个网格移动。标签没有跟上，网络就只学到血管像素占比，而且没有任何
-#   报错。
+# - 图像、血管标签和 FOV 用同一个网格移动。标签没有跟上，网络就只学到血管像素占比，而且没有任何报错。
 # - 90 度旋转和翻转只移动像素；其他角度都要插值：图像用双线性，标签用最近邻。
 # - 弹性网格：九个随机向量，中间用双三次插值；相邻像素一起移动。
 # - 比图像块更大的窗口带来真实的周围；有些图像块跨过视野边缘，这是有意的。
@@ -902,10 +873,6 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 #
 # ## 参考资料
 #
-# - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical
-#   Image Segmentation, MICCAI 2015，3.1 节。
-#   [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
-# - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks
-#   applied to visual document analysis, ICDAR 2003：弹性形变。
-#   [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
+# - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015，3.1 节。[doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
+# - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks applied to visual document analysis, ICDAR 2003：弹性形变。[doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
 # - 教程《U-net学习笔记》3.2 节“数据增强”。本章补上了标签这一边、弹性网格和样本数。

@@ -350,12 +350,13 @@ ruler = {
     "vessel share only": loss_of(share, share),
     "90 % sure and right": loss_of(0.9, 0.1),
 }
-fig, axes = plt.subplots(2, 1, figsize=(8, 2.6), dpi=figures.DPI, sharex=True)
+fig, axes = plt.subplots(2, 1, figsize=(8, 3), dpi=figures.DPI, sharex=True)
 for k, (ax, title) in enumerate(zip(axes, ("BCE", "BCE + 0.5 Dice"), strict=True)):
     for name, values in ruler.items():
-        ax.axvline(values[k], color=figures.BLUE)
-        ax.text(values[k], 0.08, " " + name, rotation=40, fontsize=7)
-    ax.set(title=title, xlim=(0, 1.3), ylim=(0, 1), yticks=[])
+        ax.plot([values[k]] * 2, [0, 0.2], color=figures.BLUE)
+        ax.text(values[k], 0.22, name, rotation=35, fontsize=8)
+    ax.text(0.01, 0.8, title)
+    ax.set(xlim=(0, 1.3), ylim=(0, 1), yticks=[])
 axes[1].set_xlabel("loss")
 fig.tight_layout()
 plt.show()
@@ -698,12 +699,12 @@ rng, x = np.random.default_rng(0), np.linspace(0, 1500, 60)
 start, flat = ruler["untrained"][1], ruler["vessel share only"][1]
 noise = rng.normal(0, 0.012, (8, 60))
 falling = start * np.exp(-x / 250)
-wild = 0.75 + 0.25 * rng.normal(size=60).cumsum() / 3
+wild = 0.7 + 0.12 * noise[5] / 0.012 + (x / 1000) ** 4
 wild[40:] = np.nan  # not a number from there on
 drawn = {
     "a": (0.1 + falling + noise[0], 0.3 + falling + (x > 600) * (x - 600) / 3000),
-    "b": (flat + (start - flat) * np.exp(-x / 60) + noise[1], flat + noise[2]),
-    "c": (wild, wild + 0.08),
+    "b": (flat + falling / 6 + noise[1], flat + falling / 6 + noise[2]),
+    "c": (wild, wild + 0.1 * np.abs(noise[6]) / 0.012),
     "d": (0.32 + falling + noise[3], 0.25 + falling + noise[4] / 2),
 }
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.4), dpi=figures.DPI, sharey=True)
@@ -799,7 +800,8 @@ def draw(run: training.TrainingRun) -> None:
     axes[0].legend(frameon=False, fontsize=8, loc="lower left")
     axes[1].set(xlabel="step", ylabel="validation Dice", ylim=(0, 1), xlim=(0, None))
     eye = val[0]
-    panels = ("probability", run.validate.preview), ("label", eye.vessels)
+    seen = run.validate.preview * eye.fov
+    panels = ("probability", seen), ("label", eye.vessels)
     for ax, (title, picture) in zip(axes[2:], panels, strict=True):
         ax.imshow(picture[0], cmap="gray", vmin=0, vmax=1)
         ax.set(title=f"eye {eye.name}: {title}")

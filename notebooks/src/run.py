@@ -9,12 +9,15 @@ Writes each executed notebook and its HTML page, `index.html` and `report.json`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
+import contextlib
 import datetime
 import html
 import json
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -64,11 +67,18 @@ class Client(NotebookClient):
             on_cell_start=self.announce,
             resources={"metadata": {"path": str(folder)}},
         )
-        self.current, self.number_code = 0, 0
+        self.current, self.stopped = 0, False
+
+    def stop(self) -> None:
+        """End the kernel because of Ctrl-C, which nbclient would only hand on."""
+        self.stopped = True
+        self.cleaning = asyncio.ensure_future(self._async_cleanup_kernel())
 
     def announce(self, cell, cell_index: int) -> None:
         """Print the first line of a code cell that starts."""
         self.current = cell_index
+        with contextlib.suppress(NotImplementedError):  # Windows raises by itself
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.stop)
         if cell.cell_type == "code":
             lines = [line for line in cell.source.splitlines() if line.strip()]
             title = " | ".join(lines[: 2 if lines[0].startswith("# [") else 1])
@@ -140,6 +150,8 @@ def run_chapter(path: Path, out: Path, folder: Path, env: dict) -> dict:
     try:
         client.execute(env=kernel_environment(FUNDUS_REPORT=facts_file, **env))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        if client.stopped:
+            raise KeyboardInterrupt from None
         entry |= {"ok": False, **failure(notebook, client.current, error)}
     finally:  # an interrupted run keeps what it made, too
         entry["seconds"] = round(time.perf_counter() - start, 1)

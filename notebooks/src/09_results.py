@@ -1,0 +1,877 @@
+# ---
+# gpu: true
+# ---
+# %% [markdown] lang="en"
+# # 09 Results
+#
+# *How good is the network, how sure are we of that, and compared with whom?*
+
+# %% [markdown] lang="zh" of="6e070be0"
+# # 09 结果
+#
+# *网络有多好？这个结论有多可靠？和谁相比？*
+
+# %% [markdown] include="badges"
+
+# %% [markdown] lang="en"
+# **After this chapter you can** segment a whole eye, choose a threshold without cheating, read ROC and PR curves, put an interval around a score, and tell which published numbers may be compared with yours.
+#
+# **Minutes** 85 to read and try, 2 to compute.
+#
+# **You need** Dice and two annotators (chapter 04), AUC (05), losses (08).
+#
+# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > **09 results**
+
+# %% [markdown] lang="zh" of="ddb3a2dd"
+# **学完这一章你能** 分割一整只眼睛，不作弊地选阈值，读懂 ROC 和 PR 曲线，给分数加上置信区间，并判断哪些已发表的数字可以和你的比较。
+#
+# **用时** 阅读和练习 85 分钟，计算 2 分钟。
+#
+# **预备知识** Dice 和两位标注者 (第 04 章)，AUC (第 05 章)，损失 (第 08 章)。
+#
+# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > 05 预处理 > 06 增强 > 07 网络 > 08 训练 > **09 结果**
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %%
+import json
+import time
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Arc, Rectangle
+from scipy import ndimage
+
+from helpers import config, figures, fundus, inference, metrics
+from helpers.inference import Segmenter
+from helpers.preprocess import prepare
+
+# %% [markdown] lang="en"
+# ## Three boxes
+#
+# Every image lies in one of three boxes. From the first the network learnt. In the second we choose: which weights, which threshold. The third has been locked until this chapter, and one function opens it, once, when there is nothing left to choose.
+
+# %% [markdown] lang="zh" of="086573c3"
+# ## 三个盒子
+#
+# 每幅图像都放在三个盒子之一。网络从第一个盒子里学习。在第二个盒子里我们做选择：用哪份权重，取什么阈值。第三个盒子一直锁到本章，只由一个函数打开一次，那时已经没有什么可选的了。
+
+# %%
+names = ("train", "val", "test")
+sizes = [len(fundus.ids(course.dataset, name)) for name in names]
+uses = ("learn weights", "choose", "score once")
+fig, ax = plt.subplots(figsize=(6, 1.5), dpi=figures.DPI)
+for k, (name, size, use) in enumerate(zip(names, sizes, uses, strict=True)):
+    colour = (figures.SKY, figures.GREEN, figures.ORANGE)[k]
+    ax.add_patch(Rectangle((k, 0), 0.8, 1, color=colour, alpha=0.5))
+    ax.text(k + 0.4, 0.55, f"{name}: {size} eyes\n{use}", ha="center", va="center")
+ax.add_patch(Rectangle((2.62, 0.04), 0.14, 0.2, color=figures.BLACK))  # a padlock
+ax.add_patch(Arc((2.69, 0.24), 0.1, 0.3, theta2=180, linewidth=2))
+ax.set(xlim=(-0.05, 2.85), ylim=(-0.05, 1.05))
+ax.axis("off")
+plt.show()
+print(f"{course.dataset}: {sizes[0]} to learn, {sizes[1]} to choose, {sizes[2]} to score")
+
+# %% [markdown] lang="en"
+# ## Two networks
+#
+# One row of our table is the network that chapter 08 trained, if it did; another is the network that comes with the course. They are told apart: "in this run" means that the same command ran chapter 08 before this one.
+
+# %% [markdown] lang="zh" of="9dc6b5f3"
+# 图中文字：train 学权重，val 做选择，test 只评分一次 (上了锁)。
+#
+# ## 两个网络
+#
+# 表中一行是第 08 章训练出的网络 (如果训练过)，另一行是课程附带的网络。两者要分清：“in this run” 表示同一条命令在本章之前运行了第 08 章。
+
+# %%
+mine = course.out / "training" / "weights.pt"
+networks, record, in_this_run = {}, {}, False
+if mine.exists():
+    networks["trained"] = Segmenter.load(mine)
+    note = mine.with_name("record.json")
+    record = json.loads(note.read_text("utf-8")) if note.exists() else {}
+    if record.get("weights_sha256") != fundus.sha256(mine):
+        record = {}  # it speaks of other weights
+    run_id = config.run_id()
+    in_this_run = run_id is not None and record.get("run_id") == run_id
+    when = "in this run" if in_this_run else "earlier"
+    where = record.get("dataset", "unknown images")
+    print(f"trained: {when}, on {where}, {record.get('steps', '?')} steps")
+else:
+    print("trained: no weights yet; run chapter 08, then this cell again")
+networks["shipped"] = Segmenter.load()
+print("shipped: the weights that come with the course, trained on DRIVE")
+if not course.real:
+    print("         DRIVE's photographs taught them; they never saw a phantom")
+
+ours = next(iter(networks))  # the one we look at closely
+network = networks[ours]
+print(f"we look closely at: {ours}")
+
+# %% [markdown] lang="en"
+# ## A whole eye at once
+#
+# The network was trained on patches, but nothing in a convolution knows the size of the image. `Segmenter.probs` (in `helpers/inference.py`) takes a photograph of any size: it prepares it as in training, pads it by mirror to a multiple of eight, runs it once, crops, and blanks what is outside the field of view. Here is an eye from the validation box.
+
+# %% [markdown] lang="zh" of="0e10cce7"
+# ## 一次分割整只眼睛
+#
+# 网络是在图像块上训练的，但卷积并不关心图像有多大。`Segmenter.probs` (在 `helpers/inference.py` 里) 接受任意尺寸的照片：像训练时那样预处理，镜像填充到八的倍数，前向一次，裁剪回来，再把视野 (FOV) 以外清零。这里用验证盒子里的一只眼睛。
+
+# %%
+val = course.load("val")
+
+
+def predictor(network: Segmenter) -> Callable:
+    """Return the function that gives the probabilities of an eye."""
+    return lambda eye: network.probs(eye.image, eye.fov)
+
+
+eye = val[0]
+probs = predictor(network)(eye)
+crop = np.s_[:, : eye.image.shape[1] // 2, : eye.image.shape[2] // 2]
+figures.show_images(
+    [figures.to_picture(x[crop]) for x in (eye.image, probs, eye.vessels)],
+    [f"eye {eye.name}", "probability", "label"],
+)
+plt.show()
+print(f"{probs.shape} probabilities from {probs.min():.3f} to {probs.max():.3f}, ", end="")
+print(f"mean {probs[eye.fov].mean():.3f}; vessel share {eye.vessels[eye.fov].mean():.3f}")
+
+# %% [markdown] lang="en"
+# The map is not black and white: it says how sure the network is. (The photograph, where it is one: image: DRIVE, Staal et al. 2004.)
+#
+# ## Two hills and a threshold
+#
+# Draw one hill for the probabilities of background pixels and one for vessel pixels, each of area one; the axis is the logit, so that values near 0 and 1 have room. A threshold cuts both hills. Move `THRESHOLD` and run again: what is right of it counts as vessel, and the red point slides along both curves.
+
+# %% [markdown] lang="zh" of="c384b9d7"
+# 图中文字：左边是照片，中间是概率，右边是标签 (只画左上四分之一)。
+#
+# 概率图不是非黑即白，它说明网络有多大把握。(如果是照片，图像来自 DRIVE, Staal et al. 2004。)
+#
+# ## 两座山和一个阈值
+#
+# 把背景像素的概率画成一座山，血管像素的概率画成另一座，面积都是一；横轴是 logits，让接近 0 和 1 的值也看得清。阈值把两座山各切一刀。移动 `THRESHOLD` 再运行：右边的都算血管，红点沿着两条曲线滑动。
+
+# %%
+THRESHOLD = 0.5  # @param {type: "slider", min: 0.02, max: 0.98, step: 0.02}
+
+
+def thin(x, y):
+    """Keep 300 points of a curve that has a million."""
+    grid = np.linspace(0, 1, 300) ** 2
+    return grid, np.interp(grid, x, y)
+
+
+val_histograms = [
+    metrics.histogram(predictor(network)(x), x.vessels, x.fov) for x in val
+]
+pooled = np.sum(val_histograms, axis=0)
+here = metrics.scores(metrics.counts_at(pooled, THRESHOLD))
+centres = (np.arange(metrics.NUM_BINS) + 0.5) / metrics.NUM_BINS
+logit = np.log(centres / (1 - centres))
+fig, (hills, roc, pr) = plt.subplots(1, 3, figsize=(10, 3), dpi=figures.DPI)
+for row, colour, label in ((0, figures.GREY, "background"), (1, figures.BLUE, "vessel")):
+    heights, edges = np.histogram(logit, bins=60, weights=pooled[row], density=True)
+    hills.stairs(heights, edges, fill=True, color=colour, alpha=0.6, label=label)
+hills.axvline(np.log(THRESHOLD / (1 - THRESHOLD)), color=figures.RED)
+hills.set(xlabel="logit", ylabel="share of pixels")
+hills.legend(frameon=False, fontsize=8)
+roc.plot(*thin(*metrics.roc_curve(pooled)), color=figures.BLUE)
+roc.plot(1 - here["specificity"], here["sensitivity"], "o", color=figures.RED)
+roc.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.02))
+pr.plot(*thin(*metrics.pr_curve(pooled)), color=figures.BLUE)
+pr.plot(here["sensitivity"], here["precision"], "o", color=figures.RED)
+pr.set(xlabel="sensitivity", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+fig.tight_layout()
+plt.show()
+print(f"at {THRESHOLD:.2f}: sensitivity {here['sensitivity']:.3f}, ", end="")
+print(f"specificity {here['specificity']:.3f}, precision {here['precision']:.3f}, ", end="")
+print(f"Dice {here['dice']:.3f}; AUC {metrics.auc_roc(pooled):.4f} whatever the threshold")
+
+# %% [markdown] lang="en"
+# One threshold is one point of each curve; the area under the ROC curve belongs to the hills and knows no threshold. To draw a picture one threshold is needed all the same. Whose?
+#
+# **Exercise 9.2** `val[k]` and `test[k]` are the Dice at threshold number k, on the validation and on the test images. Which Dice goes into the report?
+
+# %% [markdown] lang="zh" of="b70ae275"
+# 图中文字：左图灰色是背景，蓝色是血管，横轴是 logits，红线是阈值；中图横轴是 1 减特异度，纵轴是灵敏度；右图横轴是灵敏度，纵轴是精确率。
+#
+# 一个阈值是每条曲线上的一个点；ROC 曲线下面积属于两座山，与阈值无关。可是要画出结果，总得选一个阈值。由谁来选？
+#
+# **练习 9.2** `val[k]` 和 `test[k]` 是第 k 个阈值在验证图像和测试图像上的 Dice。报告里写哪一个 Dice？
+
+# %% tags=["exercise"]
+def report_dice(val, test):
+    return None  # your code here
+
+
+report_dice = lesson.exercise(report_dice, lesson.EXERCISES["09.2"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# Choose where the validation images are best, freeze it, and look it up on the test images. The maximum over the test images would use answers that nobody has for tomorrow's patient.
+#
+# ```python
+# def report_dice(val, test):
+#     return test[np.argmax(val)]
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="42234af2"
+# <details><summary>参考答案</summary>
+#
+# 在验证图像上选出最好的阈值，固定下来，再到测试图像上查这个阈值的值。如果在测试图像上取最大值，就用到了明天的病人还没有的答案。
+#
+# ```python
+# def report_dice(val, test):
+#     return test[np.argmax(val)]
+# ```
+#
+# </details>
+
+# %%
+grid = np.linspace(0.05, 0.95, 37)
+val_dice = [metrics.scores(metrics.counts_at(pooled, t))["dice"] for t in grid]
+best = metrics.best_threshold(val_histograms)
+fig, ax = plt.subplots(figsize=(4.5, 2.6), dpi=figures.DPI)
+ax.plot(grid, val_dice, color=figures.GREEN)
+ax.axvline(best, color=figures.RED)
+ax.set(xlabel="threshold", ylabel="Dice, validation", ylim=(0, 1))
+fig.tight_layout()
+plt.show()
+at_half = metrics.scores(metrics.counts_at(pooled, 0.5))["dice"]
+at_best = metrics.scores(metrics.counts_at(pooled, best))["dice"]
+print(f"best threshold {best:.3f}: Dice {at_best:.4f}; at 0.5: {at_half:.4f}")
+
+# %% [markdown] lang="en"
+# The top is flat: a threshold slightly off costs little. The choice is made now, and on these eyes only.
+#
+# ## Opening the third box
+#
+# `evaluate` from `helpers/inference.py` is the one function that scores images: inside the field of view, at the photograph's own size. `choose_threshold` sees validation images only.
+
+# %% [markdown] lang="zh" of="97598a1e"
+# 图中文字：横轴是阈值，纵轴是验证图像上的 Dice，红线是最好的阈值。
+#
+# 顶部很平：阈值差一点，损失不大。选择到此为止，而且只看了这几只眼睛。
+#
+# ## 打开第三个盒子
+#
+# `helpers/inference.py` 里的 `evaluate` 是唯一给图像评分的函数：只算视野以内，按照片的原始尺寸。`choose_threshold` 只看验证图像。
+
+# %% tags=["show-source"]
+from helpers.inference import choose_threshold, evaluate
+
+# %% [markdown] lang="en"
+# Beside the networks stand two who never trained. A **Sato filter** looks for dark ridges and has learnt nothing. The **second observer** is a person who marked the same eyes. Guess before you look: what Dice does the person reach against the first one?
+
+# %% [markdown] lang="zh" of="293f8320"
+# 和网络一起评分的还有两位没有训练过的。**Sato 滤波器**寻找暗的脊线，什么也没学过。**第二标注者**是标注了同样这些眼睛的人。先猜一猜：这个人对照第一标注者，Dice 能有多少？
+
+# %%
+split = fundus.scored_split(course.dataset, course.data_dir)
+eyes = course.load(split)
+if split == "val":
+    print("No test labels here (the official download has none):")
+    print("the validation images stand in, and all scores flatter the networks.")
+
+rows = {}
+for name, each in networks.items():
+    predict = predictor(each)
+    rows[name] = evaluate(predict, eyes, choose_threshold(predict, val))
+
+
+def sato(eye):
+    return inference.sato_probs(eye.image, eye.fov)
+
+
+rows["sato"] = evaluate(sato, eyes, choose_threshold(sato, val))
+if all(eye.second is not None for eye in eyes):
+    rows["second_observer"] = evaluate(
+        lambda eye: eye.second.astype(np.float32), eyes, 0.5
+    )
+print(f"scored: {', '.join(rows)} on {len(eyes)} {split} eyes of {course.dataset}")
+
+# %%
+guess = None  # Dice of the second observer, between 0 and 1
+
+human = rows.get("second_observer")
+lesson.check(
+    "Dice of one person against another",
+    guess,
+    human["pooled"]["dice"] if human else "none here",
+    hint=(
+        "Thin vessels and rims: how wide is a vessel that is two pixels wide?",
+        "想想细血管和边缘：两个像素宽的血管，差一圈是多少？",
+    ),
+    tolerance=0.02,
+    mistakes=[
+        (
+            1.0,
+            (
+                "Two people never draw the same line.",
+                "两个人画出的线从来不会完全一样。",
+            ),
+        ),
+    ],
+);
+
+# %%
+COLUMNS = ("auc_roc", "auc_pr", "dice", "sensitivity", "specificity", "mcc", "accuracy")
+print(f"{course.dataset}, {split}, {len(eyes)} eyes, pixels inside the field of view")
+print(f"{'pooled':17}" + "".join(f"{column[:11]:>12}" for column in COLUMNS))
+for name in ("trained", "shipped", "second_observer", "sato"):
+    if name not in rows:
+        missing = "run chapter 08 first" if name == "trained" else "none in this split"
+        print(f"{name:17}   {missing}")
+        continue
+    pooled_row, ci = rows[name]["pooled"], rows[name]["ci95"]
+    shown = [f"{pooled_row[c]:.4f}" for c in COLUMNS]
+    spans = [f"{ci[c][0]:.3f}-{ci[c][1]:.3f}" for c in COLUMNS]
+    if name == "second_observer":  # yes or no, no probabilities: no curve
+        shown[:2] = spans[:2] = "-", "-"
+    print(f"{name:17}" + "".join(f"{text:>12}" for text in shown))
+    print(f"{'  95 %':17}" + "".join(f"{text:>12}" for text in spans))
+if not course.real:
+    print("PHANTOMS: drawn eyes. The shipped network never saw one in training.")
+
+# %% [markdown] lang="en"
+# Under each score stands its 95 % interval over eyes. Read the column `dice` first: which rows differ by more than their intervals? The `accuracy` column looks best of all and says least, because most pixels are background.
+#
+# Pooled scores add up all pixels first. The mean of the scores of single eyes is another number with another name: a paper must say which it gives.
+
+# %% [markdown] lang="zh" of="07609df0"
+# 每个分数下面是按眼睛算的 95 % 置信区间。先看 `dice` 一列：哪些行的差别超过了区间？`accuracy` 一列看上去最好，说明的却最少，因为大多数像素是背景。
+#
+# 合并分数 (pooled) 先把所有像素加在一起。各只眼睛分数的平均是另一个数，另一个名字：论文必须写明是哪一个。
+
+# %%
+for name, result in rows.items():
+    each = [row["dice"] for row in result["per_image"]]
+    print(
+        f"{name:16} Dice pooled {result['pooled']['dice']:.4f}   "
+        f"per image {np.mean(each):.4f}, sd {np.std(each, ddof=1):.4f}"
+    )
+test_pooled = np.sum(rows[ours]["histograms"], axis=0)
+test_dice = [metrics.scores(metrics.counts_at(test_pooled, t))["dice"] for t in grid]
+honest = report_dice(np.array(val_dice), np.array(test_dice))
+print(f"\nthreshold from val: Dice {honest:.4f}; ", end="")
+print(f"stolen from the scored eyes: {max(test_dice):.4f}")
+
+# %% [markdown] lang="en"
+# ## Where the person stands
+#
+# The networks and the filter are curves, the person is a point: somebody who says yes or no has one sensitivity and one specificity. Is the point above or below the curve?
+
+# %% [markdown] lang="zh" of="a9e60456"
+# ## 人在哪里
+#
+# 网络和滤波器是曲线，人是一个点：只说是或否的人只有一个灵敏度和一个特异度。这个点在曲线上方还是下方？
+
+# %%
+colours = dict(zip(rows, (figures.BLUE, figures.GREEN, figures.GREY), strict=False))
+curves = {"roc": [], "pr": []}
+for name in [name for name in rows if name != "second_observer"]:
+    total = np.sum(rows[name]["histograms"], axis=0)
+    curves["roc"].append((name, *thin(*metrics.roc_curve(total)), colours[name]))
+    curves["pr"].append((name, *thin(*metrics.pr_curve(total)), colours[name]))
+points = {"roc": [], "pr": []}
+if human:
+    p = human["pooled"]
+    spot = ("second observer", 1 - p["specificity"], p["sensitivity"], figures.RED)
+    points["roc"].append(spot)
+    points["pr"].append((spot[0], p["sensitivity"], p["precision"], figures.RED))
+figures.plot_curves(curves["roc"], points["roc"], "1 - specificity", "sensitivity")
+plt.show()
+figures.plot_curves(curves["pr"], points["pr"], "sensitivity", "precision")
+plt.show()
+if human:
+    x, y = metrics.roc_curve(test_pooled)
+    there = np.interp(1 - p["specificity"], x, y)
+    print(f"at the person's specificity {p['specificity']:.4f} the person finds ", end="")
+    print(f"{p['sensitivity']:.3f} of the vessel pixels, the network {there:.3f}")
+
+# %% [markdown] lang="en"
+# The ROC curve crowds into a corner, because there is so much background. The PR curve spreads out where the decisions are made: of what I mark, how much is vessel?
+#
+# ## The free border
+#
+# Many papers count the whole frame, with the black border outside the field of view. **Exercise 9.1** A published U-Net has, inside the field of view, TP 443136, FP 65238, FN 134513, TN 3895256. Write Dice, sensitivity, specificity and accuracy for counts to which `border` black pixels are added, all of them left black by the network.
+
+# %% [markdown] lang="zh" of="9965ee3c"
+# 图中文字：第一幅横轴是 1 减特异度，纵轴是灵敏度；第二幅横轴是灵敏度，纵轴是精确率；红点是第二标注者。
+#
+# ROC 曲线挤在一个角落，因为背景太多。PR 曲线在做决定的地方展开：我标出来的，有多少真是血管？
+#
+# ## 白送的黑边
+#
+# 很多论文把整幅画面都算进去，包括视野以外的黑边。**练习 9.1** 一个已发表的 U-Net 在视野以内的计数是 TP 443136，FP 65238，FN 134513，TN 3895256。写一个函数：再加上 `border` 个黑色像素 (网络也没有标它们)，求 Dice、灵敏度、特异度和准确率。
+
+# %% tags=["exercise"]
+def scores_with_border(tp, fp, fn, tn, border):
+    return None  # your code: (dice, sensitivity, specificity, accuracy)
+
+
+scores_with_border = lesson.exercise(scores_with_border, lesson.EXERCISES["09.1"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# Black in the label and black in the prediction: the border is TN. Look for TN in each formula. Only specificity and accuracy contain it.
+#
+# ```python
+# def scores_with_border(tp, fp, fn, tn, border):
+#     tn = tn + border
+#     dice = 2 * tp / (2 * tp + fp + fn)
+#     accuracy = (tp + tn) / (tp + fp + fn + tn)
+#     return dice, tp / (tp + fn), tn / (tn + fp), accuracy
+# ```
+#
+# </details>
+
+# %% [markdown] lang="zh" of="6ef1aa2b"
+# <details><summary>参考答案</summary>
+#
+# 标签是黑的，预测也是黑的：黑边是 TN。在每个公式里找 TN，只有特异度和准确率含有它。
+#
+# ```python
+# def scores_with_border(tp, fp, fn, tn, border):
+#     tn = tn + border
+#     dice = 2 * tp / (2 * tp + fp + fn)
+#     accuracy = (tp + tn) / (tp + fp + fn + tn)
+#     return dice, tp / (tp + fn), tn / (tn + fp), accuracy
+# ```
+#
+# </details>
+
+# %%
+published = (443136, 65238, 134513, 3895256)
+print("                dice  sensitivity  specificity  accuracy")
+for title, border in (("inside FOV", 0), ("whole frame", 2061057)):
+    values = scores_with_border(*published, border)
+    print(f"{title:12}  {values[0]:.4f}       {values[1]:.4f}", end="")
+    print(f"       {values[2]:.4f}    {values[3]:.4f}")
+
+# %% [markdown] lang="en"
+# An accuracy of 0.970 without a word about the field of view is therefore no better than one of 0.956 with it. Now measured on our own predictions. **Guess**: which of `"auc_roc"`, `"dice"`, `"sensitivity"`, `"specificity"`, `"accuracy"` rise by more than 0.002 when the border is counted?
+
+# %% [markdown] lang="zh" of="d46c4f47"
+# 所以，没有说明视野的 0.970 准确率，并不比只算视野以内的 0.956 更好。下面用我们自己的预测实测。**猜一猜**：把黑边算进去，`"auc_roc"`、`"dice"`、`"sensitivity"`、`"specificity"`、`"accuracy"` 里哪些会升高 0.002 以上？
+
+# %%
+guess = None  # such as ("dice", "accuracy")
+
+threshold = rows[ours]["threshold"]
+frame_histogram = np.sum(
+    [
+        metrics.histogram(p, eye.vessels, np.ones_like(eye.fov))
+        for p, eye in zip(rows[ours]["probs"], eyes, strict=True)
+    ],
+    axis=0,
+)
+inside = rows[ours]["pooled"]
+frame = metrics.all_scores(frame_histogram, threshold)
+five = ("auc_roc", "dice", "sensitivity", "specificity", "accuracy")
+risen = tuple(sorted(k for k in five if frame[k] - inside[k] > 0.002))
+
+lesson.check(
+    "9.1 What rises by more than 0.002 with the border",
+    guess and tuple(sorted(guess)),
+    risen,
+    hint=("Look for TN in each formula.", "在每个公式里找 TN。"),
+    mistakes=[
+        (
+            tuple(sorted(five)),
+            ("Dice has no TN in it.", "Dice 的公式里没有 TN。"),
+        ),
+    ],
+);
+
+# %%
+border = sum(int((~eye.fov).sum()) for eye in eyes)
+print(f"{ours}: {border:,} border pixels added")
+for key in five:
+    print(f"{key:12} inside FOV {inside[key]:.4f}   whole frame {frame[key]:.4f}")
+
+# %% [markdown] lang="en"
+# Nothing was found better; the denominator grew. Wherever a figure of the whole frame is compared with one inside the field of view, the border wins.
+#
+# ## Order is enough
+#
+# **Guess (9.3)** Every probability `p` is replaced by its square. Which change: `"auc_roc"`, `"auc_pr"`, `"dice at 0.5"`, `"best dice"`?
+
+# %% [markdown] lang="zh" of="d666ee30"
+# 没有多找到任何东西，只是分母变大了。把整幅画面的数字和视野以内的数字放在一起比，赢的总是黑边。
+#
+# ## 只看先后
+#
+# **猜一猜 (9.3)** 把每个概率 `p` 换成它的平方。哪些会变：`"auc_roc"`、`"auc_pr"`、`"dice at 0.5"`、`"best dice"`？
+
+# %%
+guess = None  # such as ("auc_roc", "best dice")
+
+
+def four_scores(histogram):
+    """Return the four scores in question, and the best threshold."""
+    best = metrics.best_threshold([histogram])
+    half, top = (metrics.all_scores(histogram, t) for t in (0.5, best))
+    return (half["auc_roc"], half["auc_pr"], half["dice"], top["dice"]), best
+
+
+squared = [
+    metrics.histogram(predictor(network)(x) ** 2, x.vessels, x.fov) for x in val
+]
+(before, t_before), (after, t_after) = map(four_scores, (pooled, np.sum(squared, 0)))
+questions = ("auc_roc", "auc_pr", "dice at 0.5", "best dice")
+changed = [
+    question
+    for question, a, b in zip(questions, before, after, strict=True)
+    if abs(a - b) > 5e-5  # equal numbers of tiny size fall into one bin
+]
+
+lesson.check(
+    "9.3 What changes when p becomes its square",
+    guess and tuple(sorted(guess)),
+    tuple(sorted(changed)),
+    hint=(
+        "Did any two pixels change places in the order?",
+        "有没有两个像素交换了先后？",
+    ),
+    mistakes=[
+        (
+            tuple(sorted(questions)),
+            (
+                "All values got smaller, but their order is the same.",
+                "所有的值都变小了，但先后次序没有变。",
+            ),
+        ),
+    ],
+);
+
+# %%
+for question, a, b in zip(questions, before, after, strict=True):
+    print(f"{question:12} {a:.4f} -> {b:.4f}")
+print(f"best threshold {t_before:.3f} -> {t_after:.3f}; ", end="")
+print(f"{t_before:.3f} squared is {t_before**2:.3f}")
+
+# %% [markdown] lang="en"
+# AUC and AP ask for the order of pixels and nothing else. Whether a probability of 0.8 means eight in ten (calibration) they cannot see.
+#
+# ## How sure are we?
+#
+# The scored eyes are a handful. Other eyes would have given another Dice. The **bootstrap** imitates that: draw as many eyes as there are, with replacement, add up their counts, compute Dice, and do it a thousand times. **Exercise 9.4** `counts` has one row (TP, FP, FN, TN) per eye. Return the 2.5 and 97.5 percentiles of the pooled Dice.
+
+# %% [markdown] lang="zh" of="b2cace14"
+# AUC 和 AP 只问像素的先后，别的都不管。概率 0.8 是否真表示十次里有八次 (校准)，它们看不见。
+#
+# ## 我们有多大把握？
+#
+# 评分用的眼睛只有不多的几只。换一批眼睛，Dice 就会不同。**自助法** (bootstrap) 模仿这件事：有放回地抽出同样多只眼睛，把计数相加，算 Dice，重复一千次。**练习 9.4** `counts` 每行是一只眼睛的 (TP, FP, FN, TN)。返回合并 Dice 的 2.5 和 97.5 百分位数。
+
+# %% tags=["exercise"]
+def bootstrap(counts):
+    return None  # your code here: (low, high)
+
+
+bootstrap = lesson.exercise(bootstrap, lesson.EXERCISES["09.4"])
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# What was drawn at random are eyes: the pixels of one eye share its lamp, its vessels, its annotator. Drawing pixels gives an interval about ten times too narrow.
+#
+# ```python
+# def bootstrap(counts):
+#     rng, dices = np.random.default_rng(0), []
+#     for _ in range(1000):
+#         draw = rng.integers(len(counts), size=len(counts))
+#         tp, fp, fn, tn = counts[draw].sum(0)
+#         dices.append(2 * tp / (2 * tp + fp + fn))
+#     return tuple(np.percentile(dices, [2.5, 97.5]))
+# ```
+#
+# Two networks differ by 0.003 in Dice on these eyes: one may say only that these eyes do not tell them apart, or compare them eye by eye.
+#
+# </details>
+
+# %% [markdown] lang="zh" of="3ae9ba19"
+# <details><summary>参考答案</summary>
+#
+# 随机抽到的是眼睛：同一只眼睛的像素共享光照、血管和标注者。如果抽像素，区间大约会窄十倍。
+#
+# ```python
+# def bootstrap(counts):
+#     rng, dices = np.random.default_rng(0), []
+#     for _ in range(1000):
+#         draw = rng.integers(len(counts), size=len(counts))
+#         tp, fp, fn, tn = counts[draw].sum(0)
+#         dices.append(2 * tp / (2 * tp + fp + fn))
+#     return tuple(np.percentile(dices, [2.5, 97.5]))
+# ```
+#
+# 两个网络在这些眼睛上的 Dice 相差 0.003：只能说这些眼睛分不出高下，或者一只一只眼睛地比较。
+#
+# </details>
+
+# %%
+def counts_of(name):
+    """Return (N, 4) counts of a row of the table."""
+    result = rows[name]
+    pairs = [metrics.counts_at(h, result["threshold"]) for h in result["histograms"]]
+    return np.array(pairs)
+
+
+for name in rows:
+    low, high = bootstrap(counts_of(name))
+    table = rows[name]["ci95"]["dice"]
+    print(f"{name:16} Dice {rows[name]['pooled']['dice']:.3f}, ", end="")
+    print(f"interval {low:.3f} to {high:.3f} (table: {table[0]:.3f} to {table[1]:.3f})")
+
+# %% [markdown] lang="en"
+# The intervals of the table come from `metrics.bootstrap_ci`, which does the same with all scores at once.
+#
+# ## The best eye and the worst
+#
+# Numbers do not show what goes wrong. White is found, orange a false alarm, blue a missed vessel. Where do the colours gather?
+
+# %% [markdown] lang="zh" of="136b4d7f"
+# 表中的区间来自 `metrics.bootstrap_ci`，它对所有分数一次做完同样的事。
+#
+# ## 最好的眼睛和最差的眼睛
+#
+# 数字看不出错在哪里。白色是找到的，橙色是误报，蓝色是漏掉的血管。颜色集中在哪里？
+
+# %%
+each = [row["dice"] for row in rows[ours]["per_image"]]
+pictures, titles = [], []
+for word, k in (("best", int(np.argmax(each))), ("worst", int(np.argmin(each)))):
+    chosen, pred = eyes[k], rows[ours]["probs"][k] >= threshold
+    pictures += [
+        figures.to_picture(chosen.image),
+        figures.error_map(pred, chosen.vessels, chosen.fov),
+    ]
+    titles += [f"{word}: eye {chosen.name}", f"Dice {each[k]:.3f}"]
+figures.show_images(pictures, titles, size=2.7)
+plt.show()
+counts = metrics.counts_at(test_pooled, threshold)
+print(f"over all eyes {counts.fp:,} false alarms and {counts.fn:,} missed pixels, ", end="")
+print(f"Dice from {min(each):.3f} to {max(each):.3f}")
+
+# %% [markdown] lang="en"
+# In a trained network's map orange and blue lie along the rims and at the ends of thin vessels. (Photographs, where they are: DRIVE, Staal et al. 2004.)
+#
+# ## Better than a doctor?
+#
+# **Guess (9.5)** In the literature networks reach a Dice above the second observer's, both against the first. Does it follow that the network is better than a person?
+
+# %% [markdown] lang="zh" of="ce60f531"
+# 图中文字：best 是最好的眼睛，worst 是最差的眼睛；每张照片右边是它的错误图。
+#
+# 训练好的网络，橙色和蓝色大多沿着血管边缘，也在细血管的末端。(如果是照片，来自 DRIVE, Staal et al. 2004。)
+#
+# ## 比医生更好吗？
+#
+# **猜一猜 (9.5)** 文献里，网络对照第一标注者的 Dice 高于第二标注者对照第一标注者的 Dice。能推出网络比人更好吗？
+
+# %%
+guess = None  # "yes" or "no"
+
+lesson.check(
+    "9.5 Does a higher Dice than the second observer's make it better than a person?",
+    guess,
+    "no",
+    hint=(
+        "Score the network against the second observer. Who wins now?",
+        "换成第二标注者当金标准再算一次，谁赢？",
+    ),
+);
+
+# %%
+def total_dice(preds, labels):
+    """Return the pooled Dice of predictions against labels, inside the FOV."""
+    counts = [
+        metrics.count(pred, label, eye.fov)
+        for pred, label, eye in zip(preds, labels, eyes, strict=True)
+    ]
+    return metrics.scores(metrics.Counts(*np.sum(counts, axis=0)))["dice"]
+
+
+def rim_share(preds, labels):
+    """Return the share of false alarms within one pixel of a labelled vessel."""
+    near, alarms = 0, 0
+    for pred, label, eye in zip(preds, labels, eyes, strict=True):
+        false = pred & ~label & eye.fov
+        wide = ndimage.binary_dilation(label[0], np.ones((3, 3)))
+        near, alarms = near + (false[0] & wide).sum(), alarms + false.sum()
+    return near / max(1, alarms)
+
+
+preds = [p >= threshold for p in rows[ours]["probs"]]
+first, second = [eye.vessels for eye in eyes], [eye.second for eye in eyes]
+print(f"network against the first annotator:  {total_dice(preds, first):.4f}")
+if human:
+    print(f"network against the second annotator: {total_dice(preds, second):.4f}")
+    print(f"the two annotators with each other:   {total_dice(second, first):.4f}")
+    print(f"{rim_share(second, first):.0%} of the second annotator's extra pixels", end="")
+    print(" touch a vessel of the first")
+print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
+
+# %% [markdown] lang="en"
+# The network learnt the first annotator's habits: where a thin vessel ends, how wide a line is drawn. The second annotator never saw them. Much of the disagreement between the two people is a rim of one pixel, about which nobody is right. And the eyes of one screening programme are not the clinic. What the table shows is agreement with one person, no more.
+#
+# ## Among published results
+#
+# Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `measured` means computed again from published weights or labels, `read` stated by the authors.
+
+# %% [markdown] lang="zh" of="327a6715"
+# 网络学的是第一标注者的习惯：细血管画到哪里为止，线画多宽。第二标注者没有见过这些习惯。两个人的分歧有很大一部分只是一圈一个像素的边缘，这里谈不上谁对。而且，一个筛查项目的眼睛代表不了临床。这张表说明的是与一个人的一致程度，仅此而已。
+#
+# ## 放到已发表的结果中间
+#
+# 只有规则相同的行才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`measured` 表示用公开的权重或标签重新算过，`read` 表示作者自己写的。
+
+# %%
+file = config.ROOT / "results" / "published.json"
+table = json.loads(file.read_text("utf-8"))
+lines = list(table["fov"])
+comparable = course.dataset == "DRIVE" and split == "test"
+if comparable:
+    for name in networks:
+        lines.append({"name": f"> {name}", "mark": "here", **rows[name]["pooled"]})
+lines.sort(key=lambda line: line["dice"] or 0, reverse=True)
+keys = ("auc_roc", "auc_pr", "dice", "sensitivity", "specificity", "accuracy")
+
+
+def digits(value):
+    return "-" if value is None else f"{value:.4f}"
+
+
+print(f"{'DRIVE test, FOV':42}" + "".join(f"{key[:8]:>9}" for key in keys))
+for line in lines:
+    numbers = "".join(f"{digits(line[key]):>9}" for key in keys)
+    print(f"{line['name'][:41]:42}{numbers}  {line['mark']}")
+print("\nWhole-frame claims, not comparable (estimated accuracy inside the FOV):")
+for line in table["whole_frame"]:
+    claim = f"accuracy {digits(line['accuracy'])}"
+    print(f"{line['name']:10} {claim} ({digits(line['fov_accuracy_estimate'])})")
+if not comparable:
+    print("\nOur rows are missing: they were not scored on DRIVE's test images.")
+
+# %% [markdown] lang="en"
+# The rows lie close together, closer than the interval of any one of them on twenty eyes. Kovács and Fazekas (2022) recomputed over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, whose threshold, how many eyes?
+#
+# ## The whole course on one page
+
+# %% [markdown] lang="zh" of="522ab430"
+# 这些行挨得很近，比任何一行在二十只眼睛上的置信区间还近。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，阈值是谁选的，有几只眼睛？
+#
+# ## 一页纸看完整门课
+
+# %%
+eye = val[0]
+probs = predictor(network)(eye)
+pred = probs >= threshold
+half = np.s_[:, eye.image.shape[1] // 4 : 3 * eye.image.shape[1] // 4]
+steps = {
+    "04 photograph": figures.to_picture(eye.image[half]),
+    "05 prepared": prepare(eye.image)[half][0],
+    "07 08 probability": probs[half][0],
+    "09 threshold": pred[half][0],
+    "09 errors": figures.error_map(pred[half], eye.vessels[half], eye.fov[half]),
+}
+figures.show_images(list(steps.values()), list(steps), columns=5, size=2.1)
+plt.show()
+dice = metrics.scores(metrics.count(pred, eye.vessels, eye.fov))["dice"]
+print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
+
+# %% [markdown] lang="en"
+# | chapter | what happens | what to remember |
+# |---|---|---|
+# | 01 | a photograph goes in, vessels come out | resize so that the field of view has the size the network knows |
+# | 02 | tensors, convolution, gradient descent | logits, then sigmoid, then threshold |
+# | 04 | image, vessels, field of view | all black is very accurate; Dice is not fooled; split by person |
+# | 05 | green channel, CLAHE, gamma | the AUC of one image sees order only; fit on training images only |
+# | 06 | turn, bend, brighten | image and label move together; labels stay 0 or 1 |
+# | 07 | down, up, skip | memory sits on top, weights at the bottom |
+# | 08 | forward, loss, clear, backward, step | BCE plus soft Dice; keep the random state |
+# | 09 | threshold from validation, score once | inside the field of view, with an interval, beside a person |
+
+# %% [markdown] lang="zh" of="ba976dcf"
+# 图中文字：从左到右是照片、预处理后、概率、阈值之后、错误图。
+#
+# | 章 | 做什么 | 记住什么 |
+# |---|---|---|
+# | 01 | 放进一张照片，得到血管 | 缩放照片，让视野和网络熟悉的一样大 |
+# | 02 | 张量、卷积、梯度下降 | 先 logits，再 sigmoid，最后阈值 |
+# | 04 | 图像、血管、视野 | 全黑的准确率很高；Dice 骗不了；按人划分 |
+# | 05 | 绿色通道、CLAHE、伽马 | 一幅图的 AUC 只看先后；只用训练图像拟合 |
+# | 06 | 旋转、弯曲、变亮 | 图像和标签一起动；标签始终是 0 或 1 |
+# | 07 | 下采样、上采样、跳跃连接 (skip connection) | 显存在上层，权重在底部 |
+# | 08 | 前向、损失、清零、反向、更新 | BCE 加软 Dice；保存随机状态 |
+# | 09 | 阈值来自验证集，只评分一次 | 视野以内，带置信区间，旁边有人作对照 |
+
+# %%
+scored = mine if mine.exists() else inference.SHIPPED
+course.record(
+    steps=record.get("steps"),
+    precision=network.precision,
+    checkpoint_sha256=fundus.sha256(scored),
+    trained_in_this_run=in_this_run,
+    split=split,
+    scores={
+        name: rows[name]["pooled"] if name in rows else None
+        for name in ("trained", "shipped", "second_observer", "sato")
+    },
+)
+print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
+
+# %% [markdown] lang="en"
+# ## What you learned
+#
+# - Thresholds and weights are chosen on validation images; the test images are opened once, by one function.
+# - AUC and AP belong to the order of pixels; Dice, sensitivity and specificity to one threshold.
+# - Say which pixels you count: the black border lifts AUC, specificity and accuracy for nothing.
+# - A score without an interval over eyes invites false rankings.
+# - A person beside the network is a yardstick, no opponent.
+#
+# **Extra:** turn an image by the eight symmetries of chapter 06, average the predictions (`network.probs(eye.image, eye.fov, tta="d4")`), and score the validation eyes again. What does it cost, what does it bring?
+#
+# ## Sources
+#
+# - The chapter does what section 3.4 and the summary of the "U-Net study notes" (a Chinese blog post, of which only the headings survive) announced, and adds the field of view, intervals and the second observer.
+# - Images and second observer: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
+# - Kovács, Fazekas: a new baseline for retinal vessel segmentation, Medical Image Analysis 2022, [arXiv:2111.03853](https://arxiv.org/abs/2111.03853).
+# - Galdran et al.: state-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y).
+# - Sato et al.: line enhancement filter, 1998, [doi:10.1016/S1361-8415(98)80009-1](https://doi.org/10.1016/S1361-8415%2898%2980009-1).
+# - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
+# - Published rows: [results/published.json](../results/published.json).
+
+# %% [markdown] lang="zh" of="ac40bd54"
+# ## 小结
+#
+# - 阈值和权重在验证图像上选；测试图像由一个函数打开一次。
+# - AUC 和 AP 属于像素的先后次序；Dice、灵敏度和特异度属于一个阈值。
+# - 要写明算了哪些像素：黑边会白白抬高 AUC、特异度和准确率。
+# - 没有按眼睛算的置信区间，分数就会引出虚假的排名。
+# - 网络旁边的人是一把尺子，不是对手。
+#
+# **选做：** 用第 06 章的八种对称变换转动图像，把预测取平均，这叫测试时增强 (`network.probs(eye.image, eye.fov, tta="d4")`)，再给验证图像评一次分。代价多大，换来多少？
+#
+# ## 参考资料
+#
+# - 本章对应中文博文《U-net学习笔记》的 3.4 节和总结 (原文只留下标题)，并增加了视野、置信区间和第二标注者。
+# - 图像和第二标注者：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。
+# - Kovács, Fazekas: a new baseline for retinal vessel segmentation, Medical Image Analysis 2022, [arXiv:2111.03853](https://arxiv.org/abs/2111.03853)。
+# - Galdran et al.: state-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)。
+# - Sato et al.: line enhancement filter, 1998, [doi:10.1016/S1361-8415(98)80009-1](https://doi.org/10.1016/S1361-8415%2898%2980009-1)。
+# - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552)。
+# - 已发表的结果：[results/published.json](../results/published.json)。
