@@ -33,6 +33,7 @@ sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p) != ROOT / "helpers")]
 from helpers import config  # noqa: E402
 
 VENV = ROOT / ".venv"
+LARGE = ("histograms", "probs")  # of a result; not for JSON
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TICK = 8  # seconds between two signs of life
 FILES = ("requirements-dev.txt", "requirements.txt", "constraints.txt")
@@ -292,16 +293,17 @@ def evaluate(args: argparse.Namespace) -> int:
             "warning: no test labels here; the validation images stand in",
             file=sys.stderr,
         )
-    images, segmenter = (
-        load_split(args.dataset, split),
-        inference.Segmenter.load(args.weights),
-    )
+    images, val = load_split(args.dataset, split), load_split(args.dataset, "val")
+    segmenter = inference.Segmenter.load(args.weights)
 
     def predict(image) -> object:
         print(f"  {args.dataset} {image.name}")
         return segmenter.probs(image.image, image.fov, args.tta)
 
-    result = inference.evaluate(predict, images, segmenter.threshold)
+    rows = {"network": inference.evaluate(predict, images, segmenter.threshold)}
+    print("  second observer and Sato filter")
+    rows |= inference.baselines(images, val)
+    print_table(f"{args.dataset} {split}, {len(images)} images, inside the FOV", rows)
     result = {
         "dataset": args.dataset,
         "split": split,
@@ -309,15 +311,26 @@ def evaluate(args: argparse.Namespace) -> int:
         "weights": str(args.weights or "shipped"),
         "precision": segmenter.precision,
         "environment": runtime.environment(),
-        **{k: v for k, v in result.items() if k not in ("histograms", "probs")},
+        "data_sha256": fundus.data_sha256(images),
     }
-    print(f"{args.dataset} {split}, {len(images)} images, inside the field of view")
-    for key, value in result["pooled"].items():
-        low, high = result["ci95"][key]
-        print(f"  {key:12} {value:.4f}   95 % interval {low:.4f} to {high:.4f}")
+    result |= {k: v for k, v in rows["network"].items() if k not in LARGE}
+    for name in ("second_observer", "sato"):
+        row = rows[name] and {k: rows[name][k] for k in ("threshold", "pooled", "ci95")}
+        result[name] = row
     if args.json:
         config.write_json(args.json, result)
     return 0
+
+
+def print_table(title: str, rows: dict[str, dict | None]) -> None:
+    """Print pooled scores, a column each row, with the 95 % interval of the first."""
+    print(f"{title}\n{'':13}{''.join(f'{name:>17}' for name in rows)}   95 % interval")
+    for key, (low, high) in rows["network"]["ci95"].items():
+        cells = (
+            f"{row['pooled'][key]:.4f}" if row else "none" for row in rows.values()
+        )
+        line = "".join(f"{cell:>17}" for cell in cells)
+        print(f"  {key:11}{line}   {low:.4f} to {high:.4f}")
 
 
 def free_stem(out: Path, image: Path, digest: str) -> str:

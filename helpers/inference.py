@@ -123,7 +123,7 @@ class Segmenter:
             "settings": self.settings,
             "origin": self.origin,
         }
-        with config.atomic(path) as part, open(part, "wb") as file:
+        with config.atomic(path) as part, part.open("wb") as file:
             torch.save(content, file)  # by path, the file's name would be in its bytes
 
     @classmethod
@@ -232,3 +232,24 @@ def choose_threshold(
     return metrics.best_threshold(
         [metrics.histogram(predict(x), x.vessels, x.fov) for x in val]
     )
+
+
+def baselines(
+    images: Sequence[fundus.FundusImage], val: Sequence[fundus.FundusImage]
+) -> dict[str, dict | None]:
+    """Score what stands beside a network: a second observer and a ridge filter.
+
+    Returns {"second_observer": ..., "sato": ...}, each as ``evaluate`` does; None
+    where not every image has a second observer. The filter's threshold is from val.
+    """
+
+    def ridges(x: fundus.FundusImage) -> np.ndarray:
+        return sato_probs(x.image, x.fov)
+
+    rows = {"second_observer": None}
+    if all(x.second is not None for x in images):
+        rows["second_observer"] = evaluate(
+            lambda x: x.second.astype(np.float32), images, threshold=0.5
+        )
+    rows["sato"] = evaluate(ridges, images, choose_threshold(ridges, val))
+    return rows

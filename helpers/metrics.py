@@ -97,7 +97,7 @@ def histogram(probs: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.nda
 
 
 def counts_at(histogram: np.ndarray, threshold: float) -> Counts:
-    """Count as ``count(probs >= threshold, ...)`` would; exact at multiples of a bin."""
+    """Count as ``count(probs >= threshold, ...)`` would; exact at bin edges."""
     first = int(np.ceil(threshold * NUM_BINS))
     negatives, positives = histogram[:, :first].sum(1), histogram[:, first:].sum(1)
     return Counts(*map(int, (positives[1], positives[0], negatives[1], negatives[0])))

@@ -1,5 +1,7 @@
 """Shapes, parameters, skips and modes of the network."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -13,7 +15,7 @@ def double_conv(i, o):
 
 def test_parameters_by_formula():
     for widths in ((16, 32, 64, 128), (4, 8, 16)):
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         expected = double_conv(1, widths[0]) + sum(double_conv(a, b) for a, b in pairs)
         expected += sum(4 * a * b + a + double_conv(2 * a, a) for a, b in pairs)
         expected += widths[0] + 1

@@ -13,20 +13,20 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** choose a channel, write histogram equalisation and CLAHE by hand, call the library with the right numbers, and say what AUC, contrast and noise each fail to see.
 #
-# **Minutes** 75 to read and try, 1.5 to compute.
+# **Minutes** 75 to read and try, 1 to compute.
 #
 # **You need** chapter 04: `image`, `vessels`, `fov`.
 #
-# **You are here** 01 first look > 02 PyTorch > 04 data > **05 pre-processing** > 06 augmentation > 07 network > 08 training > 09 results
+# **You are here** 01 first look > 02 PyTorch > 04 the data > **05 pre-processing** > 06 augmentation > 07 the network > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="6ad26316"
+# %% [markdown] lang="zh" of="e81e4134"
 # **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
 #
-# **用时** 阅读和练习 75 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 75 分钟，计算 1 分钟。
 #
 # **预备知识** 第 04 章：`image`、`vessels`、`fov`。
 #
-# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > **05 预处理** > 06 增强 > 07 网络 > 08 训练 > 09 结果
+# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > **05 预处理** > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
 
 # %% include="setup"
 from helpers import lesson
@@ -40,16 +40,16 @@ course = lesson.start()
 #
 # That is the trap of this chapter. Each number looks at the picture through a small hole. Before you trust one, ask two questions: what does it see, and what can it not see?
 #
-# All numbers here come from the training images. The test images stay closed: a filter chosen on them would be fitted to them.
+# Every choice here is made on the training images. The test images stay closed: a filter chosen on them would be fitted to them.
 
-# %% [markdown] lang="zh" of="dc71a0f5"
+# %% [markdown] lang="zh" of="c7692e34"
 # ## 预处理是为了什么？
 #
 # 眼底照片的光照不均 (uneven illumination)，许多血管只比周围暗一点点。预处理在训练网络之前改变灰度，让血管更突出。好坏似乎很容易判断：前后各算一个数，数变大就保留。
 #
 # 这正是本章要说的陷阱。每个数字都只透过一个小孔看图像。相信它之前先问两句：它看得见什么，看不见什么？
 #
-# 本章的数字全部来自训练图像，测试图像不打开。在测试图像上挑出来的处理方法，就是照着它们拟合的。
+# 本章的选择全部在训练图像上做出，测试图像不打开。在测试图像上挑出来的处理方法，就是照着它们拟合的。
 
 # %%
 import matplotlib.pyplot as plt
@@ -80,11 +80,9 @@ print(f"the pictures below show a part of image {eye.name}")
 # 看同一只眼睛的同一块区域，分别是红、绿、蓝通道，灰度尺度相同。你愿意在哪一幅上描细血管？
 
 # %%
-red, green_, blue = (channel[crop] for channel in eye.image)
+channels = [channel[crop] for channel in eye.image]
 colour = figures.to_picture(eye.image)[crop]
-figures.show_images(
-    [colour, red, green_, blue], ["colour", "red", "green", "blue"], size=2
-)
+figures.show_images([colour, *channels], ["colour", "red", "green", "blue"], size=2)
 plt.show()
 means = [channel[eye.fov[0]].mean() for channel in eye.image]
 print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
@@ -98,12 +96,12 @@ print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
 # 图中文字：colour 彩色 · red 红 · green 绿 · blue 蓝
 
 # %% [markdown] lang="en"
-# Now a number. Take a random vessel pixel and a random background pixel of the same eye, both inside the field of view. How often is the vessel pixel the darker one? Equal values count half. This share is called **AUC**, the area under the ROC curve. A coin has 0.5, perfect order 1.
+# Now a number. Take a random vessel pixel and a random background pixel of the same eye, both inside the field of view. How often is the vessel pixel the darker one? Equal values count half. This share is called **AUC**, the area under the ROC curve (the curve itself comes in chapter 09). A coin has 0.5, perfect order 1.
 #
 # Nobody has to draw pairs: `metrics.histogram` counts the values of both kinds of pixel, and `metrics.auc_roc` gets the exact share from the counts. It wants large values for vessels, so we hand it `1 - grey`.
 
-# %% [markdown] lang="zh" of="2e08c16a"
-# 现在来一个数字。从同一只眼睛的视野 (FOV) 内随机取一个血管像素和一个背景像素。血管像素更暗的次数占多少？相等算半次。这个比例叫 **AUC**，即 ROC 曲线下面积。抛硬币是 0.5，次序全对是 1。
+# %% [markdown] lang="zh" of="c67dd158"
+# 现在来一个数字。从同一只眼睛的视野 (FOV) 内随机取一个血管像素和一个背景像素。血管像素更暗的次数占多少？相等算半次。这个比例叫 **AUC**，即 ROC 曲线下面积（曲线本身见第 09 章）。抛硬币是 0.5，次序全对是 1。
 #
 # 其实不必真的抽样：`metrics.histogram` 统计两类像素的取值，`metrics.auc_roc` 由计数算出精确比例。它要求血管的值更大，所以我们传入 `1 - grey`。
 
@@ -160,7 +158,7 @@ print(f"{best} comes first; a coin would have 0.5")
 # Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another.
 
 # %% [markdown] lang="zh" of="aa3343a5"
-# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少像素对的次序是反的。一个角落的背景，比另一个角落的血管还暗。
+# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少配对的次序是反的。一个角落的背景，比另一个角落的血管还暗。
 
 # %% [markdown] lang="en"
 # ## The histogram, and equalisation by hand
@@ -382,7 +380,7 @@ print(clip_histogram(counts, 8))
 # **Step 3, curves.** The running total of the clipped histogram is the curve of the tile. The limit is now easy to understand: a level that holds twice the mean number of pixels makes the curve twice as steep as the diagonal. "Clip limit 2" says: **stretch no contrast more than about twice**. Noise included.
 
 # %% [markdown] lang="zh" of="a19dfed4"
-# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里就比对角线陡一倍。「截断阈值 2」的意思是：**任何对比度最多拉大约两倍**。噪声也一样。
+# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里的陡度就是对角线的两倍。「截断阈值 2」的意思是：**任何对比度最多放大到两倍左右**。噪声也一样。
 
 # %%
 limit = 2 * pixels / 256
@@ -512,19 +510,21 @@ print(f"that is {255 * mean_difference:.1f} of 255 grey levels")
 # Where does the rest come from? Read in the source of scikit-image:
 #
 # 1. **Rounds.** It goes on sharing out until no level is above the limit. We stopped after one round.
-# 2. **Grey levels.** It works with 16,384 grey values in bins of 65, which makes 253 bins, not 256; it shares out whole pixels and rounds the curves to whole numbers.
-# 3. **Borders.** It mirrors half a tile on all sides for the blend, and measures a pixel's place from its corner; we measure from its middle and keep the outermost curve up to the rim.
+# 2. **Whole pixels.** It shares out whole pixels and rounds the curves to whole numbers. We count in fractions.
+# 3. **Grey levels.** It works with 16,384 grey values in bins of 65, which makes 253 levels, not 256.
+# 4. **Centres.** It takes the centre of a tile up to one pixel further down and to the right. The tiles and their mirrored edge are the same.
 #
 # The first is easily tested: more rounds.
 
-# %% [markdown] lang="zh" of="3dd294ca"
+# %% [markdown] lang="zh" of="aae4794c"
 # 图中文字：by hand 手写 · library 库函数 · 10 x difference 差的 10 倍
 #
 # 剩下的差别从哪里来？读 scikit-image 的源码可知：
 #
 # 1. **轮数。** 它一直分到没有哪一级超过阈值。我们只分一轮。
-# 2. **灰度级。** 它用 16,384 个灰度值，每 65 个一组，得到 253 组而不是 256 组；它只分整数个像素，曲线也取整数。
-# 3. **边界。** 它在四周各镜像半个子块来做混合，像素位置从左上角算起；我们从像素中心算起，最外圈一直沿用最外面的曲线。
+# 2. **整数像素。** 它只分整数个像素，曲线也取整数。我们用小数。
+# 3. **灰度级。** 它用 16,384 个灰度值，每 65 个一组，得到 253 级而不是 256 级。
+# 4. **中心。** 它把子块中心取得偏右下，最多差一个像素。子块的划分和边缘的镜像都相同。
 #
 # 第一条很容易验证：多分几轮。
 
@@ -537,10 +537,10 @@ for rounds in (1, 2, 10):
 print(f"10 rounds leave {by_rounds[10] / by_rounds[1]:.0%} of the difference after 1")
 
 # %% [markdown] lang="en"
-# With tiles of a real photograph the rounds explain most of it. With very small tiles (the phantoms of smoke mode) there is hardly more than one pixel a level, and whole pixels matter more. Two correct programs, two pictures: whoever trains with one must predict with the same one.
+# With tiles as large as DRIVE's the rounds explain most of it. With very small tiles (the phantoms of smoke mode) there is hardly more than one pixel a level, and then the second point is the larger one. Two correct programs, two pictures: whoever trains with one must predict with the same one.
 
-# %% [markdown] lang="zh" of="7b04af77"
-# 对真实照片大小的子块，轮数解释了大部分差别。子块很小时（smoke 模式的模拟图像），每级只有一个像素左右，取整的影响更大。两个程序都没错，得到的图像却不同：用哪一个训练，就要用哪一个预测。
+# %% [markdown] lang="zh" of="7c1aa8dc"
+# 子块像 DRIVE 那样大时，轮数解释了大部分差别。子块很小时（smoke 模式的模拟图像），每级只有一个像素左右，这时第二条的影响更大。两个程序都没错，得到的图像却不同：用哪一个训练，就要用哪一个预测。
 #
 # 输出文字：rounds 轮数 · mean absolute difference 平均绝对差
 
@@ -625,14 +625,14 @@ for name, picture in pictures.items():
     print(f"{name:15s} AUC of this eye {metrics.auc_roc(table):.3f}")
 
 # %% [markdown] lang="en"
-# With `kernel_size=8` a tile is 8 pixels wide, hardly more than a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind until the last section.
+# With `kernel_size=8` a tile is 8 pixels wide, about as wide as a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind until the last section.
 #
 # The right call stands in `helpers/preprocess.py`. This is the file from which the later chapters take their input; the cell holds its functions, and you may edit them here.
 
-# %% [markdown] lang="zh" of="f81277c5"
+# %% [markdown] lang="zh" of="cc9ff997"
 # 图中文字：right 正确
 #
-# 写 `kernel_size=8`，子块只有 8 个像素宽，比一条粗血管宽不了多少。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的*更高*。记住这一点，最后一节要用。
+# 写 `kernel_size=8`，子块只有 8 个像素宽，和一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的*更高*。记住这一点，最后一节要用。
 #
 # 正确的调用写在 `helpers/preprocess.py` 里。后面各章的输入都来自这个文件。下面的单元格就是其中的函数，你可以在这里修改。
 
@@ -642,14 +642,14 @@ from helpers.preprocess import green, clahe, gamma, prepare
 # %% [markdown] lang="en"
 # ## Gamma has two conventions
 #
-# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain computes $s = r^{1/\gamma}$. Both call the number "gamma".
+# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain computes $s = r^{1/\gamma}$. Both call the number "gamma". An exponent below 1 brightens, one above 1 darkens.
 #
 # **Guess first.** The classic chain uses gamma 1.2. What does it make of grey value 0.5?
 
-# %% [markdown] lang="zh" of="193f8ea2"
+# %% [markdown] lang="zh" of="c221ef03"
 # ## 伽马有两种写法
 #
-# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$，经典流程计算 $s = r^{1/\gamma}$。两边都把这个数叫「gamma」。幂小于 1 时图像变亮，大于 1 时变暗。
+# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$，经典流程计算 $s = r^{1/\gamma}$。两边都把这个数叫「gamma」。指数小于 1 变亮，大于 1 变暗。
 #
 # **先猜一猜。** 经典流程用 gamma 1.2。灰度 0.5 会变成多少？
 
@@ -741,12 +741,12 @@ print(f"with the validation images in it: {leaky}")
 # %% [markdown] lang="en"
 # ## The classic chain, and its step that does nothing
 #
-# Section 3.1 of the tutorial belongs to a family that goes back to the repository orobix/retina-unet. Its chain: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 x 8 tiles; exponent 1/1.2.
+# Tutorials of this family take over the chain of the repository orobix/retina-unet: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 x 8 tiles; exponent 1/1.2.
 
-# %% [markdown] lang="zh" of="09764a30"
+# %% [markdown] lang="zh" of="407cc151"
 # ## 经典流程，以及其中不起作用的一步
 #
-# 教程的 3.1 节「数据预处理」属于一个系列，源头是代码库 orobix/retina-unet。流程是：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 x 8 个子块；指数 1/1.2。
+# 这一类教程沿用代码库 orobix/retina-unet 的流程：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 x 8 个子块；指数 1/1.2。
 
 
 # %%
@@ -842,10 +842,10 @@ print(f"contrast of green: {step(grey, eye) / grey[eye.fov].std():.2f} SD")
 print(f"noise of green: {255 * noise(grey, flats[0]):.1f} of 255 grey levels")
 
 # %% [markdown] lang="en"
-# The next cell measures ten versions of the green channel on all training images. "half" has all grey values divided by two, "equalised" is the whole image by one curve, "no clip" is CLAHE without a limit.
+# The next cell measures ten versions of the green channel on all training images. "half" has all grey values divided by two, "equalised" is the whole image by one curve, "no clip" is CLAHE without a limit. The numbers stay hidden until your guess.
 
-# %% [markdown] lang="zh" of="8ee7c6dc"
-# 下一格在全部训练图像上测量绿色通道的十种版本。half 把所有灰度值除以二，equalised 用一条曲线均衡化整幅图像，no clip 是没有阈值的 CLAHE。
+# %% [markdown] lang="zh" of="2f54f024"
+# 下一格在全部训练图像上测量绿色通道的十种版本。half 把所有灰度值除以二，equalised 用一条曲线均衡化整幅图像，no clip 是没有阈值的 CLAHE。先不显示数字，等你猜过再看。
 
 # %%
 versions = {
@@ -956,14 +956,14 @@ doubled = rows["clip 2/256"][3] / rows["green"][3]
 print(f"with limit 2/256 the noise of flat areas becomes {doubled:.1f} times as strong")
 
 # %% [markdown] lang="en"
-# So **AUC alone must not choose a clip limit**. It rises while the flat areas fill with grain, because it asks each pixel by itself and the grain is on both sides. The limit of 2/256 keeps the promise of step 3: it enlarges vessels and noise about twice, and the table shows what stronger settings buy and what they cost.
+# So **AUC alone must not choose a clip limit**. It rises because stronger equalisation removes more of the uneven light, and it hardly minds the grain that comes along. The limit of 2/256 keeps the promise of step 3: on DRIVE it enlarges vessels and noise about twice, and the table shows what stronger settings buy and what they cost.
 #
 # And note which images were asked: the training images. A limit chosen on test images would be one more thing fitted to them.
 
-# %% [markdown] lang="zh" of="d5acf27c"
+# %% [markdown] lang="zh" of="b7caafdc"
 # 图中文字：green 绿色通道 · clip 截断 · no clip 不截断
 #
-# 所以**不能只凭 AUC 选截断阈值**。平坦区域布满颗粒，AUC 却还在升，因为它逐个像素地问，而颗粒两边都有。阈值 2/256 兑现了第 3 步的承诺：血管和噪声都放大两倍左右。更强的设置换来什么、付出什么，表里都有。
+# 所以**不能只凭 AUC 选截断阈值**。AUC 上升，是因为更强的均衡化去掉了更多的光照不均；随之而来的颗粒，它几乎不在意。阈值 2/256 兑现了第 3 步的承诺：在 DRIVE 上，血管和噪声都放大到两倍左右。更强的设置换来什么、付出什么，表里都有。
 #
 # 还要注意问的是哪些图像：训练图像。在测试图像上选阈值，就又多了一样照着它们拟合的东西。
 
@@ -997,14 +997,16 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# An honest word. All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the photograph as it is. The course keeps the chain because its tutorial has it, because it is cheap, and because you now know what it does.
+# An honest word. All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are. The course keeps the chain because tutorials of this family have it, because it is cheap, and because you now know what it does.
 #
-# Extra: measure `versions["clip 2/256"]` on the red channel as well. Extra: subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
+# Extra: OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round? Extra: subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
-# %% [markdown] lang="zh" of="7c6895e4"
-# 说句实话。本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。只有用多个随机种子，分别带着它和不带它训练，才能回答。一些很好的已发表网络直接使用原始照片，例如 Galdran 等人 (2022) 的小网络。课程保留这个流程，因为教程用了它，因为它几乎不花时间，也因为你现在知道它做了什么。
+# %% [markdown] lang="zh" of="a3b35357"
+# 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
-# 选做：对红色通道也测一测 `versions["clip 2/256"]`。选做：从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0..1，再交给 `measure`。这简单的一步能达到多少，为什么？
+# 说句实话。本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。只有用多个随机种子，分别带着它和不带它训练，才能回答。一些很好的已发表网络直接使用照片，例如 Galdran 等人 (2022) 的小网络，颜色不做处理。课程保留这个流程，因为这一类教程都用它，因为它几乎不花时间，也因为你现在知道它做了什么。
+#
+# 选做：OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？选做：从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0..1，再交给 `measure`。这简单的一步能达到多少，为什么？
 
 # %% [markdown] lang="en"
 # ## What you learned
@@ -1033,7 +1035,7 @@ course.record(
 #
 # - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。
 # - 均衡化把直方图逐级累加，当作曲线来用。CLAHE 在子块里这样做，限制陡度，再混合四个中心的曲线。
-# - 截断阈值就是对比度最多拉大的倍数，噪声也包括在内。
+# - 截断阈值就是对比度最多放大的倍数，噪声也包括在内。
 # - 同名的参数可能意思不同：子块个数与子块大小、截断阈值、伽马。代入一个值看看。
 # - 均值和标准差只来自训练图像。拉伸之前的标准化不起作用。
 # - 一个数字不能单独做决定：先问它看不见什么。

@@ -137,8 +137,8 @@ if minutes > 15 and course.mode != "full":
 # 现在启动。训练在单独的线程里跑，这个单元格马上就结束。再运行一次这个单元格，正在跑的训练会停下，用同一个随机种子重新开始。
 
 # %%
-if "background" in globals():  # this cell ran before: end that run first
-    background.stop()
+if before := globals().get("background"):  # this cell ran before: end that run
+    before.stop()
 
 folder = course.out / "training"
 run = make_run()
@@ -829,6 +829,8 @@ while True:
         draw(run)
     if done:
         break
+if not run.history:
+    print("No curve: nothing was trained here.")
 
 # %% [markdown] lang="en"
 # The first falls are the wide vessels; the rest of the time goes to the thin ones. If your curve lies under the lower dotted line, the network has learnt to look at the picture.
