@@ -383,7 +383,7 @@ for side in (2, 3):
 # %% [markdown] lang="zh" of="12407e24"
 # 步幅为 2 的 2x2 印章互不重叠：每个输出像素只属于一个输入像素。步幅为 2 的 3x3 印章重叠得不均匀，结果像棋盘格。
 #
-# **对照教程。** 原文写上采样“采用的都是反卷积(pytorch总的transpose函数即可实现)”，还提醒它不是卷积的逆操作。意思是对的，提醒也对。写成代码，更准确的是 `transpose` 之外的另一个名字： `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`；`torch.transpose` 只交换两个轴，什么也学不到。
+# **对照教程。** 原文写上采样“采用的都是反卷积(pytorch总的 `transpose` 函数即可实现)”，还提醒它不是卷积的逆操作。意思是对的，提醒也对。更准确的说法是 `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`；`torch.transpose` 只交换两个轴，什么也学不到。
 #
 # ## 4 横跨：拼接，不是相加
 #
@@ -636,12 +636,16 @@ memory = [side**2 * width for side, width in zip(sides, paper_widths, strict=Tru
 most_parameters = None  # your guess: "top" or "bottom"
 most_memory = None  # your guess
 names = ("top", "second", "third", "fourth", "bottom")
-hint = (
+weigh = (
+    "A weight block has 9 x i x o numbers. Where are i and o largest?",
+    "一块权重有 9 x i x o 个数。哪一层的 i 和 o 最大？",
+)
+size_up = (
     "Compute H x W x C for 568, 64 and for 28, 1024.",
     "用 568、64 和 28、1024 算 H x W x C。",
 )
-lesson.check("Most parameters", most_parameters, names[np.argmax(parameters)], hint)
-lesson.check("Most memory", most_memory, names[np.argmax(memory)], hint)
+lesson.check("Most parameters", most_parameters, names[np.argmax(parameters)], weigh)
+lesson.check("Most memory", most_memory, names[np.argmax(memory)], size_up)
 print("The next cell draws both.")
 
 # %%
@@ -756,7 +760,7 @@ padded = pad_to_multiple(whole, segmenter.model.divisor)
 with torch.no_grad():
     probs = crop_to(segmenter.model(padded).sigmoid(), height, width)
 pictures = [eyes[0].image[1], probs[0, 0].numpy() * eyes[0].fov[0]]
-figures.show_images(pictures, ["green channel", "vessel probability"], size=3)
+figures.show_images(pictures, ["green channel", "vessel probability"], size=2.5)
 plt.show()
 print(f"{tuple(whole.shape[2:])} -> padded {tuple(padded.shape[2:])}", end="")
 print(f" -> cropped {tuple(probs.shape[2:])}: the image's own size")
@@ -806,11 +810,11 @@ for k in range(num_levels):
             titles += [f"{way}, {block.shape[3]} px, ch. {c}" for c in lively]
     line = f"level {k + 1}: best channel on the way down {best_auc(down):.3f}"
     print(line if up is None else f"{line}, up {best_auc(up):.3f}")
-figures.show_images(pictures, titles, size=1.7)
+figures.show_images(pictures, titles, size=1.45)
 plt.show()
 
 # %% [markdown] lang="en"
-# Downwards the squares get coarser. At the bottom one number stands for 8 x 8 pixels, and no channel there can draw a vessel of two pixels. Upwards the maps regain the fine lines. They cannot come from below, where they no longer exist; they come across.
+# Downwards the squares get coarser. At the bottom one number stands for 8 x 8 pixels, and no channel there can draw a vessel of two pixels. Upwards the maps regain the fine lines. They cannot come from below, where they no longer exist; they come across. Fine dots in a map on the way up are the 2x2 stamps of section 3.
 #
 # ## 10 Cut the bridge
 #
@@ -818,10 +822,10 @@ plt.show()
 #
 # **Exercise 7.4.** Join as before, with a skip of zeros. No shape may change.
 
-# %% [markdown] lang="zh" of="a26f3424"
+# %% [markdown] lang="zh" of="5cf5e9cc"
 # 图中文字：down 向下 · up 向上 · px 边长像素 · ch. 通道号。
 #
-# 越往下，格子越粗。到了底部，一个数代表 8 x 8 个像素，那里没有一个通道能画出两个像素宽的血管。往上走，细线又回来了。它们不可能来自下面，下面已经没有了；它们是横着过来的。
+# 越往下，格子越粗。到了底部，一个数代表 8 x 8 个像素，那里没有一个通道能画出两个像素宽的血管。往上走，细线又回来了。它们不可能来自下面，下面已经没有了；它们是横着过来的。向上的图里如果有细密的小点，那是第 3 节的 2x2 印章留下的。
 #
 # ## 10 把桥切断
 #
@@ -927,7 +931,7 @@ networks = {}
 for name, join in (("with skips", join_all), ("without", join_silent)):
     networks[name], last = train_small(join)
     print(f"{name:10}: loss of the last ten steps {last:.3f}")
-print(f"{steps} steps each, together {time.perf_counter() - start:.0f} seconds")
+print(f"{steps} steps each, together {time.perf_counter() - start:.0f} s")
 
 # %% [markdown] lang="en"
 # Now a validation image, which neither network has seen. To be fair to both, each may mark as many pixels as the annotator did: its threshold is set so. A vessel pixel counts as *wide* if a square of 3 x 3 vessel pixels covers it, else as *thin*. In the right half of the figure found vessel is white, missed vessel blue, false alarm orange.

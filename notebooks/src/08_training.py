@@ -112,7 +112,7 @@ def make_run() -> training.TrainingRun:
 
 trial = make_run()
 device = next(trial.model.parameters()).device
-print(f"{len(train)} eyes to train on, {len(val)} held out to look at, none of the test")
+print(f"{len(train)} eyes to train on, {len(val)} held out to check, none of the test")
 print(f"{count_parameters(trial.model):,} weights, {trial.precision} on {device}")
 
 # %% [markdown] lang="en"
@@ -699,7 +699,7 @@ rng, x = np.random.default_rng(0), np.linspace(0, 1500, 60)
 start, flat = ruler["untrained"][1], ruler["vessel share only"][1]
 noise = rng.normal(0, 0.012, (8, 60))
 falling = start * np.exp(-x / 250)
-wild = 0.7 + 0.12 * noise[5] / 0.012 + (x / 1000) ** 4
+wild = 0.6 + 0.15 * np.abs(noise[5]) / 0.012 + (x / 1000) ** 4
 wild[40:] = np.nan  # not a number from there on
 drawn = {
     "a": (0.1 + falling + noise[0], 0.3 + falling + (x > 600) * (x - 600) / 3000),
@@ -712,7 +712,7 @@ for ax, (name, (blue, red)) in zip(axes, drawn.items(), strict=True):
     ax.plot(x, blue, color=figures.BLUE, label="train")
     ax.plot(x, red, color=figures.RED, label="validation")
     ax.axhline(flat, color=figures.GREY, linestyle=":")
-    ax.set(title=f"({name})", xlabel="step", ylim=(0, 1.6))
+    ax.set(title=f"({name})", xlabel="step", xlim=(0, 1500), ylim=(0, 1.6))
 axes[0].set_ylabel("loss")
 axes[0].legend(frameon=False, fontsize=8)
 fig.tight_layout()
@@ -890,7 +890,7 @@ course.record(
     precision=run.precision,
     checkpoint_sha256=fundus.sha256(used),
     trained_in_this_run=bool(run.best),
-    seconds=round(run.seconds, 1),
+    training_seconds=round(run.seconds, 1),
     scores={"val": {k: run.best["entry"][k] for k in keys}} if run.best else {},
 )
 print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.name)

@@ -138,6 +138,7 @@ crop = np.s_[:, : eye.image.shape[1] // 2, : eye.image.shape[2] // 2]
 figures.show_images(
     [figures.to_picture(x[crop]) for x in (eye.image, probs, eye.vessels)],
     [f"eye {eye.name}", "probability", "label"],
+    size=2.0,
 )
 plt.show()
 print(f"{probs.shape} probabilities from {probs.min():.3f} to {probs.max():.3f}, ", end="")
@@ -535,7 +536,7 @@ questions = ("auc_roc", "auc_pr", "dice at 0.5", "best dice")
 changed = [
     question
     for question, a, b in zip(questions, before, after, strict=True)
-    if abs(a - b) > 5e-5  # equal numbers of tiny size fall into one bin
+    if abs(a - b) > 1e-4  # squares of tiny numbers share a bin of the histogram
 ]
 
 lesson.check(
@@ -559,7 +560,7 @@ lesson.check(
 
 # %%
 for question, a, b in zip(questions, before, after, strict=True):
-    print(f"{question:12} {a:.4f} -> {b:.4f}")
+    print(f"{question:12} {a:.3f} -> {b:.3f}")
 print(f"best threshold {t_before:.3f} -> {t_after:.3f}; ", end="")
 print(f"{t_before:.3f} squared is {t_before**2:.3f}")
 
@@ -660,7 +661,7 @@ for word, k in (("best", int(np.argmax(each))), ("worst", int(np.argmin(each))))
         figures.error_map(pred, chosen.vessels, chosen.fov),
     ]
     titles += [f"{word}: eye {chosen.name}", f"Dice {each[k]:.3f}"]
-figures.show_images(pictures, titles, size=2.7)
+figures.show_images(pictures, titles, size=2.2)
 plt.show()
 counts = metrics.counts_at(test_pooled, threshold)
 print(f"over all eyes {counts.fp:,} false alarms and {counts.fn:,} missed pixels, ", end="")
@@ -726,14 +727,14 @@ if human:
 print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 
 # %% [markdown] lang="en"
-# The network learnt the first annotator's habits: where a thin vessel ends, how wide a line is drawn. The second annotator never saw them. Much of the disagreement between the two people is a rim of one pixel, about which nobody is right. And the eyes of one screening programme are not the clinic. What the table shows is agreement with one person, no more.
+# It does not follow. Dice measures agreement with one hand, not truth: the label is a person, too. The network learnt from the first annotator's labels, the second annotator never saw them. Compare the first line with the second: a network may agree with the second annotator even better than with its teacher, because it repeats what people have in common and leaves out the tremor of each hand. Much of the disagreement is a rim of one pixel, about which nobody is right. And the eyes of one screening programme are not the clinic. What the table shows is agreement, no more.
 #
 # ## Among published results
 #
 # Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `measured` means computed again from published weights or labels, `read` stated by the authors.
 
-# %% [markdown] lang="zh" of="327a6715"
-# 网络学的是第一标注者的习惯：细血管画到哪里为止，线画多宽。第二标注者没有见过这些习惯。两个人的分歧有很大一部分只是一圈一个像素的边缘，这里谈不上谁对。而且，一个筛查项目的眼睛代表不了临床。这张表说明的是与一个人的一致程度，仅此而已。
+# %% [markdown] lang="zh" of="ba2c820d"
+# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络是照第一标注者的标签学的，第二标注者从没见过这些标签。比较前两行：网络与第二标注者的一致程度，可能比与它的“老师”还高，因为它重复的是人们共有的部分，略去了每只手的抖动。分歧有很大一部分只是一圈一个像素的边缘，这里谈不上谁对。而且，一个筛查项目的眼睛代表不了临床。这张表说明的是一致程度，仅此而已。
 #
 # ## 放到已发表的结果中间
 #
@@ -788,7 +789,7 @@ steps = {
     "09 threshold": pred[half][0],
     "09 errors": figures.error_map(pred[half], eye.vessels[half], eye.fov[half]),
 }
-figures.show_images(list(steps.values()), list(steps), columns=5, size=2.1)
+figures.show_images(list(steps.values()), list(steps), columns=5, size=1.8)
 plt.show()
 dice = metrics.scores(metrics.count(pred, eye.vessels, eye.fov))["dice"]
 print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")

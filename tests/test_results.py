@@ -1,0 +1,66 @@
+"""Every number of a results table stands in results/, as measured."""
+
+import json
+import re
+
+import pytest
+
+from helpers import config, fundus, inference
+from helpers.metrics import KEYS
+
+RESULTS = config.ROOT / "results"
+PAGES = ("README.md", "README.zh-CN.md", "helpers/weights/README.md")
+
+
+def read(name):
+    return json.loads((RESULTS / name).read_text("utf-8"))
+
+
+def measured_rows():
+    """Return the pooled scores of every measured run, as text with four digits."""
+    rows = []
+    for path in RESULTS.glob("*.json"):
+        content = read(path.name)
+        parts = (content, *(content.get(k) for k in ("second_observer", "sato")))
+        for part in (*parts, content.get("trained")):
+            if part and "pooled" in part:
+                rows.append({f"{part['pooled'][key]:.4f}" for key in KEYS})
+    return rows
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_table_rows_are_measured_runs(page):
+    rows, checked = measured_rows(), 0
+    for line in (config.ROOT / page).read_text("utf-8").splitlines():
+        numbers = re.findall(r"0\.\d{4}\b", line)
+        if line.startswith("|") and len(numbers) >= 3:
+            assert any(set(numbers) <= row for row in rows), f"not in results/: {line}"
+            checked += 1
+    assert checked >= 4
+
+
+def test_results_say_how_they_came_about():
+    for name in ("drive_test.json", "drive_test_d4.json", "chasedb1_all.json"):
+        content = read(name)
+        assert content["protocol"] == "fov" and content["weights"] == "shipped"
+        assert {"torch", "device", "threads"} <= set(content["environment"])
+        assert set(content["pooled"]) == set(content["ci95"]) == set(KEYS)
+        assert len(content["per_image"]) == content["images"]
+        for key, (low, high) in content["ci95"].items():
+            assert low <= content["pooled"][key] <= high
+    assert read("drive_test.json")["images"] == 20
+    assert read("drive_test.json")["split"] == "test"
+
+
+def test_the_shipped_weights_are_those_of_the_record():
+    record = read("train_drive.json")
+    assert record["weights_sha256"] == fundus.sha256(inference.SHIPPED)
+    assert record["dataset"] == "DRIVE"
+    assert read("drive_test.json")["threshold"] == record["best"]["threshold"]
+
+
+def test_published_scores_name_their_source():
+    published = read("published.json")
+    assert len(published["fov"]) >= 5
+    for row in (*published["fov"], *published["whole_frame"]):
+        assert row["source"] and row["mark"]
