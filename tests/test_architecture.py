@@ -46,7 +46,6 @@ NO_TORCH = (
 # Lines of code; docstrings, comments and blank lines are not counted. The commands make
 # the environment, too; downloading meets all that goes wrong.
 MAX_CODE = {"__main__": 360, "download": 400}
-EXERCISES = "# ---- The exercises of the chapters ----"
 MAX_CODE_MODULE, MAX_CODE_ALL = 320, 2700
 
 
@@ -82,9 +81,7 @@ def public(name: str) -> list:
 def code_lines(name: str) -> int:
     """Count lines that hold code: no docstrings, comments or blank lines."""
     text = MODULES[name].read_text("utf-8").splitlines()
-    if EXERCISES in text:  # course content, not machinery
-        del text[text.index(EXERCISES) :]
-    for node in ast.walk(ast.parse("\n".join(text))):
+    for node in ast.walk(tree(name)):
         value = node.value if isinstance(node, ast.Expr) else None
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             text[node.lineno - 1 : node.end_lineno] = [""] * len(
@@ -160,7 +157,7 @@ def test_main_starts_with_the_standard_library_only():
 def test_the_linter_has_nothing_to_say():
     root = HELPERS.parent
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--quiet"]
-    folders = [root / "helpers", root / "tests", root / "notebooks/src"]
+    folders = [root / "helpers", root / "tests", root / "notebooks"]
     done = subprocess.run(
         [*command, *folders], capture_output=True, text=True, cwd=root
     )

@@ -83,6 +83,7 @@ import torch
 from skimage import data
 
 from helpers import figures, fundus, inference, runtime
+from notebooks.exercises.chapter_01 import EXERCISES
 
 image = data.retina().transpose(2, 0, 1).astype(np.float32) / 255  # (3, H, W)
 print(f"shape {image.shape}, values {image.min():.2f} to {image.max():.2f}")
@@ -344,7 +345,7 @@ def scale_factor(fov, known):
     return None  # your code here
 
 
-scale_factor = lesson.exercise(scale_factor, lesson.EXERCISES["01.1"])
+scale_factor = lesson.exercise(scale_factor, EXERCISES["01.1"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -461,7 +462,7 @@ def vessel_share(pred, fov):
     return None  # your code here
 
 
-vessel_share = lesson.exercise(vessel_share, lesson.EXERCISES["01.2"])
+vessel_share = lesson.exercise(vessel_share, EXERCISES["01.2"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

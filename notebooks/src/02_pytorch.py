@@ -53,6 +53,7 @@ from torch import nn
 from torch.nn import functional
 
 from helpers import figures, runtime
+from notebooks.exercises.chapter_02 import EXERCISES
 
 array = data.retina()[::3, ::3]
 print(type(array).__name__, array.shape, array.dtype, array.min(), "to", array.max())
@@ -252,7 +253,7 @@ def convolve(image, kernel):
     return None  # your code here
 
 
-convolve = lesson.exercise(convolve, lesson.EXERCISES["02.1"])
+convolve = lesson.exercise(convolve, EXERCISES["02.1"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -345,7 +346,7 @@ def output_size(size, kernel, padding):
     return None  # your code here
 
 
-output_size = lesson.exercise(output_size, lesson.EXERCISES["02.2"])
+output_size = lesson.exercise(output_size, EXERCISES["02.2"])
 print("5 valid:", output_size(5, 3, 0), "| 5 padded:", output_size(5, 3, 1))
 print("the paper's 572, twice:", output_size(output_size(572, 3, 0), 3, 0))
 
@@ -694,7 +695,7 @@ def segment(logits, threshold):
     return None  # your code here
 
 
-segment = lesson.exercise(segment, lesson.EXERCISES["02.3"])
+segment = lesson.exercise(segment, EXERCISES["02.3"])
 for threshold in (0.3, 0.5, 0.8):
     print(threshold, segment(logits, threshold).int().tolist())
 

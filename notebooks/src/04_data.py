@@ -47,6 +47,7 @@ from matplotlib.patches import Arc, Rectangle
 from PIL import Image
 
 from helpers import config, download, figures, fundus, metrics, phantom
+from notebooks.exercises.chapter_04 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The terms, before the first byte
@@ -453,7 +454,7 @@ def to_label(picture):
     return None  # your code here
 
 
-to_label = lesson.exercise(to_label, lesson.EXERCISES["04.1"])
+to_label = lesson.exercise(to_label, EXERCISES["04.1"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -580,7 +581,7 @@ def dice(tp, fp, fn):
     return None  # your code here
 
 
-dice = lesson.exercise(dice, lesson.EXERCISES["04.3"])
+dice = lesson.exercise(dice, EXERCISES["04.3"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -773,7 +774,7 @@ def split(names, num_test):
     return None  # your code here: train, test
 
 
-split = lesson.exercise(split, lesson.EXERCISES["04.5"])
+split = lesson.exercise(split, EXERCISES["04.5"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

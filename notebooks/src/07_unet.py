@@ -53,6 +53,7 @@ from helpers.inference import Segmenter, predict_probs
 from helpers.losses import bce_dice_loss
 from helpers.patches import PatchBatches, cut
 from helpers.preprocess import fit_standardisation, prepare
+from notebooks.exercises.chapter_07 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The patch that goes through
@@ -590,7 +591,7 @@ def count_double_conv(i, o):
     return None  # your code here
 
 
-count_double_conv = lesson.exercise(count_double_conv, lesson.EXERCISES["07.2"])
+count_double_conv = lesson.exercise(count_double_conv, EXERCISES["07.2"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -715,7 +716,7 @@ def padded_side(side, multiple):
     return None  # your code here: the smallest multiple that is not below side
 
 
-padded_side = lesson.exercise(padded_side, lesson.EXERCISES["07.3"])
+padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -839,7 +840,7 @@ def join_silent(skip, x):
     return None  # your code here: skip and x are (B, C, H, W), the result (B, 2C, H, W)
 
 
-join_silent = lesson.exercise(join_silent, lesson.EXERCISES["07.4"])
+join_silent = lesson.exercise(join_silent, EXERCISES["07.4"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1137,7 +1138,7 @@ def two_sigmoid_floor(share):
     return None  # your code here; math.log and math.exp are at hand
 
 
-two_sigmoid_floor = lesson.exercise(two_sigmoid_floor, lesson.EXERCISES["07.5"])
+two_sigmoid_floor = lesson.exercise(two_sigmoid_floor, EXERCISES["07.5"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

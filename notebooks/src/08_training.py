@@ -50,6 +50,7 @@ from torch.nn import functional
 
 from helpers import augment, config, figures, fundus, inference, runtime, training
 from helpers.unet import UNet, count_parameters
+from notebooks.exercises.chapter_08 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## Start first, understand while it runs
@@ -236,7 +237,7 @@ def dice_loss(logits, y):
     return None  # your code here
 
 
-dice_loss = lesson.exercise(dice_loss, lesson.EXERCISES["08.2"])
+dice_loss = lesson.exercise(dice_loss, EXERCISES["08.2"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -445,7 +446,7 @@ def two_steps(weight, learning_rate):
     return None  # then: return w.item()
 
 
-two_steps = lesson.exercise(two_steps, lesson.EXERCISES["08.3"])
+two_steps = lesson.exercise(two_steps, EXERCISES["08.3"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -733,7 +734,7 @@ def diagnose(curve):
     return causes[curve]
 
 
-diagnose = lesson.exercise(diagnose, lesson.EXERCISES["08.4"])
+diagnose = lesson.exercise(diagnose, EXERCISES["08.4"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

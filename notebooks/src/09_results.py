@@ -49,6 +49,7 @@ from scipy import ndimage
 from helpers import config, figures, fundus, inference, metrics
 from helpers.inference import Segmenter
 from helpers.preprocess import prepare
+from notebooks.exercises.chapter_09 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## Three boxes
@@ -213,7 +214,7 @@ def report_dice(val, test):
     return None  # your code here
 
 
-report_dice = lesson.exercise(report_dice, lesson.EXERCISES["09.2"])
+report_dice = lesson.exercise(report_dice, EXERCISES["09.2"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -422,7 +423,7 @@ def scores_with_border(tp, fp, fn, tn, border):
     return None  # your code: (dice, sensitivity, specificity, accuracy)
 
 
-scores_with_border = lesson.exercise(scores_with_border, lesson.EXERCISES["09.1"])
+scores_with_border = lesson.exercise(scores_with_border, EXERCISES["09.1"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -583,7 +584,7 @@ def bootstrap(counts):
     return None  # your code here: (low, high)
 
 
-bootstrap = lesson.exercise(bootstrap, lesson.EXERCISES["09.4"])
+bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
