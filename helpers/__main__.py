@@ -357,6 +357,8 @@ def segment(args: argparse.Namespace) -> int:
     segmenter, failed = inference.Segmenter.load(args.weights), 0
     for path in args.images:
         try:
+            if not path.is_file():
+                raise FileNotFoundError(f"{path}: there is no such file")
             image = fundus.read_image(path)
             probs = segmenter.probs(image)
         except (OSError, ValueError) as error:

@@ -18,46 +18,52 @@
 #
 # **Minutes** 45 to read and try, 1 to compute.
 #
-# **You need** a browser. No Python beyond `print` and a function call.
+# **You need** a browser, and enough Python to write a function with one `return`.
 #
-# **You are here** **01 first look** > 02 PyTorch > 04 the data > 05 pre-processing > 06 augmentation > 07 the network > 08 training > 09 results
+# **You are here** **01 first look** > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="991e6110"
 # **学完这一章你能** 在 Colab 里打开课程，选一块 GPU 并说清它是什么；用课程自带的权重分割眼底照片里的血管；解释照片为什么要先缩放。
 #
 # **用时** 阅读和练习 45 分钟，计算 1 分钟。
 #
-# **预备知识** 会用浏览器。Python 只需要会 `print` 和调用函数。
+# **预备知识** 会用浏览器；会写只有一个 `return` 的 Python 函数。
 #
 # **你在这里** **01 初次上手** > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
 
 # %% [markdown] lang="en"
 # ## Before you run anything
 #
-# This page is a *notebook*: text and *cells* of Python. A running Python process, the *kernel*, executes the cells and remembers every name they define. `Shift` + `Enter` runs one cell. *Runtime > Run all* runs them from top to bottom; every chapter is made so that this works without an answer from you. If a cell says `NameError`, a cell above it has not run yet: use *Run all*, or *Runtime > Run before*.
+# This page is a *notebook*: text and *cells* of Python. A running Python process, the *kernel*, executes the cells and remembers every name they define. `Shift` + `Enter` runs one cell. *Runtime > Run all* (JupyterLab: *Run > Run All Cells*) runs them from top to bottom; every chapter reaches its end this way without an answer from you. If a cell says `NameError`, a cell above it has not run yet: use *Run all*, or *Runtime > Run before*.
 #
-# In Colab, do two things first.
+# In Colab, do two things first; elsewhere, skip them.
 #
 # 1. *File > Save a copy in Drive.* What you see is a shared original; your changes are lost unless they are in a copy of your own.
 # 2. *Runtime > Change runtime type > T4 GPU > Save*, if you want a GPU. Do it before you run a cell, because a change starts a new, empty machine. This chapter and the next are quick without one.
 #
 # Each code cell begins with its number, such as `# [01-04]`: chapter 01, fourth cell. In a class, name the number when you ask.
 #
-# The next cell finds the course's Python package, `helpers`, and the data, or fetches them. It installs nothing. Its last line says mode, data and device.
+# The next cell finds the course's Python package, `helpers`, and the data, or fetches them. It installs nothing. Its last line says mode, data and device:
+#
+# - mode `lesson` is the ordinary one; `smoke` is a quick one for tests, `full` trains longest.
+# - data `DRIVE` means photographs of real eyes; `PHANTOM` means *phantoms*, drawn eyes that stand in where no photographs were found. This chapter works with either: its photograph comes with scikit-image.
 
 # %% [markdown] lang="zh" of="6d430c88"
 # ## 运行之前
 #
-# 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
+# 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；在 JupyterLab 里是“运行 > 运行所有单元格” (Run > Run All Cells)。每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
 #
-# 在 Colab 里先做两件事。
+# 在 Colab 里先做两件事；不用 Colab 就跳过。
 #
 # 1. “文件 > 在云端硬盘中保存一份副本” (File > Save a copy in Drive)。你看到的是公用的原件，不存副本，改动就会丢失。
 # 2. 想用 GPU，就选“代码执行程序 > 更改运行时类型 > T4 GPU > 保存” (Runtime > Change runtime type > T4 GPU > Save)。请在运行单元格之前选好，因为换类型会换一台全新的空机器。这一章和下一章没有 GPU 也很快。
 #
 # 每个代码单元格的第一行是编号，例如 `# [01-04]` 是第 01 章的第 4 个单元格。上课提问时先报编号。
 #
-# 下一个单元格寻找课程的 Python 包 `helpers` 和数据，找不到就下载。它不安装任何东西。最后一行输出模式、数据和设备。
+# 下一个单元格寻找课程的 Python 包 `helpers` 和数据，找不到就下载。它不安装任何东西。最后一行输出模式、数据和设备：
+#
+# - 模式 `lesson` 是平常用的；`smoke` 用来快速测试，`full` 训练时间最长。
+# - 数据 `DRIVE` 是真实眼睛的照片；`PHANTOM` 是仿真眼底图 (phantom)，也就是画出来的眼睛，找不到照片时代替它们。这一章用哪一种都行：照片由 scikit-image 自带。
 
 # %% include="setup"
 from helpers import lesson
@@ -118,14 +124,14 @@ plt.show()
 print(f"Vessel: {pred[fov].mean():.1%} of the pixels inside the lit disc.")
 
 # %% [markdown] lang="en"
-# The network was trained on the photographs of another camera, those of the DRIVE data set; it has never seen this eye. Compare the left and right panels: which vessels did it miss, and where did it see one that is none? Look at the rim of the bright disc.
+# The network was trained on the photographs of another camera, those of the DRIVE data set; it has never seen this eye. Compare the left and right panels: which vessels did it miss, and where did it see one that is none? Look at the rim of the bright spot on the left.
 #
 # **This is not a medical device.** It is made for teaching. Do not use it to decide anything about a patient.
 
 # %% [markdown] lang="zh" of="56603f62"
-# 图中标注：photograph 原照片 · probs 血管概率 · pred, painted over 分割结果叠加在照片上
+# 图中文字：photograph 原照片 · probs 血管概率 · pred, painted over 分割结果叠加在照片上。
 #
-# 训练这个网络的照片来自 DRIVE 数据集，是另一台相机拍的，它从没见过这只眼睛。比较左右两幅图：它漏了哪些血管？哪里不是血管却被画了出来？看看明亮圆斑的边缘。
+# 训练这个网络的照片来自 DRIVE 数据集，是另一台相机拍的，它从没见过这只眼睛。比较左右两幅图：它漏了哪些血管？哪里不是血管却被画了出来？看看左边明亮圆斑的边缘。
 #
 # **这不是医疗器械。** 它只用于教学，不要据此对患者做任何判断。
 
@@ -135,8 +141,10 @@ print(f"Vessel: {pred[fov].mean():.1%} of the pixels inside the lit disc.")
 # A GPU does thousands of multiplications at once; training in chapter 08 is where it pays. NVIDIA gives each generation of GPUs a number, the *compute capability*. It decides which kind of short number the hardware multiplies fast:
 #
 # - `fp32`: 32 bits. Every machine has it.
-# - `fp16`: 16 bits, small range. Training needs a trick against vanishing gradients.
-# - `bf16`: 16 bits, the range of `fp32` with fewer digits. Simple to use, but only compute capability 8 and above has the hardware.
+# - `fp16`: 16 bits, small range. In training, small numbers would round to zero, so a trick is needed.
+# - `bf16`: 16 bits, the range of `fp32` with fewer digits. Simple to use. NVIDIA's GPUs have the hardware from compute capability 8 on, and so have CPUs with AMX.
+#
+# The next cell shows what you have. The *forward pass* is the way through the network, from image to answer.
 
 # %% [markdown] lang="zh" of="c89ed6af"
 # ## 这是一台什么机器？
@@ -144,8 +152,10 @@ print(f"Vessel: {pred[fov].mean():.1%} of the pixels inside the lit disc.")
 # GPU 能同时做成千上万次乘法，到第 08 章训练时才真正派上用场。NVIDIA 给每一代 GPU 一个编号，叫计算能力 (compute capability)。它决定硬件能快速计算哪种短的数：
 #
 # - `fp32`：32 位，每台机器都有。
-# - `fp16`：16 位，数值范围小，训练时要防止梯度变成零。
-# - `bf16`：16 位，范围和 `fp32` 一样，位数少一些。用起来简单，但计算能力 8 以上的硬件才支持。
+# - `fp16`：16 位，数值范围小。训练时很小的数会变成零，要专门防止。
+# - `bf16`：16 位，范围和 `fp32` 一样，有效数字少一些。用起来简单。NVIDIA 的 GPU 从计算能力 8 起才有这种硬件，带 AMX 的 CPU 也有。
+#
+# 下一个单元格输出你用的机器。前向计算 (forward pass) 指从图像算到结果的过程。
 
 # %% tags=["varies"]
 device = runtime.pick_device()
@@ -273,7 +283,7 @@ print(f"{apart:.0f} pixels apart, {apart / width:.2f} of that.")
 # **Predict.** The picture shows the eye as a doctor sees it who faces the patient. Is it the left or the right eye?
 
 # %% [markdown] lang="zh" of="28b650ef"
-# 图中标注：optic disc 视盘 · fovea in the macula 黄斑中央凹 · field of view 视野
+# 图中文字：optic disc 视盘 · fovea in the macula 黄斑中央凹 · field of view 视野。
 #
 # **猜一猜。** 照片的方向和医生面对患者时看到的一样。这是左眼还是右眼？
 
@@ -318,24 +328,24 @@ print(f"Darkest in green at row {rows[vein]}: {line[1, vein]:.2f}, a vein.")
 print(f"Across it red falls to {wall:.2f}, but is {middle:.2f} in the middle.")
 
 # %% [markdown] lang="en"
-# Blood swallows green light, so vessels are deep valleys in green and shallow ones in red. The small rise in the middle of the vein is the *central light reflex*: the round wall mirrors the lamp. In a wide vessel this bright streak can make a program see two thin vessels instead of one, or none.
+# Blood swallows green light, so vessels are deep valleys in green and shallow ones in red. The small rise in the middle of the vein is the *central light reflex*: the round wall mirrors the lamp. Arteries show it most. In a wide vessel this bright streak can make a program see two thin vessels instead of one, or none.
 
 # %% [markdown] lang="zh" of="43054bbc"
-# 图中标注：red 红色通道 · green 绿色通道 · row 行 · value 像素值
+# 图中文字：red 红色通道 · green 绿色通道 · row 行 · value 像素值。
 #
-# 血液吸收绿光，所以血管在绿色曲线上是深谷，在红色曲线上只是浅谷。静脉中间那个小凸起是血管中央反光 (central light reflex)：圆弧形的血管壁像镜子一样反射灯光。血管很粗时，这条亮带会让程序看成两条细血管，或者干脆看不见。
+# 血液吸收绿光，所以血管在绿色曲线上是深谷，在红色曲线上只是浅谷。静脉中间那个小凸起是血管中央反光 (central light reflex)：圆弧形的血管壁像镜子一样反射灯光，动脉上最明显。血管很粗时，这条亮带会让程序看成两条细血管，或者干脆看不见。
 
 # %% [markdown] lang="en"
 # ## Why the photograph was resized
 #
-# The network was trained on DRIVE's photographs, whose field of view is far narrower in pixels. It knows vessels a few pixels wide. The optic disc, the vessels, the whole eye are larger here, in pixels, by the ratio of the two fields of view. So the segmenter resizes the photograph until its FOV has the diameter the network knows, and brings the probabilities back to the photograph's own size.
+# The network was trained on DRIVE's photographs, whose field of view is far narrower in pixels. It knows vessels a few pixels wide. If both cameras see about the same part of the eye, then the optic disc, the vessels, everything is larger here, in pixels, by the ratio of the two fields of view. So the segmenter resizes the photograph until its FOV has the diameter the network knows, and brings the probabilities back to the photograph's own size.
 #
 # **Exercise 1.1** Write `scale_factor(fov, known)`: by which factor must a photograph be resized, if `fov` is its field of view, (1, H, W) bool, and `known` the diameter in pixels that the network knows? `fundus.fov_diameter(fov)` measures a diameter.
 
 # %% [markdown] lang="zh" of="9264dc67"
 # ## 照片为什么要先缩放
 #
-# 网络是用 DRIVE 的照片训练的，那些照片的视野在像素上小得多，它熟悉的血管只有几个像素宽。这张照片里，视盘、血管、整个眼底在像素上都更大，倍数就是两个视野直径之比。所以分割器先缩放照片，让视野的直径等于网络熟悉的直径，再把概率图变回照片原来的大小。
+# 网络是用 DRIVE 的照片训练的，那些照片的视野在像素上小得多，它熟悉的血管只有几个像素宽。如果两台相机拍到的眼底范围差不多，那么这张照片里的视盘、血管，一切在像素上都更大，倍数就是两个视野直径之比。所以分割器先缩放照片，让视野的直径等于网络熟悉的直径，再把概率图变回照片原来的大小。
 #
 # **练习 1.1** 编写 `scale_factor(fov, known)`：`fov` 是照片的视野，形状 (1, H, W)，布尔值；`known` 是网络熟悉的直径，单位是像素。照片应当乘以多大的系数？`fundus.fov_diameter(fov)` 可以量直径。
 
@@ -442,19 +452,19 @@ print(f"centre-lines, {wide:.0%} of the wide ones'.")
 # At its own size, the wide vessels near the optic disc come out faint, hollow or broken: the network has never met a vessel so wide. **Vessel width in pixels is the first thing to get right with a new camera**, and costs nothing but a resize.
 
 # %% [markdown] lang="zh" of="3c498299"
-# 图中标注：photograph 原照片 · probs, resized first 先缩放得到的概率 · probs at its own size 原尺寸得到的概率
+# 图中文字：photograph 原照片 · probs, resized first 先缩放得到的概率 · probs at its own size 原尺寸得到的概率。
 #
 # 在原尺寸下，视盘附近的粗血管变淡、变空心或断开：网络从没见过这么粗的血管。**换相机时，首先要让血管的像素宽度对上**，代价只是一次缩放。
 
 # %% [markdown] lang="en"
 # ## How much of it is vessel?
 #
-# **Exercise 1.2** Write `vessel_share(pred, fov)`: the share of vessel pixels among the pixels *inside* the field of view. Both are (1, H, W) bool.
+# **Exercise 1.2** Write `vessel_share(pred, fov)`: the share of vessel pixels among the pixels *inside* the field of view. Both are (1, H, W) bool. The cell that drew the first picture shows how to take the pixels inside.
 
 # %% [markdown] lang="zh" of="7ce19358"
 # ## 血管占多少？
 #
-# **练习 1.2** 编写 `vessel_share(pred, fov)`：视野*内*的像素中，血管像素占多少。两个参数都是 (1, H, W) 的布尔数组。
+# **练习 1.2** 编写 `vessel_share(pred, fov)`：视野*内*的像素中，血管像素占多少。两个参数都是 (1, H, W) 的布尔数组。怎样只取视野内的像素，看画出第一幅图的那个单元格。
 
 
 # %% tags=["exercise"]
@@ -539,7 +549,7 @@ print(f"labels given: {pred.size:,} = {height} x {width}")
 print(f"numbers the network has learnt, its parameters: {weights:,}")
 
 # %% [markdown] lang="en"
-# Those numbers were learnt from a few photographs, vessel by vessel traced by hand. That little was enough is the point of the U-Net. Its paper is Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015. It was trained on 30 electron-microscope slices, did better there than the best method before it, and won two categories of a cell-tracking challenge. It joins three ideas:
+# Those numbers were learnt from 16 photographs of DRIVE, on which every vessel had been traced by hand. That so little is enough is the point of the U-Net. Its paper is Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015. It was trained on 30 electron-microscope slices, did better there than the best method before it, and won two categories of a cell-tracking challenge. It brings three ideas together:
 #
 # - **The U.** The left arm shrinks the image step by step, so that each number sees more of the surroundings: *what is here?* The right arm enlarges it again.
 # - **The bridges.** Shrinking forgets exactly *where*. So each level of the left arm is joined to the right arm (*skip connection*).
@@ -548,7 +558,7 @@ print(f"numbers the network has learnt, its parameters: {weights:,}")
 # The course began as the reproduction of a Chinese blog post, "U-Net study notes". It rightly says that medicine needs more than one label an image, and that the U-Net labels pixel by pixel. Two sentences can be more exact. It writes that this happens on top of a known class of the image; no class is needed first, each pixel is labelled directly. And it writes that structures become clearer; segmentation makes nothing clearer in the image, it says what is where.
 
 # %% [markdown] lang="zh" of="77aadabd"
-# 这些参数是从少量照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。它用 30 张电子显微镜图像训练，在这项竞赛上超过了此前最好的方法，又在一项细胞追踪竞赛的两个类别中获胜。它结合了三个想法：
+# 这些参数是从 DRIVE 的 16 张照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。它用 30 张电子显微镜图像训练，在这项竞赛上超过了此前最好的方法，又在一项细胞追踪竞赛的两个类别中获胜。论文把三个想法合在一起：
 #
 # - **U 形。** 左臂把图像一步步缩小，每个数看到的周围越来越大：*这里是什么？* 右臂再一步步放大。
 # - **桥。** 缩小会忘掉确切的*位置*。所以左臂的每一层都接到右臂上，叫跳跃连接 (skip connection)。
@@ -590,14 +600,14 @@ print(f"{cured} runs.")
 # | chapter | its question |
 # |---|---|
 # | [02 just enough PyTorch](02_pytorch.ipynb) | how does a program find nine numbers by itself? |
-# | [04 the data](04_data.ipynb) | what was photographed, who traced the vessels, and do two doctors agree? |
+# | [04 the data](04_data.ipynb) | what was photographed, who traced the vessels, and do two people agree on them? |
 # | [05 pre-processing](05_preprocessing.ipynb) | what do green channel, CLAHE and gamma change, and what does a score see of it? |
 # | [06 augmentation](06_augmentation.ipynb) | how are many examples made from a few photographs? |
 # | [07 the network](07_unet.ipynb) | what does each arrow of the U do, and what does it cost? |
 # | [08 training](08_training.ipynb) | how does the network learn, and how do you see that it does? |
-# | [09 results](09_results.ipynb) | how good is it, beside a second doctor? |
+# | [09 results](09_results.ipynb) | how good is it, how sure are we, and compared with whom? |
 #
-# Each chapter runs alone. In a hurry: this one, then 07, 08 and 09.
+# Each chapter runs alone. Chapter 03, on the paper, is not written yet. In a hurry: this one, then 07, 08 and 09.
 
 # %% [markdown] lang="zh" of="fc6cc75f"
 # ## 课程地图
@@ -605,14 +615,14 @@ print(f"{cured} runs.")
 # | 章 | 问题 |
 # |---|---|
 # | [02 PyTorch 入门](02_pytorch.ipynb) | 程序怎样自己找到九个数？ |
-# | [04 数据](04_data.ipynb) | 拍的是什么，血管是谁描的，两位医生意见一致吗？ |
+# | [04 数据](04_data.ipynb) | 拍的是什么，血管是谁描的，两个人描得一样吗？ |
 # | [05 预处理](05_preprocessing.ipynb) | 绿色通道、CLAHE、伽马校正改变了什么，分数看得出多少？ |
 # | [06 数据增强](06_augmentation.ipynb) | 怎样从几张照片得到许多例子？ |
 # | [07 网络](07_unet.ipynb) | U 形图里的每个箭头做什么，代价是多少？ |
 # | [08 训练](08_training.ipynb) | 网络怎样学习，怎样看出它在学？ |
-# | [09 结果](09_results.ipynb) | 它有多好，和第二位医生相比呢？ |
+# | [09 结果](09_results.ipynb) | 它有多好，结论有多可靠，和谁相比？ |
 #
-# 每一章都能单独运行。时间紧的话：先学这一章，再学 07、08、09。
+# 每一章都能单独运行。讲论文的第 03 章还没有写。时间紧的话：先学这一章，再学 07、08、09。
 
 # %% [markdown] lang="en"
 # ## What you learned
@@ -628,7 +638,7 @@ print(f"{cured} runs.")
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015, [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28).
 # - The photograph: M. Häggström, Medical gallery of Mikael Häggström 2014, WikiJournal of Medicine 1 (2), [doi:10.15347/wjm/2014.008](https://doi.org/10.15347/wjm/2014.008), CC0; `skimage.data.retina`.
 # - The data the weights were trained on: Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
-# - "U-Net study notes", a Chinese blog post: its introduction and the set-up of its Colab part, which this chapter reproduces and goes beyond.
+# - "U-Net study notes", a Chinese blog post: its introduction, and section 1 of its Colab part, the set-up, of which only the heading survives.
 
 # %% [markdown] lang="zh" of="95cb7184"
 # ## 小结
@@ -644,4 +654,4 @@ print(f"{cured} runs.")
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015, [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)。
 # - 照片：M. Häggström, Medical gallery of Mikael Häggström 2014, WikiJournal of Medicine 1 (2), [doi:10.15347/wjm/2014.008](https://doi.org/10.15347/wjm/2014.008)，CC0；`skimage.data.retina`。
 # - 训练权重所用的数据：Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。
-# - 中文博客《U-net学习笔记》：前言、“U-net简介”和 Colab 部分的环境配置。这一章复现了它们，并更进一步。
+# - 中文博客《U-net学习笔记》：前言、“U-net简介”，以及 Colab 部分的第 1 节“环境配置”（原文只留下标题）。

@@ -17,10 +17,10 @@
 #
 # **You need** Python lists, loops and functions; chapter 01 for running cells.
 #
-# **You are here** 01 first look > **02 PyTorch** > 04 the data > 05 pre-processing > 06 augmentation > 07 the network > 08 training > 09 results
+# **You are here** 01 first look > **02 PyTorch** > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="9200198b"
-# **学完这一章你能** 读懂张量的形状；用手和 `nn.Conv2d` 计算卷积；解释梯度下降和训练一步的五行代码；把 logits 变成血管图。
+# **学完这一章你能** 读懂张量的形状；手算卷积，也用 `nn.Conv2d` 算；解释梯度下降和训练一步的五行代码；把 logits 变成血管图。
 #
 # **用时** 阅读和练习 45 分钟，计算半分钟。
 #
@@ -62,7 +62,7 @@ print(type(array).__name__, array.shape, array.dtype, array.min(), "to", array.m
 # As it comes from the file: rows, columns, colours last, whole numbers from 0 to 255. PyTorch wants the channel first and decimal numbers:
 
 # %% [markdown] lang="zh" of="06b47e13"
-# 从文件读出来的样子：行、列，颜色在最后，0 到 255 的整数。PyTorch 要求通道在最前，数用小数：
+# 从文件读出来的样子：行、列，颜色在最后，0 到 255 的整数。PyTorch 要求通道在最前，数值用小数：
 
 # %%
 photo = torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255
@@ -81,6 +81,8 @@ print("uint8:  200 + 100 =", (bright + np.uint8(100))[0])
 print("float32: 200 + 100 =", (bright.astype(np.float32) + 100)[0])
 
 # %% [markdown] lang="en"
+# 300 does not fit, so the count began again at 0: 300 - 256 = 44, without an error. Decimals have no such edge.
+#
 # ### Row first, then column
 #
 # A position is always (row, col): down, then right. It is the order of matrices, and the opposite of (x, y).
@@ -88,6 +90,8 @@ print("float32: 200 + 100 =", (bright.astype(np.float32) + 100)[0])
 # **Predict** the value of `grid[1, 2]` in this tensor. Counting begins at 0.
 
 # %% [markdown] lang="zh" of="8ed89cfb"
+# 300 装不下，就从 0 重新数起：300 - 256 = 44，而且不报错。小数没有这个问题。
+#
 # ### 先行后列
 #
 # 位置总写成 (row, col)：先向下数，再向右数。这是矩阵的顺序，和 (x, y) 相反。
@@ -187,12 +191,12 @@ print("before:", batch.device, "| after:", moved.device)
 # %% [markdown] lang="en"
 # ## A convolution by hand
 #
-# Here are 25 numbers, a piece of a green channel: bright ground (9) and a dark vessel (2 and 3) that bends. The *kernel* is nine numbers. Lay it on a 3 x 3 window, multiply number by number, add: one result. This kernel is Sobel's; it asks how much brighter the right side is than the left.
+# Here are 25 numbers, like a piece of a green channel: bright ground (9) and a dark vessel (2 and 3) that bends. The *kernel* is nine numbers. Lay it on a 3 x 3 window, multiply number by number, add: one result. This kernel is Sobel's; it asks how much brighter the right side is than the left.
 
 # %% [markdown] lang="zh" of="c56a7d43"
-# ## 用手算卷积
+# ## 手算卷积
 #
-# 下面 25 个数是绿色通道的一小块：亮的背景 (9) 上有一条弯曲的暗血管（2 和 3）。卷积核 (kernel) 是九个数。（Jupyter 的内核也叫 kernel，是另一回事；卷积核也叫滤波器。）把它盖在 3 x 3 的窗口上，对应相乘再相加，得到一个结果。这是 Sobel 的卷积核，它问：右边比左边亮多少？
+# 下面 25 个数好比绿色通道的一小块：亮的背景 (9) 上有一条弯曲的暗血管（2 和 3）。卷积核 (kernel) 是九个数。（Jupyter 的内核也叫 kernel，是另一回事；卷积核也叫滤波器。）把它盖在 3 x 3 的窗口上，对应相乘再相加，得到一个结果。这是 Sobel 的卷积核，它问：右边比左边亮多少？
 
 # %%
 numbers = torch.tensor(
@@ -334,9 +338,9 @@ print(f"the ring of {numbers.numel() - result.size} numbers outside it has no re
 # **Exercise 2.2** Write `output_size(size, kernel, padding)`: how many results in a row of `size` numbers, with a kernel `kernel` wide and `padding` zeros added on each side?
 
 # %% [markdown] lang="zh" of="a023a29f"
-# 图中标注：image 图像 · kernel 卷积核 · result 结果；橙色是一个窗口和它的结果，蓝色是所有窗口的中心
+# 图中文字：image 图像 · kernel 卷积核 · result 结果。橙色是一个窗口和它的结果，蓝色是所有窗口的中心。
 #
-# 结果的每一边都少了一圈。只用图内的数，叫有效卷积 (valid convolution)，U-Net 论文就这样做。想保持大小，就先在图像四周补一圈零，叫填充 (padding)。
+# 结果的四周各少一个数。只用图内的数，叫有效卷积 (valid convolution)，U-Net 论文就这样做。想保持大小，就先在图像四周补一圈零，叫填充 (padding)。
 #
 # **练习 2.2** 编写 `output_size(size, kernel, padding)`：一行有 `size` 个数，卷积核宽 `kernel`，两边各补 `padding` 个零，一行有几个结果？
 
@@ -421,7 +425,7 @@ print("an edge between the image and zeros that the padding invented.")
 # **Predict.** How many numbers does `nn.Conv2d(3, 16, 3)` hold: three channels in, sixteen out, 3 x 3, with bias?
 
 # %% [markdown] lang="zh" of="e2bcc181"
-# 图中标注：valid 有效卷积 · padded with zeros 四周补零
+# 图中文字：valid 有效卷积 · padded with zeros 四周补零。蓝框内两者相同。
 #
 # ### 多个通道
 #
@@ -465,7 +469,7 @@ print(f"{tuple(batch.shape)} -> {tuple(colour_layer(batch).shape)}")
 # Who chooses the kernel's numbers? The program, by walking downhill. To see how, take one number `w` in place of nine. The data say `y = 2 x`; the model says `w * x`; the *loss* is the mean squared error, and it is a valley in `w`.
 
 # %% [markdown] lang="zh" of="34be7031"
-# 整批一次通过：B 不变，C 变成 16，H 和 W 每边少一。
+# 整批一次通过：B 不变，C 变成 16，H 和 W 两边各少一。
 #
 # ## 一个参数的梯度下降
 #
@@ -510,7 +514,7 @@ loss_of(w).backward()
 print(f"slope at w = 0, by hand: {slope(0.0):.3f}, by autograd: {w.grad.item():.3f}")
 
 # %% [markdown] lang="en"
-# A negative slope: the valley falls to the right. So one step is `w - rate * slope`: against the slope, by a *learning rate*.
+# A negative slope: the valley falls to the right. So one step is `w - rate * slope`: against the slope, and the *learning rate* sets how far.
 #
 # **Predict** where one step from `w = 0` with the learning rate 0.1 ends.
 
@@ -576,7 +580,7 @@ plt.show()
 # Now the real thing. The input is a piece of the photograph's green channel, the target is what Sobel's kernel makes of it. The program sees both, but not the kernel.
 
 # %% [markdown] lang="zh" of="c5e46f8e"
-# 图中标注：too small 太小 · good 合适 · too large 太大 · loss 损失
+# 图中文字：too small 太小 · good 合适 · too large 太大 · loss 损失。
 #
 # 太小：还在半路。太大：每一步都落到对面更高的地方。损失一步比一步大，就是学习率太大的信号；在这个山谷里如此，在任何网络里也如此。
 #
@@ -605,7 +609,7 @@ print(f"Target from {target.min():.1f} (darker to the right) to {target.max():.1
 # 5. `step`: move each number against its slope.
 
 # %% [markdown] lang="zh" of="606cca66"
-# 图中标注：input, green channel 输入（绿色通道） · target 目标
+# 图中文字：input, green channel 输入（绿色通道） · target 目标。
 #
 # 网络只有一个不带偏置的卷积：九个随机数。训练一步就是五行，九个数是这样，五十万个数也是这样：
 #
@@ -643,18 +647,18 @@ difference = (net.weight.detach()[0, 0] - sobel).abs().max().item()
 print(f"No number of the learnt kernel is further than {difference:.2f} from Sobel's.")
 
 # %% [markdown] lang="en"
-# The program found an edge filter from an image and its answer. A U-Net is many such kernels in a row; the answers are vessels traced by a doctor, and nobody knows the kernels beforehand. The five lines stay.
+# The program found an edge filter from an image and its answer. A U-Net is layer upon layer of such kernels, with a simple non-linear step between the layers (the ReLU of chapter 07); the answers are vessels traced by a person, and nobody knows the kernels beforehand. The five lines stay.
 #
-# **Extra:** put `lr=0.15` into the training cell and look at the printed loss. Which of the three valleys above is this? Then put 0.1 back.
+# **Extra:** put `lr=0.15` into the training cell and look at the printed loss: `nan`, "not a number", means that it outgrew every number the machine can hold. Which of the three valleys above is this? Then put 0.1 back.
 #
 # Later you will also meet `net.train()` and `net.eval()`: they switch layers that behave differently while learning, such as batch normalization in chapter 07. A convolution has no such switch.
 
 # %% [markdown] lang="zh" of="a3d2e0a9"
-# 图中标注：random start 随机的开始 · learnt 学到的 · Sobel, never shown 从未给程序看过的 Sobel 核 · step 步 · loss 损失
+# 图中文字：random start 随机的初始值 · learnt 学到的 · Sobel, never shown 从未给程序看过的 Sobel 卷积核 · step 步 · loss 损失。
 #
-# 只凭一张图像和它的答案，程序就找到了检测边缘的卷积核。U-Net 是许多这样的卷积核连在一起；答案是医生描的血管，事先没人知道那些卷积核。五行代码不变。
+# 只凭一张图像和它的答案，程序就找到了检测边缘的卷积核。U-Net 由一层又一层这样的卷积核组成，层与层之间再加一个简单的非线性函数（第 07 章的 ReLU）；答案是人描出的血管，事先没人知道那些卷积核。五行代码不变。
 #
-# **选做：** 在训练单元格里改成 `lr=0.15`，看输出的损失。这像上面三个山谷里的哪一个？看完改回 0.1。
+# **选做：** 在训练单元格里改成 `lr=0.15`，看输出的损失：`nan` 意思是“不是数”，损失大到机器装不下了。这像上面三个山谷里的哪一个？看完改回 0.1。
 #
 # 以后还会遇到 `net.train()` 和 `net.eval()`：有些层在学习时和使用时的行为不同，例如第 07 章的批归一化，这两个函数负责切换。卷积层没有这种区别。
 
@@ -665,7 +669,7 @@ print(f"No number of the learnt kernel is further than {difference:.2f} from Sob
 #
 # $$p = \frac{1}{1 + e^{-z}}$$
 #
-# large logits near 1, very negative ones near 0. Last comes a threshold. The course names them in this order: `logits`, `probs`, `pred`.
+# Large logits come out near 1, very negative ones near 0, and 0 is exactly one half. Last comes a threshold. The course names them in this order: `logits`, `probs`, `pred`.
 
 # %% [markdown] lang="zh" of="2b046c58"
 # ## logits、sigmoid、阈值
@@ -674,7 +678,7 @@ print(f"No number of the learnt kernel is further than {difference:.2f} from Sob
 #
 # $$p = \frac{1}{1 + e^{-z}}$$
 #
-# 很大的变成接近 1，很小的负数变成接近 0。最后和阈值 (threshold) 比较。课程里按这个顺序命名：`logits`、`probs`、`pred`。
+# logit 很大，结果接近 1；负得很多，结果接近 0；等于 0，结果正好是一半。最后和阈值 (threshold) 比较。课程里按这个顺序命名：`logits`、`probs`、`pred`。
 
 # %%
 logits = torch.tensor([-4.0, -2.0, -0.5, 0.0, 0.3, 2.0, 4.0])
@@ -730,7 +734,7 @@ for threshold in (0.3, 0.5, 0.8):
 #
 # $$\frac{e^{a}}{e^{a} + e^{b}} = \frac{1}{1 + e^{-(a - b)}}$$
 #
-# only the difference of the two counts.
+# Only the difference of the two counts.
 
 # %% [markdown] lang="zh" of="9b01326a"
 # ### 两个通道还是一个

@@ -20,8 +20,7 @@
 #
 # **You need** chapter 01; arrays and their shapes from chapter 02.
 #
-# **You are here** 01 first look > 02 PyTorch > **04 the data** > 05 pre-processing >
-# 06 augmentation > 07 the network > 08 training > 09 results
+# **You are here** 01 first look > 02 PyTorch > **04 data** > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="ccf6a819"
 # **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位医生有多一致；按人划分图像，让分数有意义。
@@ -77,9 +76,9 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # Three ways lead to a data set. The form below covers them; `NAME` says which set.
 #
-# 1. **From its public address.** Leave `SOURCE` empty. The set-up cell has already
-#    tried DRIVE's official download. If it could not be had, register at DRIVE's home
-#    page, save the two archives and take the second way.
+# 1. **From its public address.** Leave `SOURCE` empty. If DRIVE was not here, the set-up
+#    cell has already said its terms and tried its official download. If that failed,
+#    register at DRIVE's home page, save the two archives and take the second way.
 # 2. **From what you have.** Write a folder, a zip or tar archive, or an address into
 #    `SOURCE`: a USB stick, your Drive, the computer of your teacher. Files are known by
 #    their content, so other names and other folders do no harm.
@@ -88,20 +87,20 @@ for name in ("DRIVE", "CHASEDB1"):
 #    you set `ACCEPT_TERMS`, which is a decision that no course can take for you.
 #
 # Without a network nothing breaks: the cell says what failed, and the chapter goes on
-# with the images that are here, drawn ones if need be.
+# with the images that are here, or with *phantoms*, drawn eyes whose vessels are known.
 
 # %% [markdown] lang="zh" of="fd5a5dfe"
-# DRIVE 是这个领域的尺子，但不许转发。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
+# DRIVE 是这个领域的标尺，但不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
 #
 # ## 取得数据
 #
 # 有三条路可走，下面的表单都包括了；`NAME` 选择数据集。
 #
-# 1. **从公开地址下载。** `SOURCE` 留空。开头的设置单元格已经试过 DRIVE 的官方下载。如果没有成功，在 DRIVE 主页注册，自己存下两个压缩包，再走第二条路。
+# 1. **从公开地址下载。** `SOURCE` 留空。如果这里原先没有 DRIVE，开头的设置单元格已经列出它的条款，并试过官方下载。没有成功的话，到 DRIVE 主页注册，下载两个压缩包，再走第二条路。
 # 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。
 # 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
 #
-# 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，必要时用画出来的仿真眼底。
+# 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，或者用仿真眼底图 (phantom)：画出来的眼睛，血管位置已知。
 
 # %%
 # @title Get a data set
@@ -140,14 +139,14 @@ else:
 # of an image. A file can be opened, saved again and changed without anyone's intent. A
 # checksum finds all of this: SHA-256 turns any file into 64 hexadecimal digits.
 #
-# Guess first. We flip **one bit** of one image file. How many of the 64 digits change?
+# **Predict.** We flip **one bit** of one image file. How many of the 64 digits change?
 
 # %% [markdown] lang="zh" of="b610a526"
 # ## 这是原件吗
 #
 # 下载可能中断；存下来的“图像”可能是一个写着“流量超限”的网页；文件也可能在打开又保存时悄悄变了。校验和 (checksum) 能发现这一切：SHA-256 把任何文件变成 64 位十六进制数字。
 #
-# 先猜一猜。我们把一个图像文件里的**一个比特**翻过来，64 位数字里会变几位？
+# **猜一猜。** 我们把一个图像文件里的**一个比特**翻过来，64 位数字里会变几位？
 
 # %%
 guess = None  # your guess: a number from 0 to 64
@@ -269,7 +268,7 @@ print(
 # course counts pixels inside the FOV only.
 #
 # DRIVE comes with a FOV mask for each image. CHASE_DB1 does not, so the course finds
-# it: red above a tenth of its maximum, holes filled, the largest piece
+# it: red above a tenth of its maximum, gaps closed, holes filled, the largest piece
 # (`fundus.automatic_fov`). We can test the rule here, where the answer is known.
 
 # %% [markdown] lang="zh" of="802400e4"
@@ -279,7 +278,7 @@ print(
 #
 # 相机照亮的是一个圆盘，叫视野 (field of view, FOV)。这里说的不是眼科检查里的视野。圆盘以外是黑的，没有东西可看，也就没有东西可打分。本课程的所有分数都只数 FOV 以内的像素。
 #
-# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，填上空洞，取最大的一块（`fundus.automatic_fov`）。这里有答案，正好检验这条规则。
+# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，合上缝隙，填上空洞，取最大的一块（`fundus.automatic_fov`）。这里有答案，正好检验这条规则。
 
 # %%
 found = fundus.automatic_fov(eye.image)
@@ -292,14 +291,14 @@ print(f"vessel pixels kept: {(eye.vessels & found).sum() / eye.vessels.sum():.2%
 # %% [markdown] lang="en"
 # ## How much of it is vessel?
 #
-# Imagine a program that paints everything black and never finds a vessel. On all images
+# **Predict (4.2).** A program paints everything black and never finds a vessel. On all images
 # but the test images, inside the FOV: what **accuracy** does it reach, in per cent of
 # the pixels?
 
 # %% [markdown] lang="zh" of="c0f6a2f5"
 # ## 血管占多少
 #
-# 设想一个程序，把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的**准确率 (accuracy)** 是百分之几？
+# **猜一猜 (4.2)。** 一个程序把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的**准确率 (accuracy)** 是百分之几？
 
 # %%
 guess = None  # your guess, in per cent
@@ -346,13 +345,17 @@ course.record(vessel_share=round(vessel / inside, 4))
 
 # %% [markdown] lang="en"
 # A useless program, and a good-looking accuracy. Its **sensitivity**, the share of
-# vessel pixels that it finds, is 0, and so is its **Dice**, to which we come below.
+# vessel pixels that it finds, is 0, and so is its **Dice**, to which we come below. (Precision and MCC would be 0
+# divided by 0 here; the course writes 0.)
+#
 # This is *class imbalance*: one class is rare, and accuracy praises whoever ignores it.
 # On the 20 test labels of DRIVE the vessels hold 12.73 % of the FOV, and the black
 # program is 87.27 % accurate.
 
 # %% [markdown] lang="zh" of="ecf001b4"
-# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是找到的血管像素所占的份额，是 0；Dice 系数也是 0，下面会讲。这就是类别不平衡 (class imbalance)：一类很少，谁忽略它，准确率就夸谁。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73 %，全黑程序的准确率是 87.27 %。
+# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是血管像素中被找到的比例，是 0；Dice 系数也是 0，下面会讲。（这里精确率和 MCC 是 0 除以 0，课程记为 0。）
+#
+# 这就是类别不平衡 (class imbalance)：一类很少，谁忽略它，准确率就夸谁。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73 %，全黑程序的准确率是 87.27 %。
 
 # %%
 fig, ax = plt.subplots(figsize=(6.5, 1.9), dpi=80)
@@ -382,19 +385,19 @@ print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the fr
 # %% [markdown] lang="zh" of="e1dbca88"
 # 图中文字：vessel 血管 · background inside the FOV 视野内的背景 · outside the FOV 视野外 · whole frame 整幅图 · per cent of the pixels 像素百分比。
 #
-# 黑边和任何人的诊断都无关，却能让百分比更好看。有些发表的准确率把它算了进去。它值多少，第 09 章来量。
+# 黑边和任何人的诊断都无关，却能让百分比更好看。有些发表的准确率把它算了进去。它能把分数抬高多少，第 09 章来测。
 
 # %% [markdown] lang="en"
 # ## Labels that trick their reader
 #
 # A label says yes or no at each pixel. Files write this in different ways. Look at the
-# *mode* of each real file, which tells what the stored numbers mean: `L` is grey, `1`
+# *mode* of each file below, which tells what the stored numbers mean: `L` is grey, `1`
 # is one bit, and `P` is a *palette*, where the number is an entry in a list of colours.
 
 # %% [markdown] lang="zh" of="8aa46b46"
 # ## 会骗人的标签
 #
-# 标签在每个像素上只说是或不是，文件的写法却不止一种。看看每个真实文件的 mode，它决定了存的数字是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
+# 标签在每个像素上只说是或不是，文件的写法却不止一种。看看下面每个文件的 mode，它决定了存的数字是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
 
 # %%
 label_file = place / dataset.path(dataset.vessels, first)
@@ -446,7 +449,7 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 # %% [markdown] lang="zh" of="48b9a510"
 # 三份标签里有两份读出来是**空的**，而且没有任何报错。用它们训练，网络学到的就是什么也看不见，准确率却和上面一样好看。再看调色板文件换成灰度以后的值：黑色是 3，所以 `> 0` 会把一切都当成血管。
 #
-# **练习 4.1** 写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回 bool 数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
+# **练习 4.1** 编写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回 bool 数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
 
 
 # %% tags=["exercise"]
@@ -502,7 +505,8 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 # ## Two doctors
 #
 # Who says what is vessel? A person who drew it, pixel by pixel. Let a second person
-# draw the same eye, and the two do not agree. CHASE_DB1 has two observers for each
+# draw the same eye, and the two do not agree. (We say "doctor" for short. DRIVE's
+# observers were trained by an ophthalmologist.) CHASE_DB1 has two observers for each
 # image; without it, phantoms with two simulated observers take its place.
 #
 # We call the first observer's drawing the truth. That is a convention, not a fact of
@@ -516,7 +520,7 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 #
 # ## 两位医生
 #
-# 谁说了算，哪里是血管？是一个人一个像素一个像素画出来的。让另一个人再画同一只眼睛，两人并不一致。CHASE_DB1 的每张图像都有两位标注者 (observer)；没有这个数据集时，用带两位模拟标注者的仿真眼底代替。
+# 哪里是血管，谁说了算？是画它的人，一个像素一个像素画出来的。让另一个人再画同一只眼睛，两人并不一致。（“医生”只是简称，准确地说是标注者 (observer)；DRIVE 的标注者受过眼科医生的训练。）CHASE_DB1 的每张图像都有两位标注者；没有这个数据集时，用带两位模拟标注者的仿真眼底图代替。
 #
 # 我们把第一标注者画的当作金标准 (ground truth)。这只是约定，并不是自然规律。于是第二标注者的每个像素属于四种之一：
 #
@@ -566,14 +570,14 @@ print(f"{counts.fn}: only the first | black {counts.tn}: neither")
 # $$\text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
 #
 # It is the size of what both marked, twice, over the sizes of the two drawings added: 1
-# where they are equal, 0 where they share nothing. Write it.
+# where they are equal, 0 where they share nothing. Write `dice(tp, fp, fn)`.
 
 # %% [markdown] lang="zh" of="ef751b19"
 # **练习 4.3** Dice 系数 (Dice coefficient) 说明两幅标注有多一致：
 #
 # $$\text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
 #
-# 分子是共同标出的面积的两倍，分母是两幅标注的面积之和：完全相同得 1，毫无重合得 0。把它写出来。
+# 分子是共同标出的面积的两倍，分母是两幅标注的面积之和：完全相同得 1，毫无重合得 0。编写 `dice(tp, fp, fn)`。
 
 
 # %% tags=["exercise"]
@@ -636,13 +640,13 @@ course.record(second_observer_dice=round(human, 4))
 # %% [markdown] lang="en"
 # ## One pixel to the right
 #
-# How much is one pixel? Take a perfect label, move it by **one column**, and score it
-# against itself. What Dice does it get, on average over the images?
+# **Predict (4.4).** How much is one pixel? Take a perfect label, move it by **one
+# column**, and score it against itself. What Dice does it get, on average over the images?
 
 # %% [markdown] lang="zh" of="3a14ae84"
 # ## 向右一个像素
 #
-# 一个像素有多要紧？拿一张完美的标签，向右移动**一列**，再和它自己比。各图像的 Dice 平均是多少？
+# **猜一猜 (4.4)。** 一个像素有多要紧？拿一张完美的标签，向右移动**一列**，再和它自己比。各图像的 Dice 平均是多少？
 
 # %%
 guess = None  # your guess: Dice after a shift by one column
@@ -698,27 +702,26 @@ print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 
 # %% [markdown] lang="en"
 # A shift that no eye would notice costs about as much as the difference between two
-# doctors.
-# On DRIVE's training images one column leaves 0.807 and two leave 0.656: most vessels
-# are at most three pixels wide. So if your network looks perfect and scores 0.6 to 0.8,
+# doctors. On DRIVE's images 21 to 40 one column leaves 0.807 and two leave 0.656: along
+# most of their length, the vessels are at most three pixels wide. So if your network looks perfect and scores 0.6 to 0.8,
 # search for an off-by-one in padding or cropping before you change the network.
 
 # %% [markdown] lang="zh" of="06f3e1d3"
 # 图中文字：moved by one pixel 移动一个像素 · 白色 重合 · 橙色 多出 · 蓝色 缺少。
 #
-# 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的训练图像上，移动一列剩下 0.807，两列剩下 0.656：大多数血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在 0.6 到 0.8 之间，先去填充或裁剪的代码里找差一的错误，再去改网络。
+# 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的图像 21 到 40 上，移动一列剩下 0.807，两列剩下 0.656：按长度算，大部分血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在 0.6 到 0.8 之间，先去填充或裁剪的代码里找“差一”错误 (off-by-one)，再去改网络。
 
 # %% [markdown] lang="en"
 # ## Split by person
 #
-# CHASE_DB1 shows both eyes of 14 children, 28 images. Suppose we shuffle the 28 names
+# **Predict.** CHASE_DB1 shows both eyes of 14 children, 28 images. Suppose we shuffle the 28 names
 # and take 8 of them for the test. On average over many shuffles, **how many of the 14
 # children** have one eye in training and the other in the test?
 
 # %% [markdown] lang="zh" of="43e6f950"
 # ## 按人划分
 #
-# CHASE_DB1 有 14 个孩子的双眼，共 28 张图像。假如把 28 个文件名打乱，取 8 个做测试。打乱很多次取平均，**14 个孩子里有几个**一只眼睛在训练集、另一只在测试集？
+# **猜一猜。** CHASE_DB1 有 14 个孩子的双眼，共 28 张图像。假如把 28 个文件名打乱，取 8 个做测试。打乱很多次取平均，**14 个孩子里有几个**一只眼睛在训练集、另一只在测试集？
 
 # %%
 guess = None  # your guess: children, on average
@@ -766,7 +769,7 @@ print(f"children on both sides: {np.mean(torn):.1f} of 14, never below {min(torn
 # %% [markdown] lang="zh" of="31a849be"
 # 同一个孩子的两只眼睛有相同的基因、相机和标注者。拿其中一只做测试，等于题目已经泄露了一半，这叫数据泄漏 (data leakage)。它从不让分数变差，所以没有人发现。先切图像块再划分也一样，而且更糟：同一张图像的两个图像块共用像素。
 #
-# **练习 4.5** 写 `split(names, num_test)`。文件名形如 `Image_01L`，所以孩子的编号是 `name[6:8]`。返回训练和测试两个列表：按编号排在最后的 `num_test` 个孩子，全部图像归测试；每个列表内部保持 `names` 里的顺序。
+# **练习 4.5** 编写 `split(names, num_test)`。文件名形如 `Image_01L`，所以孩子的编号是 `name[6:8]`。返回训练和测试两个列表：按编号排在最后的 `num_test` 个孩子，全部图像归测试；每个列表内部保持 `names` 里的顺序。
 
 
 # %% tags=["exercise"]
@@ -858,7 +861,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # programme, so the image is the smallest thing that we can keep whole. Chapters 05 to 08
 # open `train` and `val` only.
 #
-# Extra: find a paper on DRIVE and read how it chose its best epoch. Does it name a
+# **Extra:** find a paper on DRIVE and read how it chose its best epoch. Does it name a
 # validation set? If not, which images did it look at?
 
 # %% [markdown] lang="zh" of="1034d3a6"
@@ -866,7 +869,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 #
 # DRIVE 没有说明哪张照片是谁的：照片是从一个筛查项目里随机抽取的，我们能保证不拆开的最小单位就是图像。第 05 到 08 章只打开 `train` 和 `val`。
 #
-# 选做：找一篇用 DRIVE 的论文，看它怎样挑选最好的一轮。文中提到验证集了吗？如果没有，它看的是哪些图像？
+# **选做：** 找一篇用 DRIVE 的论文，看它怎样挑选最好的一轮。文中提到验证集了吗？如果没有，它看的是哪些图像？
 
 # %% [markdown] lang="en"
 # ## What you learned
@@ -876,7 +879,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # - A label file stores grey values, bits or palette entries; one function reads all of
 #   them, and an empty label raises no error.
 # - Vessels are rare, so accuracy flatters; scores are counted inside the FOV.
-# - Two doctors do not agree, and one pixel costs about as much as their quarrel.
+# - Two doctors do not agree, and one pixel costs about as much as their disagreement.
 # - Split by person, before anything is cut; the test box stays locked until chapter 09.
 #
 # ## Sources
@@ -887,16 +890,15 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # - M. M. Fraz et al., An ensemble classification-based approach applied to retinal blood
 #   vessel segmentation, IEEE Transactions on Biomedical Engineering 59(9), 2012.
 #   [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)
-# - The tutorial "U-Net study notes" (in Chinese), section 2, "getting the data and
-#   preparing it". This chapter adds terms, verification, the second observer and the
-#   split.
+# - "U-Net study notes", a Chinese blog post: section 2, "getting the data and preparing
+#   it", of which only the heading survives.
 
 # %% [markdown] lang="zh" of="bffaee0a"
 # ## 小结
 #
 # - 先看条款和引用，再下载；校验和证明每个文件都是所有者的原件。
 # - 标签文件存的是灰度、比特或调色板编号；用一个函数读所有的标签。标签读空了也不会报错。
-# - 血管很少，所以准确率会说好话；分数只数 FOV 以内。
+# - 血管很少，所以准确率总是好看；分数只数 FOV 以内。
 # - 两位医生并不一致，一个像素的影响和他们的分歧差不多。
 # - 先按人划分，再做别的；测试集的锁到第 09 章才打开。
 #
@@ -904,4 +906,4 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 #
 # - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE Transactions on Medical Imaging 23(4), 2004。[doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
 # - M. M. Fraz et al., An ensemble classification-based approach applied to retinal blood vessel segmentation, IEEE Transactions on Biomedical Engineering 59(9), 2012。[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)
-# - 教程《U-net学习笔记》第 2 节“数据获取及其处理”。本章补上了条款、校验、第二标注者和划分。
+# - 中文博客《U-net学习笔记》：第 2 节“数据获取及其处理”（原文只留下标题）。

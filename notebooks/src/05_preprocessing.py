@@ -17,7 +17,7 @@
 #
 # **You need** chapter 04: `image`, `vessels`, `fov`.
 #
-# **You are here** 01 first look > 02 PyTorch > 04 the data > **05 pre-processing** > 06 augmentation > 07 the network > 08 training > 09 results
+# **You are here** 01 first look > 02 PyTorch > 04 data > **05 pre-processing** > 06 augmentation > 07 network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="e81e4134"
 # **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
@@ -89,12 +89,12 @@ means = [channel[eye.fov[0]].mean() for channel in eye.image]
 print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
 
 # %% [markdown] lang="en"
-# Blood absorbs green light strongly, so vessels are dark there. Red light passes through them and comes back from the tissue behind. Blue arrives weak: the lens of the eye swallows much of it. (With DRIVE: image from Staal et al. 2004.)
+# Blood absorbs green light strongly, so vessels are dark there. Red light passes through them and comes back from the tissue behind. Blue arrives weak: the lens of the eye absorbs much of it. (With DRIVE, image: DRIVE, Staal et al. 2004.)
 
 # %% [markdown] lang="zh" of="ba3cfb25"
-# 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，晶状体就吸收了不少。（使用 DRIVE 时，图像来自 Staal et al. 2004。）
-#
 # 图中文字：colour 彩色 · red 红 · green 绿 · blue 蓝
+#
+# 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，因为晶状体吸收了不少。（使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 
 # %% [markdown] lang="en"
 # Now a number. Take a random vessel pixel and a random background pixel of the same eye, both inside the field of view. How often is the vessel pixel the darker one? Equal values count half. This share is called **AUC**, the area under the ROC curve (the curve itself comes in chapter 09). A coin has 0.5, perfect order 1.
@@ -159,7 +159,7 @@ print(f"{best} comes first; a coin would have 0.5")
 # Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another.
 
 # %% [markdown] lang="zh" of="aa3343a5"
-# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少配对的次序是反的。一个角落的背景，比另一个角落的血管还暗。
+# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少像素对的次序是反的：一个角落的背景，比另一个角落的血管还暗。
 
 # %% [markdown] lang="en"
 # ## The histogram, and equalisation by hand
@@ -171,7 +171,7 @@ print(f"{best} comes first; a coin would have 0.5")
 # %% [markdown] lang="zh" of="4a70cff7"
 # ## 直方图与手工均衡化
 #
-# 直方图 (histogram) 统计每个灰度级有多少像素。直方图均衡化 (histogram equalization) 把一个灰度级换成「不比它亮的像素占多少」。像素拥挤的地方，灰度被拉开；像素稀少的地方，灰度靠拢。
+# 直方图 (histogram) 统计每个灰度级有多少像素。直方图均衡化 (histogram equalization) 把一个灰度级换成一个比例：不比它亮的像素占多少。像素拥挤的地方，灰度被拉开；像素稀少的地方，灰度靠拢。
 #
 # 先用 32 个像素、8 个灰度级手算：
 
@@ -220,7 +220,7 @@ print(f"the middle 90 % of the pixels spanned {spans[0]:.2f}, now {spans[1]:.2f}
 # %% [markdown] lang="zh" of="4dcc318c"
 # 图中文字：histogram, green 绿色通道的直方图 · grey level 灰度级 · pixels 像素数 · curve (CDF) 累积分布曲线 · equalised 均衡化后
 #
-# 图像强烈多了。AUC 察觉到了吗？下一格准备了对绿色通道的四种处理：伽马校正 (gamma correction)、标准化 (standardization)、整幅图像的直方图均衡化，以及逐个子块均衡化的 CLAHE。AUC 用两种方法计算：一种逐幅计算，另一种把所有图像的像素合在一起算一次。
+# 图像的明暗对比强了很多。AUC 察觉到了吗？下一格准备了对绿色通道的四种处理：伽马校正 (gamma correction)、标准化 (standardization)、整幅图像的直方图均衡化，以及逐个子块均衡化的 CLAHE。AUC 用两种方法计算：一种逐幅计算，另一种把所有图像的像素合在一起算一次。
 
 
 # %%
@@ -288,12 +288,12 @@ print(f"unchanged per image: {', '.join(unmoved)}")
 # %% [markdown] lang="en"
 # AUC knows only the order of two pixels. Gamma, standardisation and equalisation are rising curves: what was darker stays darker, so AUC inside one image **cannot see them**, however different the picture looks. CLAHE uses another curve at each place, so it can exchange the order of two pixels.
 #
-# The second column puts the pixels of all eyes into one heap, and a vessel of one eye is compared with the background of another. There equalisation seems to help. It found no vessel: it only made the eyes equally bright. A paper that reports one of the two columns should say which.
+# The second column puts the pixels of all eyes into one heap, and a vessel of one eye is compared with the background of another. There equalisation seems to help. It found no vessel: it only made the eyes equally bright. `standardise` moves this column for the same kind of reason: to bring the values back to 0..1, `unit` stretches each eye by itself. A paper that reports one of the two columns should say which.
 
 # %% [markdown] lang="zh" of="3a4e8dd6"
 # AUC 只知道两个像素的次序。伽马校正、标准化和均衡化都是上升的曲线：原来更暗的仍然更暗。所以不管图像看上去变了多少，同一幅图像内的 AUC **看不见它们**。CLAHE 在每个位置用不同的曲线，因此能交换两个像素的次序。
 #
-# 第二列把所有眼睛的像素混在一起，一只眼睛的血管会和另一只眼睛的背景相比。这时均衡化似乎有用。它并没有找到血管，只是让各只眼睛一样亮。论文报告其中一列时，应当说明是哪一列。
+# 第二列把所有眼睛的像素合在一起，一只眼睛的血管会和另一只眼睛的背景相比。这时均衡化似乎有用。它并没有找到血管，只是让各只眼睛一样亮。`standardise` 让这一列变了一点，原因类似：为了回到 0..1，`unit` 把每只眼睛单独拉伸。论文报告其中一列时，应当说明是哪一列。
 #
 # 表中文字：AUC per image 逐幅计算再平均 · AUC pooled 所有像素合并 · unchanged 没有变化
 
@@ -332,12 +332,12 @@ print(f"that is {pixels / 256:.1f} in each of 256 levels, on average")
 # %% [markdown] lang="en"
 # **Step 2, clip.** In a tile without structure, nearly all pixels sit in a few levels. Its curve is steep there, and it turns faint noise into strong noise. So the histogram is cut off at a limit. The pixels cut off are shared out equally over all levels, once.
 #
-# **Exercise 05.4.** Write it. By hand first: `1 2 20 6 2 1 0 0`, limit 8.
+# **Exercise 5.4** Write it. By hand first: `1 2 20 6 2 1 0 0`, limit 8.
 
 # %% [markdown] lang="zh" of="99447cb4"
 # **第 2 步，截断。** 没有结构的子块里，几乎所有像素都挤在几个灰度级。那里的曲线很陡，微弱的噪声会变成强噪声。所以直方图在截断阈值 (clip limit) 处被削平。削下来的像素平均分给所有灰度级，只分一轮。
 #
-# **练习 05.4。** 写出这个函数。先手算：`1 2 20 6 2 1 0 0`，阈值 8。
+# **练习 5.4** 写出这个函数。先手算：`1 2 20 6 2 1 0 0`，阈值 8。
 
 
 # %% tags=["exercise"]
@@ -381,7 +381,7 @@ print(clip_histogram(counts, 8))
 # **Step 3, curves.** The running total of the clipped histogram is the curve of the tile. The limit is now easy to understand: a level that holds twice the mean number of pixels makes the curve twice as steep as the diagonal. "Clip limit 2" says: **stretch no contrast more than about twice**. Noise included.
 
 # %% [markdown] lang="zh" of="a19dfed4"
-# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里的陡度就是对角线的两倍。「截断阈值 2」的意思是：**任何对比度最多放大到两倍左右**。噪声也一样。
+# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里的陡度就是对角线的两倍。“截断阈值 2”的意思是：**任何对比度最多放大到两倍左右**。噪声也一样。
 
 # %%
 limit = 2 * pixels / 256
@@ -404,16 +404,16 @@ steep = [256 * each.max() / pixels for each in (before, after)]
 print(f"steepest place, in slopes of the diagonal: {steep[0]:.1f}, then {steep[1]:.1f}")
 
 # %% [markdown] lang="en"
-# The flat top lies a little above the limit: it, too, got its share of what was cut off.
+# The flat top lies above the limit: it, too, got its share of what was cut off.
 #
-# **Step 4, blend.** One curve a tile would leave visible edges between tiles. So the curve of a tile counts fully only at the tile's centre. A pixel in between is looked up in the curves of the four nearest centres, and the four results are mixed by distance (bilinear interpolation).
+# **Step 4, blend.** With one curve a tile, the tiles would show as squares. So the curve of a tile counts fully only at the tile's centre. A pixel in between is looked up in the curves of the four nearest centres, and the four results are mixed by distance (bilinear interpolation).
 
 # %% [markdown] lang="zh" of="cbb915c7"
 # 图中文字：before 截断前 · clipped, shared out 截断并平分后 · limit 阈值 · diagonal 对角线 · grey level in 输入灰度级 · grey value out 输出灰度值
 #
-# 平顶略高于阈值，因为它也分到了削下来的一份。
+# 平顶高于阈值，因为它也分到了削下来的一份。
 #
-# **第 4 步，混合。** 每个子块只用一条曲线，块与块之间会出现接缝。所以一条曲线只在子块的中心完全算数。中间的像素在最近四个中心的曲线里各查一次，四个结果按距离混合，这就是双线性插值 (bilinear interpolation)。
+# **第 4 步，混合。** 每个子块只用一条曲线，块与块之间会出现接缝。所以一条曲线只在自己子块的中心起全部作用。中间的像素在最近四个中心的曲线里各查一次，四个结果按距离混合，这就是双线性插值 (bilinear interpolation)。
 
 
 # %%
@@ -474,7 +474,7 @@ plt.show()
 print(f"weights of the four centres add up to 1; a tile is {high} x {wide} pixels")
 
 # %% [markdown] lang="en"
-# The four steps together, and beside them the library's function `exposure.equalize_adapthist` (called through `preprocess.clahe`, whose code follows below). The library stretches the image to the full range before and after, so we do, too. How far apart are the two?
+# The four steps together, and beside them the library's function `exposure.equalize_adapthist` (called through `preprocess.clahe`, whose code follows below). The library stretches the image to the full range before and after, so we do, too. How far apart are the two pictures?
 
 # %% [markdown] lang="zh" of="619be6bd"
 # 图中文字：four tile centres 四个子块中心 · pixel 像素 · tile border 子块边界 · one curve a tile 每块一条曲线 · blended 混合之后
@@ -541,23 +541,23 @@ print(f"10 rounds leave {by_rounds[10] / by_rounds[1]:.0%} of the difference aft
 # With tiles as large as DRIVE's the rounds explain most of it. With very small tiles (the phantoms of smoke mode) there is hardly more than one pixel a level, and then the second point is the larger one. Two correct programs, two pictures: whoever trains with one must predict with the same one.
 
 # %% [markdown] lang="zh" of="7c1aa8dc"
-# 子块像 DRIVE 那样大时，轮数解释了大部分差别。子块很小时（smoke 模式的模拟图像），每级只有一个像素左右，这时第二条的影响更大。两个程序都没错，得到的图像却不同：用哪一个训练，就要用哪一个预测。
+# 子块像 DRIVE 那样大时，轮数解释了大部分差别。子块很小时（smoke 模式的仿真眼底图），每级只有一个像素左右，这时第二条的影响更大。两个程序都没错，得到的图像却不同：用哪一个训练，就要用哪一个预测。
 #
 # 输出文字：rounds 轮数 · mean absolute difference 平均绝对差
 
 # %% [markdown] lang="en"
 # ## The library, and two ways to get it wrong
 #
-# Most tutorials of this family call OpenCV: `clipLimit=2.0, tileGridSize=(8, 8)`. scikit-image asks for the same two things in other units. `kernel_size` is the height and width of a tile in pixels. `clip_limit` is the largest share of a tile's pixels in one level; OpenCV's is a multiple of the mean level, and there are 256.
+# Most tutorials on segmenting vessels call OpenCV: `clipLimit=2.0, tileGridSize=(8, 8)`. scikit-image asks for the same two things in other units. `kernel_size` is the height and width of a tile in pixels. `clip_limit` is the largest share of a tile's pixels that one level may hold. OpenCV counts in multiples of the mean level, and there are 256 levels.
 #
-# **Exercise 05.3.** Translate. A size that does not divide evenly is rounded up, as in our step 1.
+# **Exercise 5.3** Translate: what are `kernel_size` and `clip_limit` for OpenCV's two numbers? A size that does not divide evenly is rounded up, as in our step 1.
 
 # %% [markdown] lang="zh" of="93d101aa"
 # ## 库函数，以及两种写错的方法
 #
-# 这一类教程大多调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的份额；OpenCV 的是平均每级像素数的倍数，共 256 级。
+# 讲血管分割的教程大多调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的比例。OpenCV 以平均每级的像素数为单位，共 256 级。
 #
-# **练习 05.3。** 做这个换算。除不尽时向上取整，和我们的第 1 步一样。
+# **练习 5.3** 做这个换算：OpenCV 的两个数，对应的 `kernel_size` 和 `clip_limit` 是多少？除不尽时向上取整，和我们的第 1 步一样。
 
 
 # %% tags=["exercise"]
@@ -603,10 +603,10 @@ print(f"584 x 565: kernel_size={size}, clip_limit={share:.4f}")
 # </details>
 
 # %% [markdown] lang="en"
-# What if the numbers are copied as they stand? Both mistakes run without a word. Look at the smooth areas between the vessels.
+# What if the numbers are copied as they stand? Both mistakes run without an error. Look at the smooth areas between the vessels.
 
 # %% [markdown] lang="zh" of="dd7a1680"
-# 如果原样照抄会怎样？两种错误都能运行，没有任何提示。看血管之间平滑的地方。
+# 如果原样照抄会怎样？两种写法都能运行，不会报错。看血管之间平滑的地方。
 
 # %%
 size, share = opencv_to_skimage(height, width, tiles=8, clip_limit=2.0)
@@ -626,16 +626,16 @@ for name, picture in pictures.items():
     print(f"{name:15s} AUC of this eye {metrics.auc_roc(table):.3f}")
 
 # %% [markdown] lang="en"
-# With `kernel_size=8` a tile is 8 pixels wide, about as wide as a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind until the last section.
+# With `kernel_size=8` a tile is 8 pixels wide, about as wide as a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind: we come back to it.
 #
-# The right call stands in `helpers/preprocess.py`. This is the file from which the later chapters take their input; the cell holds its functions, and you may edit them here.
+# The right call stands in `helpers/preprocess.py`, from which all later chapters take it. The next cell shows its functions. Edit them freely: a change here lasts until the end of this notebook.
 
 # %% [markdown] lang="zh" of="cc9ff997"
 # 图中文字：right 正确
 #
-# 写 `kernel_size=8`，子块只有 8 个像素宽，和一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的*更高*。记住这一点，最后一节要用。
+# 写 `kernel_size=8`，子块只有 8 个像素宽，和一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的**更高**。记住这一点，后面要用。
 #
-# 正确的调用写在 `helpers/preprocess.py` 里。后面各章的输入都来自这个文件。下面的单元格就是其中的函数，你可以在这里修改。
+# 正确的调用写在 `helpers/preprocess.py` 里，后面各章都从那里取用。下面的单元格就是其中的函数。你可以随意修改，改动只在这个笔记本文件里有效。
 
 # %% tags=["show-source"]
 from helpers.preprocess import green, clahe, gamma, prepare
@@ -643,14 +643,14 @@ from helpers.preprocess import green, clahe, gamma, prepare
 # %% [markdown] lang="en"
 # ## Gamma has two conventions
 #
-# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain computes $s = r^{1/\gamma}$. Both call the number "gamma". An exponent below 1 brightens, one above 1 darkens.
+# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain of pre-processing, which most tutorials use and which has its own section below, computes $s = r^{1/\gamma}$. Both call the number "gamma". An exponent below 1 brightens, one above 1 darkens.
 #
 # **Guess first.** The classic chain uses gamma 1.2. What does it make of grey value 0.5?
 
 # %% [markdown] lang="zh" of="c221ef03"
 # ## 伽马有两种写法
 #
-# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$，经典流程计算 $s = r^{1/\gamma}$。两边都把这个数叫「gamma」。指数小于 1 变亮，大于 1 变暗。
+# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$。大多数教程用的经典流程（后面有专门一节）计算 $s = r^{1/\gamma}$。两边都把这个数叫 gamma。指数小于 1 变亮，大于 1 变暗。
 #
 # **先猜一猜。** 经典流程用 gamma 1.2。灰度 0.5 会变成多少？
 
@@ -703,12 +703,12 @@ print(f"adjust_gamma(r, 1 / 1.2) gives the classic chain: {same}")
 # %% [markdown] lang="en"
 # ## Standardisation, from training images only
 #
-# Networks train more easily when their input has mean 0 and standard deviation 1. Both numbers are measured once, on the training images, and then belong to the network: every later image is shifted and scaled with the same two.
+# Networks train more easily when their input has mean 0 and standard deviation 1. Both numbers are measured once, on the training images, inside the FOV. From then on they belong to the network: every later image is shifted and scaled with the same two.
 
 # %% [markdown] lang="zh" of="f7ed7e91"
 # ## 标准化：只用训练图像
 #
-# 输入的均值为 0、标准差为 1 时，网络更容易训练。这两个数只在训练图像上量一次，之后就属于网络：以后每幅图像都用这两个数平移和缩放。
+# 输入的均值为 0、标准差为 1 时，网络更容易训练。这两个数只在训练图像的视野内量一次，之后就属于网络：以后每幅图像都用这两个数平移和缩放。
 
 # %%
 from collections.abc import Sequence
@@ -734,20 +734,20 @@ leaky = fit_standardisation(train_inputs + val_inputs, train_fovs + val_fovs)
 print(f"with the validation images in it: {leaky}")
 
 # %% [markdown] lang="en"
-# The validation images do not come out at exactly 0 and 1. That is right: nobody measured them. Had they been measured, too, something about them would have gone into every input of the network, and they would no longer be images that it has never met. This is **data leakage**. Here the numbers hardly move, elsewhere they do, and a score with a leak in it cannot be defended. There is also a plain reason: tomorrow's single photograph brings no set along to be averaged.
+# The validation images do not come out at exactly 0 and 1. That is right: nobody measured them. Had they been measured, too, something about them would have gone into every input of the network, and it would no longer be true that it has never met them. This is **data leakage**. Here the numbers hardly move, elsewhere they do, and a score with a leak in it cannot be defended. There is a practical reason, too: a single photograph that arrives tomorrow comes without a set to average over.
 
 # %% [markdown] lang="zh" of="fc024e3a"
-# 验证图像处理后并不正好是 0 和 1。这是对的，因为没有人量过它们。假如也量了，它们的一些信息就进入了网络的每个输入，它们就不再是网络没见过的图像。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个朴素的理由：明天来的那一张照片，身边没有一整套图像可供平均。
+# 验证图像处理后并不正好是 0 和 1。这是对的，因为没有人量过它们。假如也量了，它们的信息就会混进网络的每个输入，也就不能再说网络没见过它们。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个实际的理由：明天只来一张照片，没有一整套图像可以求平均。
 
 # %% [markdown] lang="en"
 # ## The classic chain, and its step that does nothing
 #
-# Tutorials of this family take over the chain of the repository orobix/retina-unet: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 x 8 tiles; exponent 1/1.2.
+# Many tutorials take over the chain of the repository orobix/retina-unet: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 x 8 tiles; exponent 1/1.2.
 
 # %% [markdown] lang="zh" of="407cc151"
 # ## 经典流程，以及其中不起作用的一步
 #
-# 这一类教程沿用代码库 orobix/retina-unet 的流程：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 x 8 个子块；指数 1/1.2。
+# 许多教程沿用代码库 orobix/retina-unet 的流程：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 x 8 个子块；指数 1/1.2。
 
 
 # %%
@@ -793,7 +793,7 @@ print(f"largest change of a grey value, all images: {change:.2g}")
 #
 # $$\frac{(ax + b) - (a x_{min} + b)}{(a x_{max} + b) - (a x_{min} + b)} = \frac{x - x_{min}}{x_{max} - x_{min}}$$
 #
-# A step that is undone by the next one can be deleted. Standardisation matters where nothing stretches afterwards, that is, at the end: there the course has it. The chain's grey image is the other weak point: it mixes red, which shows few vessels, into green.
+# A step that is undone by the next one can be deleted. Standardisation matters where nothing stretches afterwards: at the end, and there the course has it. The chain's other weak point is its grey image: it mixes red, which shows few vessels, into green.
 
 # %% [markdown] lang="zh" of="1c626480"
 # 只有舍入误差。标准化是 $ax + b$，其中 $a > 0$，而随后的拉伸会消去任何这样的一步：
@@ -976,7 +976,7 @@ print(f"with limit 2/256 the noise of flat areas becomes {doubled:.1f} times as 
 # %% [markdown] lang="zh" of="0652a880"
 # ## 本课程的流程
 #
-# 从这里起，课程使用 `prepare`：绿色通道，CLAHE（8 x 8 个子块，阈值 2/256），指数 1/1.2；然后用训练图像的数做标准化。它就是经典流程，去掉了灰度混合和不起作用的那一步。
+# 从这里起，课程使用 `prepare`：绿色通道，CLAHE（8 x 8 个子块，阈值 2/256），指数 1/1.2；然后用训练图像的均值和标准差做标准化。它就是经典流程，去掉了灰度混合和不起作用的那一步。
 
 # %%
 final = prepare(eye.image)
@@ -998,35 +998,39 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# An honest word. All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are. The course keeps the chain because tutorials of this family have it, because it is cheap, and because you now know what it does.
+# All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are. The course keeps the chain because so many tutorials have it, because it is cheap, and because you now know what it does.
 #
-# Extra: OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round? Extra: subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
+# **Extra:** OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round?
+#
+# **Extra:** subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
 # %% [markdown] lang="zh" of="a3b35357"
 # 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
-# 说句实话。本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。只有用多个随机种子，分别带着它和不带它训练，才能回答。一些很好的已发表网络直接使用照片，例如 Galdran 等人 (2022) 的小网络，颜色不做处理。课程保留这个流程，因为这一类教程都用它，因为它几乎不花时间，也因为你现在知道它做了什么。
+# 本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能用多个随机种子，有 CLAHE 和没有 CLAHE 各训练一遍。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。课程保留这个流程，因为许多教程都用它，因为它几乎不花时间，也因为你现在知道它做了什么。
 #
-# 选做：OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？选做：从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0..1，再交给 `measure`。这简单的一步能达到多少，为什么？
+# **选做：** OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？
+#
+# **选做：** 从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0..1，再交给 `measure`。这一步很简单，能达到多少，为什么？
 
 # %% [markdown] lang="en"
 # ## What you learned
 #
 # - AUC is the share of pairs, one vessel and one background pixel, in the right order. It cannot see a rising curve.
-# - Equalisation uses the running total of the histogram as a curve. CLAHE does so in tiles, limits the steepness, and blends the curves of four centres.
+# - Equalisation uses the running total of the histogram as a curve. CLAHE does so in tiles, limits the slope, and blends the curves of four centres.
 # - The clip limit is the largest factor by which contrast, noise included, is stretched.
-# - Parameters with the same name can mean different things: tile count and tile size, clip limits, gamma. Put one value in and look.
+# - The same setting goes by other numbers elsewhere: tile count and tile size, clip limits, gamma. Put one value in and look.
 # - Means and standard deviations come from the training images only. A standardisation before a stretch does nothing.
 # - A number never decides alone: ask what it cannot see.
 #
 # ## Sources
 #
-# - This chapter takes the place of section 3.1 (数据预处理) of the tutorial "U-Net study notes", a Chinese blog post, and goes beyond it: CLAHE by hand, and the measurements.
+# - This chapter takes the place of section 3.1, "data pre-processing", of the "U-Net study notes" (a Chinese blog post, of which only the heading survives).
 # - Pizer et al., Adaptive histogram equalization and its variations, Computer Vision, Graphics, and Image Processing 39, 1987, [doi:10.1016/S0734-189X(87)80186-X](https://doi.org/10.1016/S0734-189X%2887%2980186-X)
 # - Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV, 1994, 474-485
 # - scikit-image, [`equalize_adapthist`](https://scikit-image.org/docs/stable/api/skimage.exposure.html)
 # - The classic chain: [orobix/retina-unet](https://github.com/orobix/retina-unet)
-# - Staal et al. (DRIVE), IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - Images: DRIVE, Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
 # - Galdran et al., State-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 12, 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)
 #
 # Next: [06 augmentation](06_augmentation.ipynb)
@@ -1037,18 +1041,18 @@ course.record(
 # - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。
 # - 均衡化把直方图逐级累加，当作曲线来用。CLAHE 在子块里这样做，限制陡度，再混合四个中心的曲线。
 # - 截断阈值就是对比度最多放大的倍数，噪声也包括在内。
-# - 同名的参数可能意思不同：子块个数与子块大小、截断阈值、伽马。代入一个值看看。
+# - 同一个设置，换个库就是另一个数：子块个数与子块大小、截断阈值、伽马。代入一个值看看。
 # - 均值和标准差只来自训练图像。拉伸之前的标准化不起作用。
 # - 一个数字不能单独做决定：先问它看不见什么。
 #
 # ## 参考资料
 #
-# - 本章对应中文博客「U-net学习笔记」的 3.1 节（数据预处理），并且更进一步：手写 CLAHE，以及各种测量。
+# - 本章对应中文博文《U-net学习笔记》的 3.1 节“数据预处理”（原文只留下标题）。
 # - Pizer et al., Adaptive histogram equalization and its variations, Computer Vision, Graphics, and Image Processing 39, 1987, [doi:10.1016/S0734-189X(87)80186-X](https://doi.org/10.1016/S0734-189X%2887%2980186-X)
 # - Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV, 1994, 474-485
 # - scikit-image，[`equalize_adapthist`](https://scikit-image.org/docs/stable/api/skimage.exposure.html)
 # - 经典流程：[orobix/retina-unet](https://github.com/orobix/retina-unet)
-# - Staal et al. (DRIVE), IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - 图像：DRIVE, Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
 # - Galdran et al., State-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 12, 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)
 #
 # 下一章：[06 数据增强](06_augmentation.ipynb)

@@ -20,8 +20,8 @@
 #
 # **You need** chapters 04 and 05; tensors from chapter 02.
 #
-# **You are here** 01 first look > 02 PyTorch > 04 the data > 05 pre-processing >
-# **06 augmentation** > 07 the network > 08 training > 09 results
+# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing >
+# **06 augmentation** > 07 network > 08 training > 09 results
 
 # %% [markdown] lang="zh" of="e2831ec3"
 # **学完这一章你能** 让图像、血管标签和视野 (FOV) 一起动；旋转、翻转、缩放、弯曲它们；切出训练用的图像块 (patch)；说清手里的图像到底能给出多少样本。
@@ -56,12 +56,12 @@ from notebooks.exercises.chapter_06 import EXERCISES
 # A network that sees the same few eyes for thousands of steps learns them by heart.
 # **Data augmentation** shows it each eye in another pose every time: turned, mirrored,
 # a little larger, a little bent, under another lamp. The U-Net paper calls this
-# essential where only a few annotated images are there, and it had thirty.
+# essential where annotated images are few; it had thirty.
 #
 # We start from the training images, prepared and standardised as in chapter 05.
 
 # %% [markdown] lang="zh" of="5782bbfd"
-# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。数据增强 (data augmentation) 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
+# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。**数据增强 (data augmentation)** 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
 #
 # 先取训练图像，按第 05 章的办法处理并标准化 (standardization)。
 
@@ -77,14 +77,14 @@ print(f"{len(inputs)} images {inputs[0].shape}, patches of {patch_size} x {patch
 # ## What happens to a label that stays behind
 #
 # Mirror the image and forget the label. Each vessel of the image now lies where the
-# label knows nothing of it. What is the **Dice** of the old label against the right
-# one, the mirrored one? (Chapter 04: 1 where two labels are equal, 0 where they share
-# nothing.)
+# label knows nothing of it. **Guess first:** what is the Dice of the old label against
+# the right one, the mirrored one? (Chapter 04: 1 where two labels are equal, 0 where
+# they share nothing.)
 
 # %% [markdown] lang="zh" of="1c3ab064"
 # ## 标签没有跟着动会怎样
 #
-# 把图像左右翻转，却忘了标签。现在图像里的血管，标签上都对不上。旧标签和正确的标签，也就是翻转后的标签，**Dice** 系数是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
+# 把图像左右翻转，却忘了标签。现在图像里的血管和标签对不上了。**先猜一猜：** 旧标签和正确的标签（翻转后的标签）相比，Dice 系数是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
 
 # %%
 guess = None  # your guess: Dice of the label that stayed behind
@@ -142,25 +142,26 @@ print(f"label left behind: Dice {np.mean(behind):.3f}; vessels hold {share:.3f}"
 # close to the share of vessel pixels, which is the Dice of two drawings that know
 # nothing of each other. Nothing raises an error: shapes and values are right.
 #
-# What will a network learn from it? That looking does not help. Its best answer is the
-# same probability everywhere, the share of vessel pixels, and its loss stops there:
+# What does a network learn from such pairs? That looking does not help. Its best answer
+# is the same probability everywhere, the share of vessel pixels, and its loss comes to
+# rest there:
 
 # %% [markdown] lang="zh" of="85793974"
 # （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 #
 # 图中文字：label left behind 没有动的标签 · both labels 两张标签叠在一起 · 橙色 没有动的 · 蓝色 正确的 · 白色 重合。
 #
-# 左边是翻转后的图像和旧标签。右边橙色是旧标签，蓝色是正确的标签，白色是重合处：和碰运气差不多。Dice 接近血管像素占比，而两幅毫不相干的标注，Dice 恰好就是这个占比。程序不会报错：形状和取值都对。
+# 左边是翻转后的图像和旧标签。右边橙色是旧标签，蓝色是正确的标签，白色是重合处：和碰运气差不多。Dice 接近血管像素占比：两张毫不相干的标签，Dice 也差不多就是这个占比。程序不会报错：形状和取值都对。
 #
-# 网络会从中学到什么？看图没有用。它最好的回答是处处给同一个概率，也就是血管像素占比，损失就停在这里：
+# 网络从这样的数据里学到什么？学到看图没有用。它最好的回答是处处给同一个概率，也就是血管像素占比，损失就停在这里：
 
 # %%
 loss = -share * math.log(share) - (1 - share) * math.log(1 - share)
 print(f"cross-entropy of saying {share:.3f} at every pixel: {loss:.3f}")
 
 # %% [markdown] lang="en"
-# Remember the number: a loss curve that rests on it in chapter 08 means that images and
-# labels do not belong together.
+# Remember the number: in chapters 07 and 08, a cross-entropy that rests on it means that
+# images and labels do not belong together.
 #
 # ## Eight views for nothing
 #
@@ -170,7 +171,7 @@ print(f"cross-entropy of saying {share:.3f} at every pixel: {loss:.3f}")
 # group of the square.
 
 # %% [markdown] lang="zh" of="2cac7efd"
-# 记住这个数：第 08 章里，损失曲线如果停在这里，就说明图像和标签对不上。
+# 记住这个数：在第 07、08 章里，交叉熵 (cross-entropy) 如果停在这里，就说明图像和标签对不上。
 #
 # ## 白得的八个视角
 #
@@ -181,10 +182,10 @@ from helpers.augment import d4
 
 # %% [markdown] lang="en"
 # We cut a window with many vessels and show all eight, with the label painted in blue.
-# From here on every layer is a tensor (B, C, H, W).
+# From here on image, vessels and FOV are tensors (B, C, H, W).
 
 # %% [markdown] lang="zh" of="f467b456"
-# 切一块血管很多的窗口，把八个视角都画出来，标签涂成蓝色。从这里开始，每一层都是张量 (B, C, H, W)。
+# 切一块血管很多的窗口，把八个视角都画出来，标签涂成蓝色。从这里开始，图像、血管标签和视野都是张量 (B, C, H, W)。
 
 
 # %%
@@ -216,18 +217,19 @@ sums = {round(float(d4(image, k).double().sum()), 3) for k in range(8)}
 print(f"Eight pictures, one sum of all pixels: {sums}")
 
 # %% [markdown] lang="en"
-# May we do this? Nobody photographs an eye upside down. But a vessel upside down is
+# May we do this? Hardly anybody photographs an eye upside down. But a vessel upside down is
 # still a vessel, so the answer at each pixel moves along and stays true. That is the
 # rule: **an augmentation is allowed if it does not change the answer**. Asked "left eye
 # or right eye?", a network must never be trained with flips.
 #
 # **Exercise 6.3** A trained network can look at all eight views of an image (an extra
-# task of chapter 09), and its eight answers have to be turned back. Write `undo(x, k)`, so that `undo(d4(x, k), k)` is `x`.
+# task of chapter 09), and its eight answers have to be turned back. Write `undo(x, k)`,
+# so that `undo(d4(x, k), k)` is `x`.
 
 # %% [markdown] lang="zh" of="cc413e1b"
 # 图中文字：k 是 d4 的编号。
 #
-# 这样做可以吗？没有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
+# 这样做可以吗？很少有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
 #
 # **练习 6.3** 训练好的网络可以把一张图像的八个视角都看一遍（第 09 章的选做题），再把八个回答转回来。写 `undo(x, k)`，使 `undo(d4(x, k), k)` 等于 `x`。
 
@@ -254,8 +256,8 @@ undo = lesson.exercise(undo, EXERCISES["06.3"])
 #     return torch.rot90(x, -(k % 4), dims=(-2, -1))
 # ```
 #
-# In the package this is `undo_d4`. Doing `d4(x, k)` twice works for six of the eight,
-# which makes it a mistake that survives a careless test.
+# In `helpers/augment.py` this is `undo_d4`. Doing `d4(x, k)` twice also gives `x` for six
+# of the eight, so a careless test does not catch that mistake.
 #
 # </details>
 
@@ -273,7 +275,7 @@ undo = lesson.exercise(undo, EXERCISES["06.3"])
 #     return torch.rot90(x, -(k % 4), dims=(-2, -1))
 # ```
 #
-# 课程里这个函数叫 `undo_d4`。把 `d4(x, k)` 做两次，八种里有六种也对，所以粗心的测试发现不了这个错误。
+# 在 `helpers/augment.py` 里这个函数叫 `undo_d4`。把 `d4(x, k)` 做两次，八种里有六种也能得到 `x`，所以粗心的测试发现不了这个错误。
 #
 # </details>
 
@@ -335,11 +337,11 @@ as_grid = lesson.exercise(as_grid, EXERCISES["06.4"])
 # </details>
 
 # %% [markdown] lang="en"
-# A slope tells columns from rows, which a photograph does not: each pixel of this image
-# holds its own column number. Looking 10 px to the right must give 10 more.
+# Test it on a slope, where columns and rows cannot be mixed up unnoticed: each pixel of
+# this image holds its own column number. Looking 10 px to the right must give 10 more.
 
 # %% [markdown] lang="zh" of="0bb23770"
-# 用一个斜坡可以分清行和列，照片却看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，数值应当大 10。
+# 用一个斜坡来检验，行列弄反立刻看得出来，用照片就看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，数值应当大 10。
 
 # %%
 slope = torch.arange(128.0).expand(1, 1, 128, 128)
@@ -349,7 +351,7 @@ looked = functional.grid_sample(slope, grid, align_corners=False)
 print(f"pixel (64, 64) held {slope[0, 0, 64, 64]:g}, now {looked[0, 0, 64, 64]:g}")
 
 # %% [markdown] lang="en"
-# `warp` is this, for a whole field of places, given in pixels from the centre:
+# `warp` does this for a whole field of places, given in pixels from the centre:
 
 # %% [markdown] lang="zh" of="8f029e48"
 # `warp` 就是这件事，只是一次处理整片位置；位置以像素为单位，从图像中心算起：
@@ -362,12 +364,13 @@ from helpers.augment import warp
 #
 # Between a vessel and the background a photograph may take any value. A label may not.
 # Turn the label of a whole eye by 15 degrees with **bilinear** interpolation, then call
-# every pixel vessel that is above 0. By which factor does the vessel area grow?
+# every pixel vessel that is above 0. **Guess first:** by which factor does the vessel
+# area grow?
 
 # %% [markdown] lang="zh" of="6234b61c"
 # ## 标签不是照片
 #
-# 在血管和背景之间，照片可以取任何中间值，标签不行。把整只眼睛的标签用**双线性插值** (bilinear interpolation) 旋转 15 度，再把大于 0 的像素都算作血管。血管面积会变成原来的几倍？
+# 在血管和背景之间，照片可以取任何中间值，标签不行。把整只眼睛的标签用**双线性插值** (bilinear interpolation) 旋转 15 度，再把大于 0 的像素都算作血管。**先猜一猜：** 血管面积会变成原来的几倍？
 
 # %%
 guess = None  # your guess: a factor
@@ -431,15 +434,15 @@ print(f"values: nearest {turned['nearest'].unique().tolist()}, bilinear ", end="
 print(f"{len(soft.unique())} different ones")
 
 # %% [markdown] lang="en"
-# A soft label tells the loss that a rim pixel is 40 % vessel, which no doctor said; with
+# A soft label may tell the loss that a rim pixel is 40 % vessel, which no doctor said; with
 # `> 0` all vessels swell. **Nearest** keeps 0 and 1 and the area. It is not free of
-# harm: look at the number of pieces. Thin vessels break where the turned grid steps over
+# harm: look at the number of connected pieces. Thin vessels break where the turned grid steps over
 # them. So images go through `warp` with `"bilinear"`, labels with `"nearest"`.
 
 # %% [markdown] lang="zh" of="6a710ad8"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看碎块的个数，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看连通块的个数，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en"
 # ## Flip, turn and scale at random
@@ -624,8 +627,8 @@ for label, part in outside.items():
 # ## Patches
 #
 # Training does not use whole images. `PatchBatches` draws an image, then a pixel inside
-# its FOV, cuts the window around it and calls `augment`. It is an endless stream that
-# its seed decides alone. Chapter 08 trains on it.
+# its FOV, cuts the window around it and calls `augment`. It is an endless stream,
+# decided by its seed alone. Chapter 08 trains on it.
 
 # %% [markdown] lang="zh" of="aa97cada"
 # 图中文字：degrees 度 · scale 比例 · patch widths 以图像块宽度为单位。
@@ -652,7 +655,7 @@ print(f"{(drawn < 1).float().mean():.0%} of {len(drawn)} patches cross the FOV's
 # FOV is no vessel. Outside the FOV no pixel counts in the loss (chapter 08).
 #
 # Does everything move together? We give the label in place of the image, too. If both
-# took the same way, they still agree when they come out.
+# went the same way, they still agree when they come out.
 
 # %% [markdown] lang="zh" of="04f7fbe9"
 # 跨过边缘的图像块正是我们要的：网络必须学会，视野的边缘不是血管。FOV 以外的像素不计入损失（第 08 章）。
@@ -683,7 +686,7 @@ for name, way in (("augment", augment), ("label left behind", left_behind)):
 #
 # ## A gallery
 #
-# Look at your batches before you train. Always. Upper row: what the network sees. Lower
+# Look at your batches before every training. Upper row: what the network sees. Lower
 # row: vessels white, outside the FOV grey.
 
 # %% [markdown] lang="zh" of="28f9519b"
@@ -691,7 +694,7 @@ for name, way in (("augment", augment), ("label left behind", left_behind)):
 #
 # ## 看一看
 #
-# 训练之前，先看看自己的图像块，每次都看。上排是网络看到的图像；下排白色是血管，灰色是视野外。
+# 每次训练之前，都先看看自己的图像块。上排是网络看到的图像；下排白色是血管，灰色是视野外。
 
 # %%
 stream = PatchBatches(inputs, labels, fovs, patch_size, 7, seed=4, augment=augment)
@@ -706,12 +709,13 @@ print(f"FOV share of each patch: {[round(float(f.mean()), 2) for f in fov_out]}"
 # %% [markdown] lang="en"
 # ## How many examples are there, really?
 #
-# In how many places of **one** image can the patch be cut (unturned, whole pixels)?
+# **Guess first:** in how many places of **one** image can the patch be cut (unturned,
+# whole pixels)? The cell prints the sizes.
 
 # %% [markdown] lang="zh" of="11828110"
 # ## 到底有多少样本
 #
-# **一张**图像上，图像块有多少个位置可切（不旋转，按整像素移动）？
+# **先猜一猜：** **一张**图像上，图像块有多少个位置可切（不旋转，按整像素移动）？单元格会输出两者的大小。
 
 # %%
 guess = None  # your guess: places in one image
@@ -736,11 +740,10 @@ lesson.check(
 )
 
 # %% [markdown] lang="en"
-# And how many patches are there in **all** training images of which no two share a
-# pixel?
+# And how many patches fit into **all** training images without sharing a pixel?
 
 # %% [markdown] lang="zh" of="2cc0ab4a"
-# 那么，**全部**训练图像里，两两不共用像素的图像块有多少个？
+# 那么，**全部**训练图像里，最多能切出多少个互不重叠的图像块？
 
 # %%
 guess = None  # your guess: patches without a common pixel, all training images
@@ -825,19 +828,19 @@ print("augmented:  ", ", ".join(f"{a:.4f}" for a in shaken))
 print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 
 # %% [markdown] lang="en"
-# The rule did not change, but the ruler did. Two networks are often less apart than
+# The rule did not change, but the ruler did. Two networks often differ by less than
 # that. So `train` is augmented, and `val` and `test` never are. (Test-time augmentation,
 # in chapter 09, is something else: the image is turned, the *prediction* is turned back,
 # and the label stays untouched.)
 #
-# Extra: mirror image and label in a stream of your own, but toss the coin twice, once
+# **Extra:** mirror image and label in a stream of your own, but toss the coin twice, once
 # for each. How does the Dice of the two fall, and why is this fault harder to find than
 # the one above?
 
 # %% [markdown] lang="zh" of="324a693f"
 # 规则没有变，尺子变了。两个网络的差别往往还没有这么大。所以 `train` 要增强，`val` 和 `test` 从不增强。（第 09 章的测试时增强 (test-time augmentation) 是另一回事：转的是图像，再把**预测**转回来，标签不动。）
 #
-# 选做：自己写一条数据流，图像和标签都翻转，但各抛各的硬币。两者的 Dice 会降到多少？为什么这个错误比上面那个更难发现？
+# **选做：** 自己写一条数据流，图像和标签都翻转，但各抛各的硬币。两者的 Dice 会降到多少？为什么这个错误比上面那个更难发现？
 
 # %% [markdown] lang="en"
 # ## What you learned
@@ -860,8 +863,12 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 # - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks
 #   applied to visual document analysis, ICDAR 2003: elastic distortions.
 #   [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
-# - The tutorial "U-Net study notes" (in Chinese), section 3.2, "augmentation". This
-#   chapter adds the labels' side, the elastic grid and the count of examples.
+# - Images: DRIVE, J. Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004.
+#   [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - This chapter takes the place of section 3.2, "augmentation", of the "U-Net study
+#   notes" (a Chinese blog post, of which only the heading survives).
+#
+# Next: [07 network](07_unet.ipynb)
 
 # %% [markdown] lang="zh" of="7dde2de4"
 # ## 小结
@@ -876,4 +883,7 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 #
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015，3.1 节。[doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
 # - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks applied to visual document analysis, ICDAR 2003：弹性形变。[doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
-# - 教程《U-net学习笔记》3.2 节“数据增强”。本章补上了标签这一边、弹性网格和样本数。
+# - 图像：DRIVE, J. Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004。[doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - 本章对应中文博文《U-net学习笔记》的 3.2 节“数据增强”（原文只留下标题）。
+#
+# 下一章：[07 网络](07_unet.ipynb)
