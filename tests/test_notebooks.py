@@ -291,6 +291,7 @@ def test_runner_gives_the_kernel_its_variables(small_course, monkeypatch):
     text = (
         "import os, json, pathlib\n"
         f"facts = {{n: os.environ['FUNDUS_' + n] for n in {names}}}\n"
+        "facts['pid'] = os.getpid()\n"
         "pathlib.Path(facts['REPORT']).write_text(json.dumps(facts))"
     )
     cells = [nbformat.v4.new_code_cell(text)]
@@ -304,6 +305,8 @@ def test_runner_gives_the_kernel_its_variables(small_course, monkeypatch):
     assert entry["OUT"] == str(small_course / "o")
     assert entry["DATA"] == str(small_course / "d")
     assert entry["RUN"]
+    with pytest.raises(ProcessLookupError):  # the kernel ended with its chapter
+        os.kill(entry["pid"], 0)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@
 #
 # **You are here** **01 first look** > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="991e6110"
+# %% [markdown] lang="zh" of="d055e536"
 # **学完这一章你能** 在 Colab 里打开课程，选一块 GPU 并说清它是什么；用课程自带的权重分割眼底照片里的血管；解释照片为什么要先缩放。
 #
 # **用时** 阅读和练习 45 分钟，计算 1 分钟。
@@ -48,7 +48,7 @@
 # - mode `lesson` is the ordinary one; `smoke` is a quick one for tests, `full` trains longest.
 # - data `DRIVE` means photographs of real eyes; `PHANTOM` means *phantoms*, drawn eyes that stand in where no photographs were found. This chapter works with either: its photograph comes with scikit-image.
 
-# %% [markdown] lang="zh" of="6d430c88"
+# %% [markdown] lang="zh" of="ccfd1a07"
 # ## 运行之前
 #
 # 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；在 JupyterLab 里是“运行 > 运行所有单元格” (Run > Run All Cells)。每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
@@ -63,7 +63,7 @@
 # 下一个单元格寻找课程的 Python 包 `helpers` 和数据，找不到就下载。它不安装任何东西。最后一行输出模式、数据和设备：
 #
 # - 模式 `lesson` 是平常用的；`smoke` 用来快速测试，`full` 训练时间最长。
-# - 数据 `DRIVE` 是真实眼睛的照片；`PHANTOM` 是仿真眼底图 (phantom)，也就是画出来的眼睛，找不到照片时代替它们。这一章用哪一种都行：照片由 scikit-image 自带。
+# - 数据 `DRIVE` 是真实眼睛的照片；`PHANTOM` 是仿真眼底图 (phantom)，也就是画出来的眼睛，没有找到照片就用它代替。这一章用哪一种都行：照片由 scikit-image 自带。
 
 # %% include="setup"
 from helpers import lesson
@@ -128,7 +128,7 @@ print(f"Vessel: {pred[fov].mean():.1%} of the pixels inside the lit disc.")
 #
 # **This is not a medical device.** It is made for teaching. Do not use it to decide anything about a patient.
 
-# %% [markdown] lang="zh" of="56603f62"
+# %% [markdown] lang="zh" of="8e64bfbe"
 # 图中文字：photograph 原照片 · probs 血管概率 · pred, painted over 分割结果叠加在照片上。
 #
 # 训练这个网络的照片来自 DRIVE 数据集，是另一台相机拍的，它从没见过这只眼睛。比较左右两幅图：它漏了哪些血管？哪里不是血管却被画了出来？看看左边明亮圆斑的边缘。
@@ -146,7 +146,7 @@ print(f"Vessel: {pred[fov].mean():.1%} of the pixels inside the lit disc.")
 #
 # The next cell shows what you have. The *forward pass* is the way through the network, from image to answer.
 
-# %% [markdown] lang="zh" of="c89ed6af"
+# %% [markdown] lang="zh" of="22ab0542"
 # ## 这是一台什么机器？
 #
 # GPU 能同时做成千上万次乘法，到第 08 章训练时才真正派上用场。NVIDIA 给每一代 GPU 一个编号，叫计算能力 (compute capability)。它决定硬件能快速计算哪种短的数：
@@ -330,7 +330,7 @@ print(f"Across it red falls to {wall:.2f}, but is {middle:.2f} in the middle.")
 # %% [markdown] lang="en"
 # Blood swallows green light, so vessels are deep valleys in green and shallow ones in red. The small rise in the middle of the vein is the *central light reflex*: the round wall mirrors the lamp. Arteries show it most. In a wide vessel this bright streak can make a program see two thin vessels instead of one, or none.
 
-# %% [markdown] lang="zh" of="43054bbc"
+# %% [markdown] lang="zh" of="7bf6c385"
 # 图中文字：red 红色通道 · green 绿色通道 · row 行 · value 像素值。
 #
 # 血液吸收绿光，所以血管在绿色曲线上是深谷，在红色曲线上只是浅谷。静脉中间那个小凸起是血管中央反光 (central light reflex)：圆弧形的血管壁像镜子一样反射灯光，动脉上最明显。血管很粗时，这条亮带会让程序看成两条细血管，或者干脆看不见。
@@ -342,7 +342,7 @@ print(f"Across it red falls to {wall:.2f}, but is {middle:.2f} in the middle.")
 #
 # **Exercise 1.1** Write `scale_factor(fov, known)`: by which factor must a photograph be resized, if `fov` is its field of view, (1, H, W) bool, and `known` the diameter in pixels that the network knows? `fundus.fov_diameter(fov)` measures a diameter.
 
-# %% [markdown] lang="zh" of="9264dc67"
+# %% [markdown] lang="zh" of="ab9a2774"
 # ## 照片为什么要先缩放
 #
 # 网络是用 DRIVE 的照片训练的，那些照片的视野在像素上小得多，它熟悉的血管只有几个像素宽。如果两台相机拍到的眼底范围差不多，那么这张照片里的视盘、血管，一切在像素上都更大，倍数就是两个视野直径之比。所以分割器先缩放照片，让视野的直径等于网络熟悉的直径，再把概率图变回照片原来的大小。
@@ -461,7 +461,7 @@ print(f"centre-lines, {wide:.0%} of the wide ones'.")
 #
 # **Exercise 1.2** Write `vessel_share(pred, fov)`: the share of vessel pixels among the pixels *inside* the field of view. Both are (1, H, W) bool. The cell that drew the first picture shows how to take the pixels inside.
 
-# %% [markdown] lang="zh" of="7ce19358"
+# %% [markdown] lang="zh" of="f9b8977e"
 # ## 血管占多少？
 #
 # **练习 1.2** 编写 `vessel_share(pred, fov)`：视野*内*的像素中，血管像素占多少。两个参数都是 (1, H, W) 的布尔数组。怎样只取视野内的像素，看画出第一幅图的那个单元格。
@@ -557,7 +557,7 @@ print(f"numbers the network has learnt, its parameters: {weights:,}")
 #
 # The course began as the reproduction of a Chinese blog post, "U-Net study notes". It rightly says that medicine needs more than one label an image, and that the U-Net labels pixel by pixel. Two sentences can be more exact. It writes that this happens on top of a known class of the image; no class is needed first, each pixel is labelled directly. And it writes that structures become clearer; segmentation makes nothing clearer in the image, it says what is where.
 
-# %% [markdown] lang="zh" of="77aadabd"
+# %% [markdown] lang="zh" of="f20b553b"
 # 这些参数是从 DRIVE 的 16 张照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。它用 30 张电子显微镜图像训练，在这项竞赛上超过了此前最好的方法，又在一项细胞追踪竞赛的两个类别中获胜。论文把三个想法合在一起：
 #
 # - **U 形。** 左臂把图像一步步缩小，每个数看到的周围越来越大：*这里是什么？* 右臂再一步步放大。
@@ -609,7 +609,7 @@ print(f"{cured} runs.")
 #
 # Each chapter runs alone. Chapter 03, on the paper, is not written yet. In a hurry: this one, then 07, 08 and 09.
 
-# %% [markdown] lang="zh" of="fc6cc75f"
+# %% [markdown] lang="zh" of="20320a90"
 # ## 课程地图
 #
 # | 章 | 问题 |
@@ -640,7 +640,7 @@ print(f"{cured} runs.")
 # - The data the weights were trained on: Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
 # - "U-Net study notes", a Chinese blog post: its introduction, and section 1 of its Colab part, the set-up, of which only the heading survives.
 
-# %% [markdown] lang="zh" of="95cb7184"
+# %% [markdown] lang="zh" of="f42bf52c"
 # ## 小结
 #
 # - 内核一个单元格一个单元格地运行笔记本文件；“全部运行”总能跑完；先存副本。

@@ -19,7 +19,7 @@
 #
 # **You are here** 01 first look > **02 PyTorch** > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="9200198b"
+# %% [markdown] lang="zh" of="1c5c4913"
 # **学完这一章你能** 读懂张量的形状；手算卷积，也用 `nn.Conv2d` 算；解释梯度下降和训练一步的五行代码；把 logits 变成血管图。
 #
 # **用时** 阅读和练习 45 分钟，计算半分钟。
@@ -89,7 +89,7 @@ print("float32: 200 + 100 =", (bright.astype(np.float32) + 100)[0])
 #
 # **Predict** the value of `grid[1, 2]` in this tensor. Counting begins at 0.
 
-# %% [markdown] lang="zh" of="8ed89cfb"
+# %% [markdown] lang="zh" of="2346f3cd"
 # 300 装不下，就从 0 重新数起：300 - 256 = 44，而且不报错。小数没有这个问题。
 #
 # ### 先行后列
@@ -193,7 +193,7 @@ print("before:", batch.device, "| after:", moved.device)
 #
 # Here are 25 numbers, like a piece of a green channel: bright ground (9) and a dark vessel (2 and 3) that bends. The *kernel* is nine numbers. Lay it on a 3 x 3 window, multiply number by number, add: one result. This kernel is Sobel's; it asks how much brighter the right side is than the left.
 
-# %% [markdown] lang="zh" of="c56a7d43"
+# %% [markdown] lang="zh" of="57da3966"
 # ## 手算卷积
 #
 # 下面 25 个数好比绿色通道的一小块：亮的背景 (9) 上有一条弯曲的暗血管（2 和 3）。卷积核 (kernel) 是九个数。（Jupyter 的内核也叫 kernel，是另一回事；卷积核也叫滤波器。）把它盖在 3 x 3 的窗口上，对应相乘再相加，得到一个结果。这是 Sobel 的卷积核，它问：右边比左边亮多少？
@@ -518,7 +518,7 @@ print(f"slope at w = 0, by hand: {slope(0.0):.3f}, by autograd: {w.grad.item():.
 #
 # **Predict** where one step from `w = 0` with the learning rate 0.1 ends.
 
-# %% [markdown] lang="zh" of="c9cd24a5"
+# %% [markdown] lang="zh" of="61e9cf00"
 # 坡度是负的：山谷向右下降。所以走一步就是 `w - rate * slope`：逆着坡度，步子大小由学习率 (learning rate) 决定。
 #
 # **猜一猜** 从 `w = 0` 出发，学习率 0.1，走一步到哪里？
@@ -653,7 +653,7 @@ print(f"No number of the learnt kernel is further than {difference:.2f} from Sob
 #
 # Later you will also meet `net.train()` and `net.eval()`: they switch layers that behave differently while learning, such as batch normalization in chapter 07. A convolution has no such switch.
 
-# %% [markdown] lang="zh" of="a3d2e0a9"
+# %% [markdown] lang="zh" of="9c05bd5b"
 # 图中文字：random start 随机的初始值 · learnt 学到的 · Sobel, never shown 从未给程序看过的 Sobel 卷积核 · step 步 · loss 损失。
 #
 # 只凭一张图像和它的答案，程序就找到了检测边缘的卷积核。U-Net 由一层又一层这样的卷积核组成，层与层之间再加一个简单的非线性函数（第 07 章的 ReLU）；答案是人描出的血管，事先没人知道那些卷积核。五行代码不变。
@@ -671,7 +671,7 @@ print(f"No number of the learnt kernel is further than {difference:.2f} from Sob
 #
 # Large logits come out near 1, very negative ones near 0, and 0 is exactly one half. Last comes a threshold. The course names them in this order: `logits`, `probs`, `pred`.
 
-# %% [markdown] lang="zh" of="2b046c58"
+# %% [markdown] lang="zh" of="5094a73f"
 # ## logits、sigmoid、阈值
 #
 # 卷积的结果可以是任何数，概率必须在 0 和 1 之间。所以网络的原始输出，叫 logits，要经过 sigmoid：
@@ -736,7 +736,7 @@ for threshold in (0.3, 0.5, 0.8):
 #
 # Only the difference of the two counts.
 
-# %% [markdown] lang="zh" of="9b01326a"
+# %% [markdown] lang="zh" of="9d474918"
 # ### 两个通道还是一个
 #
 # U-Net 论文最后有两个通道：背景和血管（论文里是细胞），再用 soft-max 让它们加起来等于 1。课程只用一个通道和 sigmoid。两者是一回事。设 $a$ 是血管的 logit，$b$ 是背景的：

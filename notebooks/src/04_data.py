@@ -22,8 +22,8 @@
 #
 # **You are here** 01 first look > 02 PyTorch > **04 data** > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="ccf6a819"
-# **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位医生有多一致；按人划分图像，让分数有意义。
+# %% [markdown] lang="zh" of="4873e982"
+# **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位医生的标注有多一致；按人划分图像，让分数有意义。
 #
 # **用时** 阅读和练习 45 分钟，计算 1 分钟。
 #
@@ -89,7 +89,7 @@ for name in ("DRIVE", "CHASEDB1"):
 # Without a network nothing breaks: the cell says what failed, and the chapter goes on
 # with the images that are here, or with *phantoms*, drawn eyes whose vessels are known.
 
-# %% [markdown] lang="zh" of="fd5a5dfe"
+# %% [markdown] lang="zh" of="4143e489"
 # DRIVE 是这个领域的标尺，但不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
 #
 # ## 取得数据
@@ -141,8 +141,8 @@ else:
 #
 # **Predict.** We flip **one bit** of one image file. How many of the 64 digits change?
 
-# %% [markdown] lang="zh" of="b610a526"
-# ## 这是原件吗
+# %% [markdown] lang="zh" of="690d1e36"
+# ## 这是原件吗？
 #
 # 下载可能中断；存下来的“图像”可能是一个写着“流量超限”的网页；文件也可能在打开又保存时悄悄变了。校验和 (checksum) 能发现这一切：SHA-256 把任何文件变成 64 位十六进制数字。
 #
@@ -271,7 +271,7 @@ print(
 # it: red above a tenth of its maximum, gaps closed, holes filled, the largest piece
 # (`fundus.automatic_fov`). We can test the rule here, where the answer is known.
 
-# %% [markdown] lang="zh" of="802400e4"
+# %% [markdown] lang="zh" of="ae221e25"
 # （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 #
 # 图中文字：image 眼底照片 · vessels 血管标签 · fov 视野。
@@ -295,8 +295,8 @@ print(f"vessel pixels kept: {(eye.vessels & found).sum() / eye.vessels.sum():.2%
 # but the test images, inside the FOV: what **accuracy** does it reach, in per cent of
 # the pixels?
 
-# %% [markdown] lang="zh" of="c0f6a2f5"
-# ## 血管占多少
+# %% [markdown] lang="zh" of="ccf4a947"
+# ## 血管占多少？
 #
 # **猜一猜 (4.2)。** 一个程序把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的**准确率 (accuracy)** 是百分之几？
 
@@ -352,7 +352,7 @@ course.record(vessel_share=round(vessel / inside, 4))
 # On the 20 test labels of DRIVE the vessels hold 12.73 % of the FOV, and the black
 # program is 87.27 % accurate.
 
-# %% [markdown] lang="zh" of="ecf001b4"
+# %% [markdown] lang="zh" of="4f2f4c06"
 # 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是血管像素中被找到的比例，是 0；Dice 系数也是 0，下面会讲。（这里精确率和 MCC 是 0 除以 0，课程记为 0。）
 #
 # 这就是类别不平衡 (class imbalance)：一类很少，谁忽略它，准确率就夸谁。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73 %，全黑程序的准确率是 87.27 %。
@@ -394,7 +394,7 @@ print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the fr
 # *mode* of each file below, which tells what the stored numbers mean: `L` is grey, `1`
 # is one bit, and `P` is a *palette*, where the number is an entry in a list of colours.
 
-# %% [markdown] lang="zh" of="8aa46b46"
+# %% [markdown] lang="zh" of="93dd859c"
 # ## 会骗人的标签
 #
 # 标签在每个像素上只说是或不是，文件的写法却不止一种。看看下面每个文件的 mode，它决定了存的数字是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
@@ -449,7 +449,7 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 # %% [markdown] lang="zh" of="48b9a510"
 # 三份标签里有两份读出来是**空的**，而且没有任何报错。用它们训练，网络学到的就是什么也看不见，准确率却和上面一样好看。再看调色板文件换成灰度以后的值：黑色是 3，所以 `> 0` 会把一切都当成血管。
 #
-# **练习 4.1** 编写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回 bool 数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
+# **练习 4.1** 编写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回布尔数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
 
 
 # %% tags=["exercise"]
@@ -515,7 +515,7 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 # - TP, true positive: both mark it. FP, false positive: only the second does.
 # - FN, false negative: only the first does. TN, true negative: neither does.
 
-# %% [markdown] lang="zh" of="a49d9415"
+# %% [markdown] lang="zh" of="132e29e8"
 # 课程里读标签的只有一个函数，就是 `fundus.read_label`。
 #
 # ## 两位医生
@@ -572,7 +572,7 @@ print(f"{counts.fn}: only the first | black {counts.tn}: neither")
 # It is the size of what both marked, twice, over the sizes of the two drawings added: 1
 # where they are equal, 0 where they share nothing. Write `dice(tp, fp, fn)`.
 
-# %% [markdown] lang="zh" of="ef751b19"
+# %% [markdown] lang="zh" of="a6a29782"
 # **练习 4.3** Dice 系数 (Dice coefficient) 说明两幅标注有多一致：
 #
 # $$\text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
@@ -643,7 +643,7 @@ course.record(second_observer_dice=round(human, 4))
 # **Predict (4.4).** How much is one pixel? Take a perfect label, move it by **one
 # column**, and score it against itself. What Dice does it get, on average over the images?
 
-# %% [markdown] lang="zh" of="3a14ae84"
+# %% [markdown] lang="zh" of="6719c3ce"
 # ## 向右一个像素
 #
 # **猜一猜 (4.4)。** 一个像素有多要紧？拿一张完美的标签，向右移动**一列**，再和它自己比。各图像的 Dice 平均是多少？
@@ -706,7 +706,7 @@ print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 # most of their length, the vessels are at most three pixels wide. So if your network looks perfect and scores 0.6 to 0.8,
 # search for an off-by-one in padding or cropping before you change the network.
 
-# %% [markdown] lang="zh" of="06f3e1d3"
+# %% [markdown] lang="zh" of="ce85bda5"
 # 图中文字：moved by one pixel 移动一个像素 · 白色 重合 · 橙色 多出 · 蓝色 缺少。
 #
 # 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的图像 21 到 40 上，移动一列剩下 0.807，两列剩下 0.656：按长度算，大部分血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在 0.6 到 0.8 之间，先去填充或裁剪的代码里找“差一”错误 (off-by-one)，再去改网络。
@@ -718,7 +718,7 @@ print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 # and take 8 of them for the test. On average over many shuffles, **how many of the 14
 # children** have one eye in training and the other in the test?
 
-# %% [markdown] lang="zh" of="43e6f950"
+# %% [markdown] lang="zh" of="631b9c12"
 # ## 按人划分
 #
 # **猜一猜。** CHASE_DB1 有 14 个孩子的双眼，共 28 张图像。假如把 28 个文件名打乱，取 8 个做测试。打乱很多次取平均，**14 个孩子里有几个**一只眼睛在训练集、另一只在测试集？
@@ -864,7 +864,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # **Extra:** find a paper on DRIVE and read how it chose its best epoch. Does it name a
 # validation set? If not, which images did it look at?
 
-# %% [markdown] lang="zh" of="1034d3a6"
+# %% [markdown] lang="zh" of="57b1f004"
 # 图中文字：learn 学习 · choose 选择 · report, once 报告，只用一次 · eyes 只眼睛。
 #
 # DRIVE 没有说明哪张照片是谁的：照片是从一个筛查项目里随机抽取的，我们能保证不拆开的最小单位就是图像。第 05 到 08 章只打开 `train` 和 `val`。
@@ -893,7 +893,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # - "U-Net study notes", a Chinese blog post: section 2, "getting the data and preparing
 #   it", of which only the heading survives.
 
-# %% [markdown] lang="zh" of="bffaee0a"
+# %% [markdown] lang="zh" of="742e34ea"
 # ## 小结
 #
 # - 先看条款和引用，再下载；校验和证明每个文件都是所有者的原件。

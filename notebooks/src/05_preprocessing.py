@@ -19,7 +19,7 @@
 #
 # **You are here** 01 first look > 02 PyTorch > 04 data > **05 pre-processing** > 06 augmentation > 07 network > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="e81e4134"
+# %% [markdown] lang="zh" of="3ce565b1"
 # **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
 #
 # **用时** 阅读和练习 75 分钟，计算 1 分钟。
@@ -91,7 +91,7 @@ print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
 # %% [markdown] lang="en"
 # Blood absorbs green light strongly, so vessels are dark there. Red light passes through them and comes back from the tissue behind. Blue arrives weak: the lens of the eye absorbs much of it. (With DRIVE, image: DRIVE, Staal et al. 2004.)
 
-# %% [markdown] lang="zh" of="ba3cfb25"
+# %% [markdown] lang="zh" of="9b5f3651"
 # 图中文字：colour 彩色 · red 红 · green 绿 · blue 蓝
 #
 # 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，因为晶状体吸收了不少。（使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
@@ -290,7 +290,7 @@ print(f"unchanged per image: {', '.join(unmoved)}")
 #
 # The second column puts the pixels of all eyes into one heap, and a vessel of one eye is compared with the background of another. There equalisation seems to help. It found no vessel: it only made the eyes equally bright. `standardise` moves this column for the same kind of reason: to bring the values back to 0..1, `unit` stretches each eye by itself. A paper that reports one of the two columns should say which.
 
-# %% [markdown] lang="zh" of="3a4e8dd6"
+# %% [markdown] lang="zh" of="4a0d035b"
 # AUC 只知道两个像素的次序。伽马校正、标准化和均衡化都是上升的曲线：原来更暗的仍然更暗。所以不管图像看上去变了多少，同一幅图像内的 AUC **看不见它们**。CLAHE 在每个位置用不同的曲线，因此能交换两个像素的次序。
 #
 # 第二列把所有眼睛的像素合在一起，一只眼睛的血管会和另一只眼睛的背景相比。这时均衡化似乎有用。它并没有找到血管，只是让各只眼睛一样亮。`standardise` 让这一列变了一点，原因类似：为了回到 0..1，`unit` 把每只眼睛单独拉伸。论文报告其中一列时，应当说明是哪一列。
@@ -334,7 +334,7 @@ print(f"that is {pixels / 256:.1f} in each of 256 levels, on average")
 #
 # **Exercise 5.4** Write it. By hand first: `1 2 20 6 2 1 0 0`, limit 8.
 
-# %% [markdown] lang="zh" of="99447cb4"
+# %% [markdown] lang="zh" of="8a724ea9"
 # **第 2 步，截断。** 没有结构的子块里，几乎所有像素都挤在几个灰度级。那里的曲线很陡，微弱的噪声会变成强噪声。所以直方图在截断阈值 (clip limit) 处被削平。削下来的像素平均分给所有灰度级，只分一轮。
 #
 # **练习 5.4** 写出这个函数。先手算：`1 2 20 6 2 1 0 0`，阈值 8。
@@ -408,7 +408,7 @@ print(f"steepest place, in slopes of the diagonal: {steep[0]:.1f}, then {steep[1
 #
 # **Step 4, blend.** With one curve a tile, the tiles would show as squares. So the curve of a tile counts fully only at the tile's centre. A pixel in between is looked up in the curves of the four nearest centres, and the four results are mixed by distance (bilinear interpolation).
 
-# %% [markdown] lang="zh" of="cbb915c7"
+# %% [markdown] lang="zh" of="f3cce2b6"
 # 图中文字：before 截断前 · clipped, shared out 截断并平分后 · limit 阈值 · diagonal 对角线 · grey level in 输入灰度级 · grey value out 输出灰度值
 #
 # 平顶高于阈值，因为它也分到了削下来的一份。
@@ -476,7 +476,7 @@ print(f"weights of the four centres add up to 1; a tile is {high} x {wide} pixel
 # %% [markdown] lang="en"
 # The four steps together, and beside them the library's function `exposure.equalize_adapthist` (called through `preprocess.clahe`, whose code follows below). The library stretches the image to the full range before and after, so we do, too. How far apart are the two pictures?
 
-# %% [markdown] lang="zh" of="619be6bd"
+# %% [markdown] lang="zh" of="afb917e7"
 # 图中文字：four tile centres 四个子块中心 · pixel 像素 · tile border 子块边界 · one curve a tile 每块一条曲线 · blended 混合之后
 #
 # 四步合在一起，再和库函数 `exposure.equalize_adapthist` 比较（通过 `preprocess.clahe` 调用，代码在后面）。库函数在处理前后都把图像拉伸到整个范围，我们也照做。两者相差多少？
@@ -552,7 +552,7 @@ print(f"10 rounds leave {by_rounds[10] / by_rounds[1]:.0%} of the difference aft
 #
 # **Exercise 5.3** Translate: what are `kernel_size` and `clip_limit` for OpenCV's two numbers? A size that does not divide evenly is rounded up, as in our step 1.
 
-# %% [markdown] lang="zh" of="93d101aa"
+# %% [markdown] lang="zh" of="56e787a8"
 # ## 库函数，以及两种写错的方法
 #
 # 讲血管分割的教程大多调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的比例。OpenCV 以平均每级的像素数为单位，共 256 级。
@@ -605,7 +605,7 @@ print(f"584 x 565: kernel_size={size}, clip_limit={share:.4f}")
 # %% [markdown] lang="en"
 # What if the numbers are copied as they stand? Both mistakes run without an error. Look at the smooth areas between the vessels.
 
-# %% [markdown] lang="zh" of="dd7a1680"
+# %% [markdown] lang="zh" of="f2db38f8"
 # 如果原样照抄会怎样？两种写法都能运行，不会报错。看血管之间平滑的地方。
 
 # %%
@@ -630,7 +630,7 @@ for name, picture in pictures.items():
 #
 # The right call stands in `helpers/preprocess.py`, from which all later chapters take it. The next cell shows its functions. Edit them freely: a change here lasts until the end of this notebook.
 
-# %% [markdown] lang="zh" of="cc9ff997"
+# %% [markdown] lang="zh" of="e0005eb3"
 # 图中文字：right 正确
 #
 # 写 `kernel_size=8`，子块只有 8 个像素宽，和一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的**更高**。记住这一点，后面要用。
@@ -647,7 +647,7 @@ from helpers.preprocess import green, clahe, gamma, prepare
 #
 # **Guess first.** The classic chain uses gamma 1.2. What does it make of grey value 0.5?
 
-# %% [markdown] lang="zh" of="c221ef03"
+# %% [markdown] lang="zh" of="65446a57"
 # ## 伽马有两种写法
 #
 # 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$。大多数教程用的经典流程（后面有专门一节）计算 $s = r^{1/\gamma}$。两边都把这个数叫 gamma。指数小于 1 变亮，大于 1 变暗。
@@ -705,7 +705,7 @@ print(f"adjust_gamma(r, 1 / 1.2) gives the classic chain: {same}")
 #
 # Networks train more easily when their input has mean 0 and standard deviation 1. Both numbers are measured once, on the training images, inside the FOV. From then on they belong to the network: every later image is shifted and scaled with the same two.
 
-# %% [markdown] lang="zh" of="f7ed7e91"
+# %% [markdown] lang="zh" of="5753d495"
 # ## 标准化：只用训练图像
 #
 # 输入的均值为 0、标准差为 1 时，网络更容易训练。这两个数只在训练图像的视野内量一次，之后就属于网络：以后每幅图像都用这两个数平移和缩放。
@@ -736,7 +736,7 @@ print(f"with the validation images in it: {leaky}")
 # %% [markdown] lang="en"
 # The validation images do not come out at exactly 0 and 1. That is right: nobody measured them. Had they been measured, too, something about them would have gone into every input of the network, and it would no longer be true that it has never met them. This is **data leakage**. Here the numbers hardly move, elsewhere they do, and a score with a leak in it cannot be defended. There is a practical reason, too: a single photograph that arrives tomorrow comes without a set to average over.
 
-# %% [markdown] lang="zh" of="fc024e3a"
+# %% [markdown] lang="zh" of="113d0469"
 # 验证图像处理后并不正好是 0 和 1。这是对的，因为没有人量过它们。假如也量了，它们的信息就会混进网络的每个输入，也就不能再说网络没见过它们。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个实际的理由：明天只来一张照片，没有一整套图像可以求平均。
 
 # %% [markdown] lang="en"
@@ -744,7 +744,7 @@ print(f"with the validation images in it: {leaky}")
 #
 # Many tutorials take over the chain of the repository orobix/retina-unet: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 x 8 tiles; exponent 1/1.2.
 
-# %% [markdown] lang="zh" of="407cc151"
+# %% [markdown] lang="zh" of="370fb8bc"
 # ## 经典流程，以及其中不起作用的一步
 #
 # 许多教程沿用代码库 orobix/retina-unet 的流程：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 x 8 个子块；指数 1/1.2。
@@ -795,7 +795,7 @@ print(f"largest change of a grey value, all images: {change:.2g}")
 #
 # A step that is undone by the next one can be deleted. Standardisation matters where nothing stretches afterwards: at the end, and there the course has it. The chain's other weak point is its grey image: it mixes red, which shows few vessels, into green.
 
-# %% [markdown] lang="zh" of="1c626480"
+# %% [markdown] lang="zh" of="196b48e8"
 # 只有舍入误差。标准化是 $ax + b$，其中 $a > 0$，而随后的拉伸会消去任何这样的一步：
 #
 # $$\frac{(ax + b) - (a x_{min} + b)}{(a x_{max} + b) - (a x_{min} + b)} = \frac{x - x_{min}}{x_{max} - x_{min}}$$
@@ -1004,7 +1004,7 @@ course.record(
 #
 # **Extra:** subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
-# %% [markdown] lang="zh" of="a3b35357"
+# %% [markdown] lang="zh" of="6bdff47d"
 # 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
 # 本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能用多个随机种子，有 CLAHE 和没有 CLAHE 各训练一遍。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。课程保留这个流程，因为许多教程都用它，因为它几乎不花时间，也因为你现在知道它做了什么。
@@ -1035,7 +1035,7 @@ course.record(
 #
 # Next: [06 augmentation](06_augmentation.ipynb)
 
-# %% [markdown] lang="zh" of="08058bfa"
+# %% [markdown] lang="zh" of="13b8f972"
 # ## 小结
 #
 # - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。

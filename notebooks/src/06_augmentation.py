@@ -23,7 +23,7 @@
 # **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing >
 # **06 augmentation** > 07 network > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="e2831ec3"
+# %% [markdown] lang="zh" of="8a9e9d01"
 # **学完这一章你能** 让图像、血管标签和视野 (FOV) 一起动；旋转、翻转、缩放、弯曲它们；切出训练用的图像块 (patch)；说清手里的图像到底能给出多少样本。
 #
 # **用时** 阅读和练习 50 分钟，计算 1 分钟。
@@ -60,7 +60,7 @@ from notebooks.exercises.chapter_06 import EXERCISES
 #
 # We start from the training images, prepared and standardised as in chapter 05.
 
-# %% [markdown] lang="zh" of="5782bbfd"
+# %% [markdown] lang="zh" of="5e132c11"
 # 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。**数据增强 (data augmentation)** 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
 #
 # 先取训练图像，按第 05 章的办法处理并标准化 (standardization)。
@@ -81,7 +81,7 @@ print(f"{len(inputs)} images {inputs[0].shape}, patches of {patch_size} x {patch
 # the right one, the mirrored one? (Chapter 04: 1 where two labels are equal, 0 where
 # they share nothing.)
 
-# %% [markdown] lang="zh" of="1c3ab064"
+# %% [markdown] lang="zh" of="4f75eac8"
 # ## 标签没有跟着动会怎样
 #
 # 把图像左右翻转，却忘了标签。现在图像里的血管和标签对不上了。**先猜一猜：** 旧标签和正确的标签（翻转后的标签）相比，Dice 系数是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
@@ -146,7 +146,7 @@ print(f"label left behind: Dice {np.mean(behind):.3f}; vessels hold {share:.3f}"
 # is the same probability everywhere, the share of vessel pixels, and its loss comes to
 # rest there:
 
-# %% [markdown] lang="zh" of="85793974"
+# %% [markdown] lang="zh" of="9ca919b0"
 # （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 #
 # 图中文字：label left behind 没有动的标签 · both labels 两张标签叠在一起 · 橙色 没有动的 · 蓝色 正确的 · 白色 重合。
@@ -170,7 +170,7 @@ print(f"cross-entropy of saying {share:.3f} at every pixel: {loss:.3f}")
 # [helpers/augment.py](../helpers/augment.py), named after the mathematicians' dihedral
 # group of the square.
 
-# %% [markdown] lang="zh" of="2cac7efd"
+# %% [markdown] lang="zh" of="cd2e74c7"
 # 记住这个数：在第 07、08 章里，交叉熵 (cross-entropy) 如果停在这里，就说明图像和标签对不上。
 #
 # ## 白得的八个视角
@@ -184,7 +184,7 @@ from helpers.augment import d4
 # We cut a window with many vessels and show all eight, with the label painted in blue.
 # From here on image, vessels and FOV are tensors (B, C, H, W).
 
-# %% [markdown] lang="zh" of="f467b456"
+# %% [markdown] lang="zh" of="ddc16a2e"
 # 切一块血管很多的窗口，把八个视角都画出来，标签涂成蓝色。从这里开始，图像、血管标签和视野都是张量 (B, C, H, W)。
 
 
@@ -226,7 +226,7 @@ print(f"Eight pictures, one sum of all pixels: {sums}")
 # task of chapter 09), and its eight answers have to be turned back. Write `undo(x, k)`,
 # so that `undo(d4(x, k), k)` is `x`.
 
-# %% [markdown] lang="zh" of="cc413e1b"
+# %% [markdown] lang="zh" of="c7a20252"
 # 图中文字：k 是 d4 的编号。
 #
 # 这样做可以吗？很少有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
@@ -261,7 +261,7 @@ undo = lesson.exercise(undo, EXERCISES["06.3"])
 #
 # </details>
 
-# %% [markdown] lang="zh" of="7ff357e4"
+# %% [markdown] lang="zh" of="1fa8b541"
 # <details><summary>参考答案</summary>
 #
 # `d4` 先转，再决定翻不翻。撤销时先退最后一步：先翻回来，再反方向转。翻转做两次就是原样。
@@ -340,7 +340,7 @@ as_grid = lesson.exercise(as_grid, EXERCISES["06.4"])
 # Test it on a slope, where columns and rows cannot be mixed up unnoticed: each pixel of
 # this image holds its own column number. Looking 10 px to the right must give 10 more.
 
-# %% [markdown] lang="zh" of="0bb23770"
+# %% [markdown] lang="zh" of="e64df4bf"
 # 用一个斜坡来检验，行列弄反立刻看得出来，用照片就看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，数值应当大 10。
 
 # %%
@@ -353,7 +353,7 @@ print(f"pixel (64, 64) held {slope[0, 0, 64, 64]:g}, now {looked[0, 0, 64, 64]:g
 # %% [markdown] lang="en"
 # `warp` does this for a whole field of places, given in pixels from the centre:
 
-# %% [markdown] lang="zh" of="8f029e48"
+# %% [markdown] lang="zh" of="5b2c52dc"
 # `warp` 就是这件事，只是一次处理整片位置；位置以像素为单位，从图像中心算起：
 
 # %% tags=["show-source"]
@@ -367,7 +367,7 @@ from helpers.augment import warp
 # every pixel vessel that is above 0. **Guess first:** by which factor does the vessel
 # area grow?
 
-# %% [markdown] lang="zh" of="6234b61c"
+# %% [markdown] lang="zh" of="ace1eba8"
 # ## 标签不是照片
 #
 # 在血管和背景之间，照片可以取任何中间值，标签不行。把整只眼睛的标签用**双线性插值** (bilinear interpolation) 旋转 15 度，再把大于 0 的像素都算作血管。**先猜一猜：** 血管面积会变成原来的几倍？
@@ -439,7 +439,7 @@ print(f"{len(soft.unique())} different ones")
 # harm: look at the number of connected pieces. Thin vessels break where the turned grid steps over
 # them. So images go through `warp` with `"bilinear"`, labels with `"nearest"`.
 
-# %% [markdown] lang="zh" of="6a710ad8"
+# %% [markdown] lang="zh" of="0e65b373"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
 # 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看连通块的个数，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
@@ -630,7 +630,7 @@ for label, part in outside.items():
 # its FOV, cuts the window around it and calls `augment`. It is an endless stream,
 # decided by its seed alone. Chapter 08 trains on it.
 
-# %% [markdown] lang="zh" of="aa97cada"
+# %% [markdown] lang="zh" of="75a3e2b7"
 # 图中文字：degrees 度 · scale 比例 · patch widths 以图像块宽度为单位。
 #
 # 窗口取图像块的一倍半，只有尖角落在外面，那里用镜像补上。
@@ -657,7 +657,7 @@ print(f"{(drawn < 1).float().mean():.0%} of {len(drawn)} patches cross the FOV's
 # Does everything move together? We give the label in place of the image, too. If both
 # went the same way, they still agree when they come out.
 
-# %% [markdown] lang="zh" of="04f7fbe9"
+# %% [markdown] lang="zh" of="6da4ed52"
 # 跨过边缘的图像块正是我们要的：网络必须学会，视野的边缘不是血管。FOV 以外的像素不计入损失（第 08 章）。
 #
 # 三层真的一起动了吗？我们把标签也当作图像交进去。如果走的是同一条路，出来时它们仍然一致。
@@ -689,7 +689,7 @@ for name, way in (("augment", augment), ("label left behind", left_behind)):
 # Look at your batches before every training. Upper row: what the network sees. Lower
 # row: vessels white, outside the FOV grey.
 
-# %% [markdown] lang="zh" of="28f9519b"
+# %% [markdown] lang="zh" of="e25a7322"
 # 用 `augment` 时两者一致，只有边缘处双线性和最近邻略有不同。故意放进错误以后就不一致了。这样的测试一分钟就能写好，防的却是本章代价最大的错误；课程自己的测试里也有它。
 #
 # ## 看一看
@@ -712,7 +712,7 @@ print(f"FOV share of each patch: {[round(float(f.mean()), 2) for f in fov_out]}"
 # **Guess first:** in how many places of **one** image can the patch be cut (unturned,
 # whole pixels)? The cell prints the sizes.
 
-# %% [markdown] lang="zh" of="11828110"
+# %% [markdown] lang="zh" of="df1055b1"
 # ## 到底有多少样本
 #
 # **先猜一猜：** **一张**图像上，图像块有多少个位置可切（不旋转，按整像素移动）？单元格会输出两者的大小。
@@ -742,7 +742,7 @@ lesson.check(
 # %% [markdown] lang="en"
 # And how many patches fit into **all** training images without sharing a pixel?
 
-# %% [markdown] lang="zh" of="2cc0ab4a"
+# %% [markdown] lang="zh" of="7c0da6ba"
 # 那么，**全部**训练图像里，最多能切出多少个互不重叠的图像块？
 
 # %%
@@ -837,7 +837,7 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 # for each. How does the Dice of the two fall, and why is this fault harder to find than
 # the one above?
 
-# %% [markdown] lang="zh" of="324a693f"
+# %% [markdown] lang="zh" of="b273db96"
 # 规则没有变，尺子变了。两个网络的差别往往还没有这么大。所以 `train` 要增强，`val` 和 `test` 从不增强。（第 09 章的测试时增强 (test-time augmentation) 是另一回事：转的是图像，再把**预测**转回来，标签不动。）
 #
 # **选做：** 自己写一条数据流，图像和标签都翻转，但各抛各的硬币。两者的 Dice 会降到多少？为什么这个错误比上面那个更难发现？
@@ -870,7 +870,7 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 #
 # Next: [07 network](07_unet.ipynb)
 
-# %% [markdown] lang="zh" of="7dde2de4"
+# %% [markdown] lang="zh" of="39eabf03"
 # ## 小结
 #
 # - 图像、血管标签和 FOV 用同一个网格移动。标签没有跟上，网络就只学到血管像素占比，而且没有任何报错。

@@ -17,9 +17,9 @@
 #
 # **You need** `nn.Conv2d`, logits and the sigmoid (chapter 02), the prepared image (chapter 05), patches (chapter 06).
 #
-# **You are here** 01 first look > 02 PyTorch > 04 the data > 05 pre-processing > 06 augmentation > **07 the network** > 08 training > 09 results
+# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > **07 network** > 08 training > 09 results
 
-# %% [markdown] lang="zh" of="25676775"
+# %% [markdown] lang="zh" of="714c0768"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
 # **用时** 阅读和练习 85 分钟，计算 1 分钟。
@@ -95,14 +95,14 @@ print(f"patch: {tuple(patch.shape)} = (B, C, H, W), {patch.dtype}")
 print(f"{label.float().mean():.1%} of its pixels are vessel")
 
 # %% [markdown] lang="en"
-# (DRIVE photographs in this chapter: image: DRIVE, Staal et al. 2004.)
+# (With DRIVE, images of this chapter: DRIVE, Staal et al. 2004.)
 #
 # ## The map
 #
-# A box is what stands in memory, channels x height x width. It is made by two 3x3 convolutions. The arrows between the boxes are the subject of this chapter: down, up, across. We take them one by one and put the U together afterwards.
+# A box is a block of numbers in memory, the feature maps: channels x height x width. Two 3x3 convolutions compute it. The arrows between the boxes are the subject of this chapter: down, up, across. We take them one by one and put the U together afterwards.
 
-# %% [markdown] lang="zh" of="c760d45b"
-# 图中文字：prepared patch 预处理后的图像块 · vessels 血管标签。（本章的 DRIVE 眼底照片：image: DRIVE, Staal et al. 2004。）
+# %% [markdown] lang="zh" of="20ab0968"
+# 图中文字：prepared patch 预处理后的图像块 · vessels 血管标签。（使用 DRIVE 时，本章图像来自 DRIVE, Staal et al. 2004。）
 #
 # ## 地图
 #
@@ -146,14 +146,16 @@ print(
 # %% [markdown] lang="en"
 # ## 1 Down: convolve twice, then halve
 #
-# **Guess first (7.1).** In the course's network every 3x3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2x2 max pooling: which (C, H, W) comes out? And after the next convolution, to 32 channels? The paper pads nothing and starts with a tile of 572 x 572 and 64 channels: what comes out of *its* first pooling?
+# **Guess first (7.1).** In the course's network every 3x3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2x2 max pooling: which (C, H, W) comes out? And after the next convolution, to 32 channels? The paper pads nothing; its tile of 572 x 572 gets 64 channels in the first two convolutions: what comes out of *its* first pooling?
 #
 # Put tuples such as `(8, 32, 32)` in place of `None`.
 
-# %% [markdown] lang="zh" of="c01891c8"
+# %% [markdown] lang="zh" of="47aaec99"
+# 图中文字：image, 1 channel 图像，1 个通道 · head 1x1 头部，1×1 卷积 · logits, 1 channel 1 个通道的 logits · max pooling 最大池化 · up-convolution 上卷积 · stride 步幅 · copy across and join 横向复制并拼接。
+#
 # ## 1 向下：卷积两次，再减半
 #
-# **先猜一猜 (7.1)。** 课程的网络里，每个 3x3 卷积 (convolution) 都有 `padding=1`。图像块先做两次卷积，变成 16 个通道，再做 2x2 最大池化 (max pooling)：得到的 (C, H, W) 是什么？接着再做一次卷积，变成 32 个通道呢？论文不填充 (padding)，从 572 x 572 的切片 (tile) 和 64 个通道开始：它的第一次池化之后是什么？
+# **先猜一猜 (7.1)。** 课程的网络里，每个 3x3 卷积 (convolution) 都有 `padding=1`。图像块先做两次卷积，变成 16 个通道，再做 2x2 最大池化 (max pooling)：得到的 (C, H, W) 是什么？接着再做一次卷积，变成 32 个通道呢？论文不填充 (padding)，572 x 572 的切片 (tile) 先经过两次卷积，变成 64 个通道：它的第一次池化之后是什么？
 #
 # 把 `None` 换成元组，例如 `(8, 32, 32)`。
 
@@ -222,26 +224,26 @@ for step in (
     print(f"{type(step).__name__:9} -> {tuple(x.shape)}")
 
 # %% [markdown] lang="en"
-# **Beside the tutorial.** It writes `568*568*64 ---(max pooling)---> 284*284*128`. The sizes 568 and 284 are right, and so is the doubling at every level. More precisely: pooling keeps the 64 channels, and the convolution after it makes 128 of them, at 282 x 282. The paper's own sentence ("at each downsampling step we double the number of feature channels", section 2) invites the reading.
+# **Beside the tutorial.** The tutorial is the Chinese blog post on which this course grew (see Sources). It writes `568*568*64 ---(max pooling)---> 284*284*128`. The sizes 568 and 284 are right, and so is the doubling at every level. More precisely: pooling keeps the 64 channels, and the convolution after it makes 128 of them, at 282 x 282. The paper's own sentence ("At each downsampling step we double the number of feature channels", section 2) invites the reading.
 #
 # ### Batch norm
 #
-# After each convolution the course's network has a batch norm, which the paper of 2015 did not have yet. For each channel it takes the mean and the variance over all pixels of all images of the batch, subtracts and divides; then it multiplies by a weight and adds a bias, both learned, two numbers a channel:
+# After each convolution the course's network has a batch norm, which the paper of 2015 did not have yet. For each channel it takes the mean and the variance over all pixels of all images of the batch, subtracts the mean and divides by the standard deviation; then it multiplies by a weight and adds a bias. Both are learned, two numbers a channel:
 #
 # $$y = w\,\frac{x - \mathrm{mean}(x)}{\sqrt{\mathrm{var}(x) + \epsilon}} + b$$
 #
-# Each channel comes out with the same scale, whatever the layers before did. Look at the second line of the output: what becomes of a bias that the convolution would have added?
+# So each channel comes out on a scale of its own choice ($w$ and $b$), whatever the layers before did. ($\epsilon$ is tiny and prevents a division by zero.) Look at the second line of the output: what becomes of a bias that the convolution would have added?
 
-# %% [markdown] lang="zh" of="136e8c5e"
-# **对照教程。** 原文写 `568*568*64 ---(max pooling)---> 284*284*128`。568 和 284 都对，每一层通道数翻倍也对。更准确的说法是：池化保持 64 个通道，后面的卷积才把它变成 128 个，这时大小是 282 x 282。论文自己的那句话（第 2 节，每次下采样时通道数翻倍）也容易让人这样理解。
+# %% [markdown] lang="zh" of="532f4ae9"
+# **对照教程。** 教程指本课程最初依据的中文博文（见参考资料）。原文写 `568*568*64 ---(max pooling)---> 284*284*128`。568 和 284 都对，每一层通道数翻倍也对。更准确的说法是：池化保持 64 个通道，后面的卷积才把它变成 128 个，这时大小是 282 x 282。论文自己的那句话（第 2 节：每次下采样，通道数翻倍）也容易让人这样理解。
 #
 # ### 批归一化
 #
-# 课程的网络在每次卷积之后都有一个批归一化 (batch normalization, BN)，2015 年的论文里还没有。对每个通道，它取这一批所有图像、所有像素的均值和方差，减去均值，除以标准差；再乘一个权重，加一个偏置。这两个数都是学来的，每个通道各两个：
+# 课程的网络在每次卷积之后都有一个批归一化 (batch normalization, BN)，2015 年的论文里还没有。对每个通道，它取这一批所有图像、所有像素的均值和方差，减去均值，除以标准差；再乘一个权重，加一个偏置。这两个数都是学来的，每个通道一对：
 #
 # $$y = w\,\frac{x - \mathrm{mean}(x)}{\sqrt{\mathrm{var}(x) + \epsilon}} + b$$
 #
-# 用文字说：不管前面的层怎样，每个通道出来都是同样的尺度。注意输出的第二行：卷积本来要加的偏置到哪里去了？
+# 用文字说：不管前面的层怎样，每个通道出来的尺度只由自己的 $w$ 和 $b$ 决定。（$\epsilon$ 很小，防止除以零。）注意输出的第二行：卷积本来要加的偏置到哪里去了？
 
 # %%
 torch.manual_seed(0)
@@ -272,7 +274,7 @@ from helpers.unet import DoubleConv
 # %% [markdown] lang="zh" of="1f44990b"
 # ## 2 同样的输入，两个答案
 #
-# 批归一化要看整批数据。**先猜一猜：** 在训练模式 `train()` 下，如果批里多了*另一个*图像块，我们这个图像块的答案会变吗？
+# 批归一化要看整批数据。**先猜一猜：** 在训练模式 `train()` 下，如果批里多了**另一个**图像块，我们这个图像块的答案会变吗？
 
 # %%
 changes = None  # your guess: True or False
@@ -317,10 +319,10 @@ for number in range(1, 41):
         print(f"after {number:2} passes:      {norm.running_mean.item():.2f}")
 
 # %% [markdown] lang="en"
-# Two things follow. Early in training the running statistics lag behind, so a network may be good in one mode and poor in the other. And whoever predicts in `train()` mode changes the network by looking. Watch the shipped network (the weights that chapter 01 used) do both. It was trained on this image, so the Dice here is no score; only the differences count.
+# Two things follow. Early in training the running statistics lag behind, so a network may be good in one mode and poor in the other. And whoever predicts in `train()` mode changes the network by looking. Watch the shipped network (the weights that chapter 01 used) do both. With DRIVE it was trained on this very image, so the Dice here is no score; only the differences count.
 
-# %% [markdown] lang="zh" of="5e5fd387"
-# 由此有两个结论。训练初期，运行统计量跟不上，网络可能在一种模式下好，在另一种模式下差。另外，在 `train()` 模式下预测，看一眼就会改变网络。用课程自带的网络（第 01 章用过的权重）看看这两件事。它训练时见过这张图，所以这里的 Dice 不算成绩，只看差别。
+# %% [markdown] lang="zh" of="ad6bf3cb"
+# 由此有两个结论。训练初期，运行统计量跟不上，网络可能在一种模式下好，在另一种模式下差。另外，在 `train()` 模式下预测，看一眼就会改变网络。用课程自带的网络（第 01 章用过的权重）看看这两件事。使用 DRIVE 时，它训练时见过这张图，所以这里的 Dice 不算成绩，只看差别。
 
 # %%
 segmenter = Segmenter.load(device=torch.device("cpu"))
@@ -346,18 +348,18 @@ with torch.no_grad():
 print(f"eval, after 20 dark frames: Dice {dice_at_half(model.eval(), crop, label):.3f}")
 
 # %% [markdown] lang="en"
-# No weight was trained between the first line and the last; the dark frames moved the running statistics alone. So: `model.eval()` before every prediction, `model.train()` before training goes on. `torch.no_grad()` is another thing, it saves the memory for gradients and leaves batch norm as it is. The course's functions switch and switch back (`predict_logits` in `helpers/inference.py`).
+# No weight was trained between the first line and the last; the dark frames moved the running statistics alone. So: `model.eval()` before every prediction, `model.train()` before training goes on. `torch.no_grad()` is another thing: it saves the memory that gradients would need, and batch norm does not notice it. The course's functions switch and switch back (`predict_logits` in `helpers/inference.py`).
 #
 # ## 3 Up: a stamp for every pixel
 #
-# On the way up a 2x2 *transposed convolution* with stride 2 doubles the side. Each input pixel multiplies a 2x2 stamp (the kernel), and the stamps are laid side by side. Read the 4x4 result: which stamp is which? The second part counts how many stamps cover each output pixel.
+# On the way up a 2x2 *transposed convolution* with stride 2 doubles the side. Each input pixel is multiplied with a 2x2 stamp (the kernel), and the results are laid side by side. Read the 4x4 result: which stamp is which? The second part counts how many stamps cover each output pixel.
 
-# %% [markdown] lang="zh" of="bea10080"
-# 从第一行到最后一行，没有训练过任何权重；黑帧只改动了运行统计量。所以：每次预测之前 `model.eval()`，继续训练之前 `model.train()`。`torch.no_grad()` 是另一回事，它省下存梯度的内存，不管批归一化。课程的函数会自己切换，再切换回来（`helpers/inference.py` 里的 `predict_logits`）。
+# %% [markdown] lang="zh" of="7b0931a3"
+# 从第一行到最后一行，没有训练过任何权重；黑帧只改动了运行统计量。所以：每次预测之前 `model.eval()`，继续训练之前 `model.train()`。`torch.no_grad()` 是另一回事：它省下计算梯度要用的内存，对批归一化没有影响。课程的函数会自己切换，再切换回来（`helpers/inference.py` 里的 `predict_logits`）。
 #
 # ## 3 向上：一个像素盖一个章
 #
-# 向上时，步幅 (stride) 为 2 的 2x2 转置卷积 (transposed convolution) 让边长翻倍，论文叫它上卷积 (up-convolution)。每个输入像素乘以一个 2x2 的印章（卷积核），印章一个挨一个盖下去。读一读 4x4 的结果：哪个印章是谁盖的？第二部分数一数每个输出像素上盖了几次。
+# 向上时，步幅 (stride) 为 2 的 2x2 转置卷积 (transposed convolution) 让边长翻倍，论文叫它上卷积 (up-convolution)。每个输入像素乘上同一个 2x2 的印章（卷积核），一个挨一个盖下去。读一读 4x4 的结果：哪个印章是谁盖的？第二部分数一数每个输出像素上盖了几次。
 
 # %%
 small = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -375,20 +377,20 @@ for side in (2, 3):
 # %% [markdown] lang="en"
 # 2x2 stamps with stride 2 do not overlap: every output pixel belongs to one input pixel. 3x3 stamps with stride 2 overlap unevenly, which shows as a checkerboard.
 #
-# **Beside the tutorial.** It says that the up-sampling is done by PyTorch's `transpose` function. The idea is right, and so is its warning that this is no inverse of a convolution. In code it is `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`; `torch.transpose` swaps two axes and learns nothing.
+# **Beside the tutorial.** It says that the up-sampling is done by PyTorch's `transpose` function. The idea is right, and so is its warning that this is no inverse of a convolution. More precisely, in code it is `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`; `torch.transpose` swaps two axes and learns nothing.
 #
 # ## 4 Across: joined, not added
 #
 # Pooling kept the largest of four values and forgot where it stood. The maps from *before* the pooling still know, so they are carried over and laid on the maps that come from below.
 
-# %% [markdown] lang="zh" of="12407e24"
+# %% [markdown] lang="zh" of="a31f4391"
 # 步幅为 2 的 2x2 印章互不重叠：每个输出像素只属于一个输入像素。步幅为 2 的 3x3 印章重叠得不均匀，结果像棋盘格。
 #
 # **对照教程。** 原文写上采样“采用的都是反卷积(pytorch总的 `transpose` 函数即可实现)”，还提醒它不是卷积的逆操作。意思是对的，提醒也对。更准确的说法是 `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`；`torch.transpose` 只交换两个轴，什么也学不到。
 #
 # ## 4 横跨：拼接，不是相加
 #
-# 池化在四个数里留下最大的一个，忘了它在哪里。池化*之前*的特征图还记得，所以把它们搬过来，叠在从下面上来的特征图上。这就是跳跃连接 (skip connection)，叠起来叫沿通道拼接 (concatenation)。
+# 池化在四个数里留下最大的一个，忘了它在哪里。池化**之前**的特征图还记得，所以把它们搬过来，叠在从下面上来的特征图上。这就是跳跃连接 (skip connection)，叠起来叫沿通道拼接 (concatenation)。
 
 # %%
 # @title Sheets of paper: joining and adding { display-mode: "form" }
@@ -414,9 +416,9 @@ print(
 )
 
 # %% [markdown] lang="en"
-# Added sheets cannot be told apart again. Joined ones can, and the next convolution may still add them if that is best: here a 1x1 convolution does just that.
+# Added sheets cannot be told apart again. Joined ones can, and the next convolution can still add them if that is best. Here a 1x1 convolution does just that.
 
-# %% [markdown] lang="zh" of="9466c6d2"
+# %% [markdown] lang="zh" of="78330e4a"
 # 图中文字：skip 跳跃连接送来的 · from below 从下面上来的 · joined: 2C channels 拼接：2C 个通道 · added: C channels 相加：C 个通道。
 #
 # 加在一起的纸再也分不开。叠在一起的分得开；如果相加最好，下一层卷积自己也会加：下面用一个 1×1 卷积做到这一点。
@@ -441,7 +443,7 @@ print(f"a convolution of the joined maps that adds them: difference {difference:
 # A 1x1 convolution is a weighted sum over the channels, at each pixel alone. The course ends in one logit, the paper in two channels and a soft-max. For two classes this is the same thing: the soft-max of two logits is the sigmoid of their difference.
 
 # %% [markdown] lang="zh" of="dc0e0334"
-# **对照教程。** 原文写“在卷积过程中，我们会丢失边缘像素信息”，所以要复制左边的特征图，“弥补缺失的信息”。确实弥补了什么，方法也确实是拼接。更准确的说法是：边缘丢失，所以论文在拼接之前要*裁剪*；特征图带回来的是*位置*，那是池化丢掉的。第 10 节会量一量它值多少。
+# **对照教程。** 原文写“在卷积过程中，我们会丢失边缘像素信息”，所以要复制左边的特征图，“弥补缺失的信息”。确实弥补了什么，方法也确实是拼接。更准确的说法是：边缘丢失，所以论文在拼接之前要**裁剪**；特征图带回来的是**位置**，那是池化丢掉的。第 10 节会量一量它值多少。
 #
 # ## 5 头部：每个像素一个 logit
 #
@@ -549,9 +551,9 @@ for name, maps in feature_maps(UNet().eval(), patch).items():
 # - in the course (no bias, batch norm): $9io + 2o + 9o^2 + 2o$,
 # - in the paper (biases, no batch norm): $9io + o + 9o^2 + o$.
 #
-# An up-convolution has $4io + o$, the head $o + 1$ with $o = 16$. Add it up, then let PyTorch count.
+# An up-convolution has $4io + o$, the head $i + 1$ with $i = 16$. Add it up, then let PyTorch count.
 
-# %% [markdown] lang="zh" of="d54e81ff"
+# %% [markdown] lang="zh" of="72837149"
 # ## 7 代价
 #
 # **用公式数参数。** 从 $i$ 个通道到 $o$ 个通道的 3x3 卷积有 $9io$ 个权重：$o$ 个输出通道，每个都有自己的一块 3 x 3 x $i$。所以一个模块有
@@ -559,7 +561,7 @@ for name, maps in feature_maps(UNet().eval(), patch).items():
 # - 课程（无偏置，有批归一化）：$9io + 2o + 9o^2 + 2o$ 个，
 # - 论文（有偏置，无批归一化）：$9io + o + 9o^2 + o$ 个。
 #
-# 上卷积有 $4io + o$ 个，头部有 $o + 1$ 个，这里 $o = 16$。加起来，再让 PyTorch 数一遍。
+# 上卷积有 $4io + o$ 个，头部有 $i + 1$ 个，这里 $i = 16$。加起来，再让 PyTorch 数一遍。
 
 
 # %%
@@ -580,10 +582,10 @@ print(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 7.2.** Write the same for *the paper's* block: two 3x3 convolutions with biases, no batch norm.
+# **Exercise 7.2** Write the same for *the paper's* block: two 3x3 convolutions with biases, no batch norm.
 
-# %% [markdown] lang="zh" of="20cdcba3"
-# **练习 7.2。** 给*论文*的模块写同样的函数：两次 3x3 卷积，有偏置，没有批归一化。
+# %% [markdown] lang="zh" of="8fad1b26"
+# **练习 7.2** 给**论文**的模块写同样的函数：两次 3x3 卷积，有偏置，没有批归一化。
 
 
 # %% tags=["exercise"]
@@ -605,9 +607,9 @@ count_double_conv = lesson.exercise(count_double_conv, EXERCISES["07.2"])
 #
 # </details>
 #
-# Your function (or the reference) now counts the paper's whole network, level by level. **Guess first:** which level has most parameters, and which has most numbers in memory, H x W x C?
+# Your function (or the reference) now counts the paper's whole network, level by level. **Guess first:** which level has the most parameters, and which has the most numbers in memory, H x W x C?
 
-# %% [markdown] lang="zh" of="c023ddcd"
+# %% [markdown] lang="zh" of="fe7c76cf"
 # <details><summary>参考答案</summary>
 #
 # 第一次卷积：o 个输出通道，每个都有一块 3 x 3 x i 的权重和一个偏置。第二次卷积看到的是 o 个通道，不是 i 个，也不是 1 个。
@@ -674,16 +676,16 @@ print(f"bottom map: {memory[-1] / 572**2:.1f} times as many numbers as the 572 p
 #
 # ## 8 565 is odd
 #
-# Three poolings halve the side three times, and pooling rounds down. On the way up everything is doubled exactly. The next cell follows the course's images with pencil and paper, then sends one through the U written by hand and through the course's `UNet`, and prints what each of them says.
+# Three poolings halve the side three times, and pooling rounds down. On the way up everything is doubled exactly. The next cell follows the sides of the course's images down and up, then sends one through the U written by hand and through the course's `UNet`, and prints what each of them says.
 
-# %% [markdown] lang="zh" of="909391db"
+# %% [markdown] lang="zh" of="c824b99c"
 # 图中文字：numbers in one map 一组特征图里的数 · parameters 参数 · millions 百万 · px 边长像素 · ch 通道。
 #
 # 内存在顶上，权重在底部。显存不够时，减小批量或图像块有用，减少层数几乎没用。底部也不是压缩过的图像：它的数比输入切片还多。网络是拿“在哪里”换“是什么”。
 #
 # ## 8 565 是奇数
 #
-# 三次池化把边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先用笔算一遍课程的图像，再把一张图送进手写的 U 和课程的 `UNet`，看看它们各说什么。
+# 三次池化把边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先把课程图像的边长一路算下去，再算上来，然后把一张图送进手写的 U 和课程的 `UNet`，看看它们各说什么。
 
 # %%
 height, width = eyes[0].image.shape[1:]
@@ -701,14 +703,14 @@ for network in (UNetByHand(), UNet()):
         print(f"{type(network).__name__}: {error}")
 
 # %% [markdown] lang="en"
-# The remedy: add rows and columns until both sides are multiples of 8, predict, and cut them off again. No resizing, no pixel touched, and the label stays as it is.
+# The remedy: add rows and columns until both sides are multiples of 8, predict, and cut them off again. Nothing is resized, no pixel of the image changes, and the label stays as it is.
 #
-# **Exercise 7.3.** To which length must a side be padded?
+# **Exercise 7.3** To which length must a side be padded?
 
-# %% [markdown] lang="zh" of="77b18d66"
+# %% [markdown] lang="zh" of="850a4bfd"
 # 办法：补上几行几列，直到两边都是 8 的倍数；预测；再切掉。不缩放，不改动任何像素，标签也保持原样。
 #
-# **练习 7.3。** 一条边要补到多长？
+# **练习 7.3** 一条边要补到多长？
 
 
 # %% tags=["exercise"]
@@ -730,9 +732,9 @@ padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
 #
 # </details>
 #
-# What to put into the new columns? Zeros would be a black edge, which looks like something. A mirror image of the last columns looks like more retina. `pad_to_multiple` and `crop_to` in `helpers/patches.py` do it:
+# What to put into the new columns? Zeros would make a black edge, which the network may take for a structure. A mirror image of the last columns looks like more retina. `pad_to_multiple` and `crop_to` in `helpers/patches.py` do it:
 
-# %% [markdown] lang="zh" of="0d6610a3"
+# %% [markdown] lang="zh" of="bf95ad0b"
 # <details><summary>参考答案</summary>
 #
 # 相除，向上取整。Python 的 `//` 对负数也向下取整，所以加两个负号就成了向上取整。DRIVE 的 584 x 565 变成 584 x 568；如果有四次池化，就是 592 x 576。
@@ -744,16 +746,16 @@ padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
 #
 # </details>
 #
-# 新的几列填什么？填零会出现一条黑边，网络会当成什么东西。最后几列的镜像看起来像更多的视网膜。`helpers/patches.py` 里的 `pad_to_multiple` 和 `crop_to` 就是这样做的镜像填充 (mirror padding)：
+# 新的几列填什么？填零会出现一条黑边，网络可能把它当成某种结构。最后几列的镜像看起来像更多的视网膜。`helpers/patches.py` 里的 `pad_to_multiple` 和 `crop_to` 就是这样做的镜像填充 (mirror padding)：
 
 # %% tags=["show-source"]
 from helpers.patches import pad_to_multiple, crop_to
 
 # %% [markdown] lang="en"
-# Pad, predict, crop: the shipped network on the whole image. (A training image, so look at the size and not at the quality.)
+# Pad, predict, crop: the shipped network on the whole image. (With DRIVE this is a training image, so look at the size and not at the quality.)
 
-# %% [markdown] lang="zh" of="d45df04e"
-# 填充、预测、裁剪：用课程自带的网络处理整张图像。（这是训练图像，请看大小，不要看好坏。）
+# %% [markdown] lang="zh" of="390acc66"
+# 填充、预测、裁剪：用课程自带的网络处理整张图像。（使用 DRIVE 时这是训练图像，所以只看大小，不看好坏。）
 
 # %%
 whole = torch.from_numpy(segmenter.standardisation(prepared[0]))[None]
@@ -770,14 +772,14 @@ print(f"by the exercise: {padded_side(height, 8)} x {padded_side(width, 8)}")
 # %% [markdown] lang="en"
 # ## 9 What the levels look at
 #
-# The hooks of section 6 show us the maps of the shipped network while our patch goes through. A row is a level; on the left two maps of the way down, on the right two of the way up (in the last row, all from the bottom). Shown are the channels that vary most. The prints ask how well the *best single channel* of each block tells vessel from background, as AUC: 0.5 is chance, 1 is perfect.
+# The hooks of section 6 show us the maps of the shipped network while our patch goes through. A row is a level; on the left two maps of the way down, on the right two of the way up (in the last row, all from the bottom). Shown are the channels that vary most. The printed lines say how well the *best single channel* of each block tells vessel from background, as AUC (chapter 05): 0.5 is chance, 1 is perfect.
 
-# %% [markdown] lang="zh" of="f9fbf194"
+# %% [markdown] lang="zh" of="29cb9a32"
 # 图中文字：green channel 绿色通道 · vessel probability 血管概率。
 #
 # ## 9 每一层在看什么
 #
-# 用第 6 节的钩子，看图像块通过自带网络时的特征图。一行是一层：左边两张来自向下的路，右边两张来自向上的路（最后一行全部来自底部）。选的是变化最大的通道。输出的数字回答：每个模块里*最好的单个通道*能多好地分开血管和背景，用 AUC 表示：0.5 是瞎猜，1 是完美。
+# 用第 6 节的钩子，看图像块通过自带网络时的特征图。一行是一层：左边两张来自向下的路，右边两张来自向上的路（最后一行全部来自底部）。选的是变化最大的通道。输出的数字回答：每个模块里**最好的单个通道**，把血管和背景分得多开，用 AUC 表示（第 05 章）：0.5 是瞎猜，1 是完美。
 
 # %%
 maps = feature_maps(segmenter.model, crop)
@@ -815,24 +817,24 @@ figures.show_images(pictures, titles, size=1.45)
 plt.show()
 
 # %% [markdown] lang="en"
-# Downwards the squares get coarser. At the bottom one number stands for 8 x 8 pixels, and no channel there can draw a vessel of two pixels. Upwards the maps regain the fine lines. They cannot come from below, where they no longer exist; they come across. Fine dots in a map on the way up are the 2x2 stamps of section 3.
+# Downwards the squares get coarser. At the bottom one number stands for 8 x 8 pixels, and no single channel there can draw a vessel of two pixels. Upwards the fine lines are back. Did they come across, over the skips, or did the many channels at the bottom remember them together? Section 10 tests it. Fine dots in a map on the way up are the 2x2 stamps of section 3.
 #
 # ## 10 Cut the bridge
 #
 # What is a skip worth? We silence all of them, train two networks that differ in nothing else, and compare.
 #
-# **Exercise 7.4.** Join as before, with a skip of zeros. No shape may change.
+# **Exercise 7.4** Join as before, with a skip of zeros. No shape may change.
 
-# %% [markdown] lang="zh" of="5cf5e9cc"
+# %% [markdown] lang="zh" of="e000a2ad"
 # 图中文字：down 向下 · up 向上 · px 边长像素 · ch. 通道号。
 #
-# 越往下，格子越粗。到了底部，一个数代表 8 x 8 个像素，那里没有一个通道能画出两个像素宽的血管。往上走，细线又回来了。它们不可能来自下面，下面已经没有了；它们是横着过来的。向上的图里如果有细密的小点，那是第 3 节的 2x2 印章留下的。
+# 越往下，格子越粗。到了底部，一个数代表 8 x 8 个像素，那里任何单个通道都画不出两个像素宽的血管。往上走，细线又回来了。它们是从跳跃连接横着过来的，还是底部的许多通道合起来记住的？第 10 节来检验。向上的图里如果有细密的小点，那是第 3 节的 2x2 印章留下的。
 #
 # ## 10 把桥切断
 #
 # 跳跃连接值多少？我们让它们全部沉默，训练两个只差这一点的网络，再比较。
 #
-# **练习 7.4。** 像以前一样拼接，但跳跃连接换成零。任何形状都不许变。
+# **练习 7.4** 像以前一样拼接，但跳跃连接换成零。任何形状都不许变。
 
 
 # %% tags=["exercise"]
@@ -938,7 +940,7 @@ print(f"{steps} steps each, together {time.perf_counter() - start:.0f} s")
 # Now a validation image, which neither network has seen. To be fair to both, each may mark as many pixels as the annotator did: its threshold is set so. A vessel pixel counts as *wide* if a square of 3 x 3 vessel pixels covers it, else as *thin*. In the right half of the figure found vessel is white, missed vessel blue, false alarm orange.
 
 # %% [markdown] lang="zh" of="fb813b24"
-# 现在换一张两个网络都没见过的验证图像。为了公平，每个网络标出的像素数都和标注者一样多：阈值就这样定。如果一个血管像素能被 3 x 3 的血管方块盖住，就算*宽*，否则算*细*。图的右半边：白色是找到的血管，蓝色是漏掉的血管，橙色是误报。
+# 现在换一张两个网络都没见过的验证图像。为了公平，每个网络标出的像素数都和标注者一样多：阈值就这样定。如果一个血管像素能被 3 x 3 的血管方块盖住，就算**宽**，否则算**细**。图的右半边：白色是找到的血管，蓝色是漏掉的血管，橙色是误报。
 
 # %%
 val = course.load_one(fundus.ids(course.dataset, "val")[0])
@@ -1001,13 +1003,17 @@ print(f"Dice {dice['with skips']:.3f} with skips, {dice['without']:.3f} without"
 print(f"what suffers most: the {min(rest, key=rest.get)} vessels")
 
 # %% [markdown] lang="en"
+# With DRIVE, most of the vessels are found even without skips. At the bottom each place has as many channels as it has pixels to answer for, and together they can remember roughly where a vessel ran. Roughly is enough for a wide vessel, and not for a thin one. (In smoke mode neither network trains long enough to be compared.)
+#
 # One pair of runs is an example and no proof: another seed gives other numbers. **Extra:** change both seeds in `train_small` and see which part of the result stays.
 #
 # ## 11 Overfit one patch on purpose
 #
 # Before a long training, try a short one: one patch, again and again. A healthy network learns it by heart, Dice above 0.99. If it cannot, something is broken, and more data will not mend it. `fit` does it and lets us break one thing at a time.
 
-# %% [markdown] lang="zh" of="2bc57a27"
+# %% [markdown] lang="zh" of="cd1ab148"
+# 使用 DRIVE 时，没有跳跃连接也能找到大部分血管。在底部，每个位置要负责多少个像素，就有多少个通道，合起来能记住血管大致在哪里。大致的位置对宽血管够用，对细血管不够。（smoke 模式训练太短，两个网络不能比较。）
+#
 # 一对结果是例子，不是证明：换一个种子，数字就不同。**选做：** 改掉 `train_small` 里的两个种子，看结果的哪一部分不变。
 #
 # ## 11 故意过拟合一个图像块
@@ -1127,10 +1133,10 @@ for letter, guess in guesses.items():
     lesson.check(f"Fault of {letter}", guess, version[letter], lowest, mistakes=wrong)
 
 # %% [markdown] lang="en"
-# **Exercise 7.5 (extra).** Work out one floor. With a sigmoid too many, the loss receives a number between 0 and 1 and takes it for a logit. What is the lowest mean loss, if `share` of the pixels are vessel? For a pixel with logit $z$ the loss is $\ln(1 + e^{-z})$ on vessel and $\ln(1 + e^{z})$ on background.
+# **Exercise 7.5 (extra)** Work out one floor. With a sigmoid too many, the loss receives a number between 0 and 1 and takes it for a logit. What is the lowest mean loss, if `share` of the pixels are vessel? For a pixel with logit $z$ the loss is $\ln(1 + e^{-z})$ on vessel and $\ln(1 + e^{z})$ on background.
 
-# %% [markdown] lang="zh" of="73857984"
-# **练习 7.5（选做）。** 算出其中一个下限。多了一个 sigmoid，损失函数收到的数在 0 和 1 之间，却当成了 logit。如果血管像素占比是 `share`，平均损失最低是多少？logit 为 $z$ 的像素，如果是血管，损失是 $\ln(1 + e^{-z})$；如果是背景，损失是 $\ln(1 + e^{z})$。
+# %% [markdown] lang="zh" of="abd5b198"
+# **练习 7.5（选做）** 算出其中一个下限。多了一个 sigmoid，损失函数收到的数在 0 和 1 之间，却当成了 logit。如果血管像素占比是 `share`，平均损失最低是多少？logit 为 $z$ 的像素，如果是血管，损失是 $\ln(1 + e^{-z})$；如果是背景，损失是 $\ln(1 + e^{z})$。
 
 
 # %% tags=["exercise"]
@@ -1198,13 +1204,13 @@ for letter, (losses, model) in broken.items():
 # | | paper, 2015 | course | why |
 # |---|---|---|---|
 # | 3x3 convolution | no padding, with bias | `padding=1`, no bias | the output has the image's size; batch norm replaces the bias |
-# | normalisation | none | batch norm | it bears larger learning rates |
+# | batch norm | none | after each convolution of a block | it allows larger learning rates |
 # | skip | copy, crop, join | copy, join | sizes agree, nothing to crop |
 # | up | 2x2 up-convolution, stride 2 | the same | |
 # | end | two channels, soft-max | one logit, sigmoid | the same for two classes (section 5) |
-# | levels, widths | five, 64 to 1024 | four, 16 to 128 | it trains in minutes; a vessel needs little surroundings to be seen |
-# | first weights | normal, standard deviation $\sqrt{2/N}$ | PyTorch's default | batch norm forgives a poor start |
-# | against overfitting | dropout at the bottom, elastic deformation | weight decay, augmentation | |
+# | levels, widths | five, 64 to 1024 | four, 16 to 128 | it trains in minutes; a vessel can be told from its near surroundings |
+# | first weights | normal, standard deviation $\sqrt{2/N}$ for $N$ inputs | PyTorch's default | batch norm forgives a poor start |
+# | against overfitting | dropout at the end of the way down, elastic deformation | weight decay, augmentation | chapters 06 and 08 |
 #
 # ## What you learned
 #
@@ -1213,9 +1219,8 @@ for letter, (losses, model) in broken.items():
 # - `train()` uses the batch's statistics and moves the running ones, `eval()` uses the running ones: before every prediction `eval()`.
 # - Memory sits on top, parameters at the bottom.
 # - Any size works: pad to a multiple by mirror, predict, crop.
-# - Skips bring position back. First of all, overfit one patch.
-#
-# Next: [08 Training](08_training.ipynb).
+# - Skips bring position back; thin vessels need it most.
+# - Before a long training, overfit one patch.
 #
 # ## Sources
 #
@@ -1223,9 +1228,11 @@ for letter, (losses, model) in broken.items():
 # - S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)
 # - A. Odena, V. Dumoulin, C. Olah, Deconvolution and Checkerboard Artifacts, Distill 2016, [doi:10.23915/distill.00003](https://doi.org/10.23915/distill.00003)
 # - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
-# - "U-Net study notes", a Chinese blog post, sections on the architecture (down path, up path and output) and 3.3, network code. This chapter reproduces them with code that runs, and goes on to batch norm, odd sizes, costs and the worth of a skip.
+# - "U-Net study notes", a Chinese blog post: the sections on the architecture (down path, up path and output), which this chapter reproduces in code. It also takes the place of section 3.3, network code, of which only the heading survives.
+#
+# Next: [08 training](08_training.ipynb)
 
-# %% [markdown] lang="zh" of="6495d53d"
+# %% [markdown] lang="zh" of="a37dd6f7"
 # 损失小于零，说明目标不在 0 到 1 之间。一条平线，说明什么也没传到权重。停在血管像素占比的熵附近，说明图像和标签对不上。停在远高于零的地方，网络也可能其实已经学会了：比较 `"sigmoid"` 的 Dice 和它的损失。不要只看损失下结论。
 #
 # ## 12 论文的网络和我们的网络
@@ -1233,13 +1240,13 @@ for letter, (losses, model) in broken.items():
 # | | 论文，2015 | 课程 | 原因 |
 # |---|---|---|---|
 # | 3x3 卷积 | 不填充，有偏置 | `padding=1`，无偏置 | 输出和图像一样大；批归一化代替了偏置 |
-# | 归一 | 无 | 批归一化 | 学习率可以更大 |
+# | 批归一化 | 无 | 模块里每次卷积之后 | 学习率可以更大 |
 # | 跳跃连接 | 复制、裁剪、拼接 | 复制、拼接 | 大小一致，不用裁剪 |
 # | 向上 | 2x2 上卷积，步幅 2 | 相同 | |
 # | 结尾 | 两个通道，softmax | 一个 logit，sigmoid | 两类时是一回事（第 5 节） |
-# | 层数和宽度 | 五层，64 到 1024 | 四层，16 到 128 | 几分钟就能训练好；认出血管不需要很大的周围 |
-# | 初始权重 | 正态分布，标准差 $\sqrt{2/N}$ | PyTorch 的默认值 | 有批归一化，起点差一点也不要紧 |
-# | 防止过拟合 | 底部的随机失活 (dropout)、弹性形变 | 权重衰减、数据增强 | |
+# | 层数和宽度 | 五层，64 到 1024 | 四层，16 到 128 | 几分钟就能训练好；看近处就能认出血管 |
+# | 初始权重 | 正态分布，标准差 $\sqrt{2/N}$，$N$ 是输入个数 | PyTorch 的默认值 | 有批归一化，起点差一点也不要紧 |
+# | 防止过拟合 | 向下的路末端的随机失活 (dropout)、弹性形变 | 权重衰减、数据增强 | 第 06、08 章 |
 #
 # ## 小结
 #
@@ -1248,9 +1255,8 @@ for letter, (losses, model) in broken.items():
 # - `train()` 用这一批的统计量，并移动运行统计量；`eval()` 用运行统计量。每次预测之前都要 `eval()`。
 # - 内存在顶上，参数在底部。
 # - 任意大小都能处理：镜像填充到倍数，预测，裁剪。
-# - 跳跃连接带回位置。训练之前，先过拟合一个图像块。
-#
-# 下一章：[08 训练](08_training.ipynb)。
+# - 跳跃连接带回位置，细血管最需要它。
+# - 长时间训练之前，先故意过拟合一个图像块。
 #
 # ## 参考资料
 #
@@ -1258,4 +1264,6 @@ for letter, (losses, model) in broken.items():
 # - S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)
 # - A. Odena, V. Dumoulin, C. Olah, Deconvolution and Checkerboard Artifacts, Distill 2016, [doi:10.23915/distill.00003](https://doi.org/10.23915/distill.00003)
 # - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
-# - 中文博客《U-net学习笔记》，网络架构（下采样、上采样以及输出）和 3.3 U-net 网络代码两部分。本章用能运行的代码重现它们，并进一步讲批归一化、奇数边长、代价和跳跃连接的价值。
+# - 中文博文《U-net学习笔记》的网络架构部分（下采样、上采样以及输出），本章用代码重现了它。本章也对应 3.3 节“U-net网络代码”（原文只留下标题）。
+#
+# 下一章：[08 训练](08_training.ipynb)
