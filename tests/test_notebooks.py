@@ -1,5 +1,6 @@
 """Every chapter keeps the contract, and runs alone as it would in Colab."""
 
+import os
 import re
 import shutil
 import subprocess

@@ -187,7 +187,7 @@ print("divided by total", *(f"{share:5.2f}" for share in running / running[-1]))
 # The last line is the new grey value. It is the cumulative distribution (CDF), used as a curve. Level 2 holds 20 of the 32 pixels, so the largest jump is there. The same for a photograph, with the curve taken from the pixels inside the field of view:
 
 # %% [markdown] lang="zh" of="68391356"
-# 最后一行就是新的灰度值。它是累积分布 (CDF)，被当作一条曲线来用。第 2 级占了 32 个像素里的 20 个，所以那里的跳跃最大。照片也一样，曲线由视野内的像素算出：
+# 最后一行就是新的灰度值。它是累积分布 (CDF)，这里当作一条曲线来用。第 2 级占了 32 个像素里的 20 个，所以那里的跳跃最大。照片也一样，曲线由视野内的像素算出：
 
 
 # %%
@@ -548,14 +548,14 @@ print(f"10 rounds leave {by_rounds[10] / by_rounds[1]:.0%} of the difference aft
 # %% [markdown] lang="en"
 # ## The library, and two ways to get it wrong
 #
-# Most tutorials on segmenting vessels call OpenCV: `clipLimit=2.0, tileGridSize=(8, 8)`. scikit-image asks for the same two things in other units. `kernel_size` is the height and width of a tile in pixels. `clip_limit` is the largest share of a tile's pixels that one level may hold. OpenCV counts in multiples of the mean level, and there are 256 levels.
+# Many tutorials on segmenting vessels call OpenCV: `clipLimit=2.0, tileGridSize=(8, 8)`. scikit-image asks for the same two things in other units. `kernel_size` is the height and width of a tile in pixels. `clip_limit` is the largest share of a tile's pixels that one level may hold. OpenCV counts in multiples of the mean level, and there are 256 levels.
 #
 # **Exercise 5.3** Translate: what are `kernel_size` and `clip_limit` for OpenCV's two numbers? A size that does not divide evenly is rounded up, as in our step 1.
 
-# %% [markdown] lang="zh" of="56e787a8"
+# %% [markdown] lang="zh" of="274a2f95"
 # ## 库函数，以及两种写错的方法
 #
-# 讲血管分割的教程大多调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的比例。OpenCV 以平均每级的像素数为单位，共 256 级。
+# 讲血管分割的教程很多都调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的比例。OpenCV 以平均每级的像素数为单位，共 256 级。
 #
 # **练习 5.3** 做这个换算：OpenCV 的两个数，对应的 `kernel_size` 和 `clip_limit` 是多少？除不尽时向上取整，和我们的第 1 步一样。
 
@@ -643,14 +643,14 @@ from helpers.preprocess import green, clahe, gamma, prepare
 # %% [markdown] lang="en"
 # ## Gamma has two conventions
 #
-# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain of pre-processing, which most tutorials use and which has its own section below, computes $s = r^{1/\gamma}$. Both call the number "gamma". An exponent below 1 brightens, one above 1 darkens.
+# Gamma correction raises a grey value $r$ in 0..1 to a power. scikit-image computes $s = r^{\gamma}$. The classic chain of pre-processing, which many tutorials use and which has its own section below, computes $s = r^{1/\gamma}$. Both call the number "gamma". An exponent below 1 brightens, one above 1 darkens.
 #
 # **Guess first.** The classic chain uses gamma 1.2. What does it make of grey value 0.5?
 
-# %% [markdown] lang="zh" of="65446a57"
+# %% [markdown] lang="zh" of="908a3cbd"
 # ## 伽马有两种写法
 #
-# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$。大多数教程用的经典流程（后面有专门一节）计算 $s = r^{1/\gamma}$。两边都把这个数叫 gamma。指数小于 1 变亮，大于 1 变暗。
+# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$。许多教程用的经典流程（后面有专门一节）计算 $s = r^{1/\gamma}$。两边都把这个数叫 gamma。指数小于 1 变亮，大于 1 变暗。
 #
 # **先猜一猜。** 经典流程用 gamma 1.2。灰度 0.5 会变成多少？
 
@@ -998,13 +998,13 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are. The course keeps the chain because so many tutorials have it, because it is cheap, and because you now know what it does.
+# All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are. The course keeps the chain because many tutorials have it, because it is cheap, and because you now know what it does.
 #
 # **Extra:** OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round?
 #
 # **Extra:** subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
-# %% [markdown] lang="zh" of="6bdff47d"
+# %% [markdown] lang="zh" of="ab962a6a"
 # 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
 # 本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能用多个随机种子，有 CLAHE 和没有 CLAHE 各训练一遍。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。课程保留这个流程，因为许多教程都用它，因为它几乎不花时间，也因为你现在知道它做了什么。

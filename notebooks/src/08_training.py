@@ -14,22 +14,22 @@
 # %% [markdown] include="badges"
 
 # %% [markdown] lang="en"
-# **After this chapter you can** compute both losses by hand, read the training loop line by line, forecast how long it takes, read a loss curve, and stop and resume a run without losing a bit.
+# **After this chapter you can** compute both losses by hand, read the training loop line by line, forecast how long training takes, read a loss curve, and stop a run and resume it with the same weights, bit for bit, as without the break.
 #
-# **Minutes** 90 to read and try; 7 of computing on two cores, most of it in the background.
+# **Minutes** 90 to read and try; 7 to compute on two cores, most of it in the background.
 #
 # **You need** logits and sigmoid (chapter 02), patches (06), the network (07).
 #
 # **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > **08 training** > 09 results
 
-# %% [markdown] lang="zh" of="62ce86f7"
-# **学完这一章你能** 手算两种损失，逐行读懂训练循环，预估训练时间，看懂损失曲线，并且停下来再继续而不丢一个比特。
+# %% [markdown] lang="zh" of="76cc7773"
+# **学完这一章你能** 手算两种损失，逐行读懂训练循环，预估训练时间，看懂损失曲线，并且停下来再接着训练，得到的权重和不中断时一个比特也不差。
 #
-# **用时** 阅读和练习 90 分钟；两个核上计算约 7 分钟，大部分在后台。
+# **用时** 阅读和练习 90 分钟；用两个 CPU 核计算约 7 分钟，大部分在后台。
 #
-# **预备知识** logits 和 sigmoid (第 02 章)，图像块 (第 06 章)，网络 (第 07 章)。
+# **预备知识** logits 和 sigmoid（第 02 章），图像块（第 06 章），网络（第 07 章）。
 #
-# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > 05 预处理 > 06 增强 > 07 网络 > **08 训练** > 09 结果
+# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > **08 训练** > 09 结果
 
 # %% include="setup"
 from helpers import lesson
@@ -55,21 +55,21 @@ from notebooks.exercises.chapter_08 import EXERCISES
 # %% [markdown] lang="en"
 # ## Start first, understand while it runs
 #
-# Training takes minutes, so we start it at once and use the minutes to understand it. Four cells do that. The first holds what the network is trained to make small: three functions from `helpers/losses.py`, which we take apart below. They stand here so that you can change them: the run is handed whatever `bce_dice_loss` is when you start it.
+# Training takes minutes, so we start it at once and use the minutes to understand it. Five cells do that. The first holds the loss, the number that training makes small: three functions from `helpers/losses.py`, which we take apart below. They are pasted here so that you can change them: `make_run` below hands `bce_dice_loss` to the training. Edit the losses, run the five cells again, and the network is trained with your version.
 
-# %% [markdown] lang="zh" of="c59bff88"
+# %% [markdown] lang="zh" of="ef7317a2"
 # ## 先启动，边跑边学
 #
-# 训练要几分钟，所以我们先启动它，再利用这几分钟弄懂它。启动要用四个单元格。第一个单元格是网络要努力变小的量，也就是损失函数 (loss)：来自 `helpers/losses.py` 的三个函数，下面会逐个拆开讲。放在这里是为了让你能修改：启动时的 `bce_dice_loss` 是什么样，训练用的就是什么样。
+# 训练要几分钟，所以我们先启动它，再利用这几分钟弄懂它。启动要用五个单元格。第一个单元格是损失函数 (loss)，训练就是要让它的值变小。它是 `helpers/losses.py` 里的三个函数，下面会逐个拆开讲。贴在这里是为了让你能修改：下面的 `make_run` 会把 `bce_dice_loss` 交给训练。改了损失函数，把这五个单元格再运行一遍，训练用的就是你的版本。
 
 # %% tags=["show-source"]
 from helpers.losses import bce_loss, soft_dice_loss, bce_dice_loss
 
 # %% [markdown] lang="en"
-# `STEPS = 0` means as many steps as the mode says. A step is one update of all weights, on one batch of patches. Set `TRAIN = False` to take weights that are there already.
+# A step is one update of all weights, on one batch of patches. `STEPS = 0` means as many steps as the mode (printed by the set-up cell) asks for. Set `TRAIN = False` to take weights that are there already. In the printed list, `val_every` is the number of steps between two looks at the validation images.
 
-# %% [markdown] lang="zh" of="7011f86a"
-# `STEPS = 0` 表示用当前模式规定的步数。一步 (step) 是用一批图像块把所有权重更新一次。如果想直接用现成的权重，就设 `TRAIN = False`。
+# %% [markdown] lang="zh" of="d8987a9a"
+# 一步 (step) 是用一批图像块把所有权重更新一次。`STEPS = 0` 表示按当前模式规定的步数训练，模式见准备单元格的输出。想直接用现成的权重，就设 `TRAIN = False`。输出里的 `val_every` 是每隔多少步看一次验证图像。
 
 # %%
 # @title What to train
@@ -88,10 +88,10 @@ for name, value in dataclasses.asdict(recipe).items():
     print(f"{name:14} {value}")
 
 # %% [markdown] lang="en"
-# `make_run` wires images, network, loss and augmentation together. It draws the first weights and the patches from the seed, so that two calls give the same run. Chapter 05's standardisation is fitted on the training images inside `training.new_run`; the validation images are prepared the same way and never augmented.
+# `make_run` puts images, network, loss and augmentation together. The first weights and the patches are drawn from the seed, so two calls give the same run. Chapter 05's standardisation is fitted on the training images inside `training.new_run`; the validation images are prepared the same way and never augmented.
 
-# %% [markdown] lang="zh" of="d80e4180"
-# `make_run` 把图像、网络、损失和数据增强接到一起。初始权重和图像块都由随机种子决定，所以调用两次得到的是同一次训练。第 05 章的标准化在 `training.new_run` 里用训练图像拟合；验证图像用同样的方式处理，但从不增强。
+# %% [markdown] lang="zh" of="9365b2a4"
+# `make_run` 把图像、网络、损失函数和数据增强接到一起。初始权重和图像块都由随机种子决定，所以调用两次，得到的训练完全相同。第 05 章的标准化在 `training.new_run` 里用训练图像拟合；验证图像用同样的方式处理，但从不增强。
 
 # %%
 train, val = course.load("train"), course.load("val")
@@ -117,10 +117,10 @@ print(f"{len(train)} eyes to train on, {len(val)} held out to check, none of the
 print(f"{count_parameters(trial.model):,} weights, {trial.precision} on {device}")
 
 # %% [markdown] lang="en"
-# How long will it take? We time twenty steps and multiply. `training.seconds_per_step` puts the run back as it was afterwards.
+# How long will it take? We time twenty steps and multiply. Afterwards `training.seconds_per_step` puts the run back as it was.
 
-# %% [markdown] lang="zh" of="69ba7773"
-# 要多久？先给二十步计时，再乘上去。`training.seconds_per_step` 量完会把训练恢复到原来的状态。
+# %% [markdown] lang="zh" of="40c5878e"
+# 要多久？先给二十步计时，再乘以总步数。`training.seconds_per_step` 计时之后会把训练恢复到原来的状态。
 
 # %%
 seconds = training.seconds_per_step(trial)
@@ -132,10 +132,10 @@ if minutes > 15 and course.mode != "full":
     print(f"STEPS = {fewer} ends in 15 min; TRAIN = False takes weights that are there")
 
 # %% [markdown] lang="en"
-# Now it starts, in a thread of its own, and the cell is done at once. Run this cell again and the present run is stopped; a new one starts from the same seed.
+# Now it starts, in a thread of its own, and the cell is done at once. The cells below share the processor with it and are slower than usual until it ends. Run this cell again, and the present run is stopped and a new one starts from the same seed.
 
-# %% [markdown] lang="zh" of="cce25a0f"
-# 现在启动。训练在单独的线程里跑，这个单元格马上就结束。再运行一次这个单元格，正在跑的训练会停下，用同一个随机种子重新开始。
+# %% [markdown] lang="zh" of="8fef6b6f"
+# 现在启动。训练在单独的线程里跑，这个单元格马上就结束。训练结束之前，下面的单元格要和它分用处理器，会比平时慢。再运行一次这个单元格，正在跑的训练会停下，用同一个随机种子从头开始。
 
 # %%
 if before := globals().get("background"):  # this cell ran before: end that run
@@ -153,12 +153,12 @@ else:
 # %% [markdown] lang="en"
 # ## What the loss says before anything is learnt
 #
-# While it runs: a loss is one number that says how wrong the network is. The first one is **binary cross-entropy** (BCE): at each pixel, minus the logarithm of the probability that the network gave to the truth. Guess first. An untrained network has logits near zero, so it says a probability of one half everywhere. What is its BCE?
+# While it runs: a loss is one number that says how wrong the network is. The first one is **binary cross-entropy** (BCE): at each pixel, minus the logarithm of the probability that the network gave to the truth. Guess first. An untrained network has logits near zero, so its probabilities are close to one half everywhere. What is its BCE?
 
-# %% [markdown] lang="zh" of="172b1793"
+# %% [markdown] lang="zh" of="3b2b5d85"
 # ## 什么都没学时，损失是多少
 #
-# 训练在后台跑，我们来看损失：它用一个数说明网络错得有多厉害。第一种是**二元交叉熵** (binary cross-entropy, BCE)：在每个像素上，取网络给正确答案的概率，求对数再取负。先猜一猜：没训练的网络 logits 接近零，处处说概率是二分之一。它的 BCE 是多少？
+# 训练在后台跑，我们来看损失：它用一个数说明网络错得有多厉害。第一种是**二元交叉熵** (binary cross-entropy, BCE)：在每个像素上，取网络给正确答案的概率，求对数再取负。先猜一猜：没训练的网络，logits 接近零，处处的概率都接近二分之一。它的 BCE 是多少？
 
 # %%
 guess = None  # your guess, a number
@@ -182,10 +182,10 @@ lesson.check(
 );
 
 # %% [markdown] lang="en"
-# Measured on one batch, before the first step. The second line is the best that a network can reach which never looks at the image: one constant probability, the share of vessel pixels in the training images.
+# We measure it on one batch, before the first step. The second printed line is the best that a network can do without looking at the image: it gives every pixel one constant probability, the share of vessel pixels in the training images.
 
-# %% [markdown] lang="zh" of="61dafad1"
-# 在第一步之前，用一批图像块实测。第二行是从不看图像的网络能达到的最好成绩：处处输出同一个常数，也就是训练图像里的血管像素占比。
+# %% [markdown] lang="zh" of="59f08cdf"
+# 在第一步之前，用一批图像块实测。输出的第二行是网络完全不看图像时能得到的最好成绩：给每个像素同一个概率，也就是训练图像里的血管像素占比。
 
 # %%
 trial.batches.generator.manual_seed(SEED)
@@ -204,14 +204,14 @@ print(f"always the vessel share {share:.3f}: {constant:.3f}")
 #
 # ## Two losses by hand
 #
-# Four pixels, two of them vessel. Look at which of the four costs most.
+# Take four pixels, two of them vessel. Which of the four costs most?
 
-# %% [markdown] lang="zh" of="08e1226a"
-# 如果一次训练的 BCE 停在第二个数上，它只学到了一件事：血管有多稀少。
+# %% [markdown] lang="zh" of="da21b863"
+# 如果训练时 BCE 停在第二个数上不再下降，网络就只学到了一件事：血管有多稀少。
 #
 # ## 手算两种损失
 #
-# 四个像素，其中两个是血管。看看哪一个的代价最大。
+# 取四个像素，其中两个是血管。哪一个的代价最大？
 
 # %%
 p = np.array([0.9, 0.6, 0.2, 0.1])  # the network's probabilities
@@ -223,12 +223,12 @@ print("cost of each pixel:", each.round(3))
 print(f"BCE, their mean: {each.mean():.4f}")
 
 # %% [markdown] lang="en"
-# The hesitant vessel pixel pays about five times as much as the sure one. The second loss looks at the overlap of two areas instead, as Dice does in chapter 04, with probabilities in place of yes and no: twice the sum of $p\,y$, divided by the sum of $p$ plus the sum of $y$. One minus that is the **soft Dice loss**.
+# The hesitant vessel pixel pays about five times as much as the sure one. The second loss looks at the overlap of two areas, as Dice does in chapter 04, with probabilities in place of yes and no: twice the sum of $p\,y$, divided by the sum of $p$ plus the sum of $y$. One minus that is the **soft Dice loss**: the more overlap, the smaller it is.
 #
 # **Exercise 8.2** Compute it for the four pixels with a pencil. Then write it for `logits`, an array; the sigmoid comes first.
 
-# %% [markdown] lang="zh" of="b8e5ebd9"
-# 犹豫的血管像素付出的代价大约是有把握的那个的五倍。第二种损失看的是两块区域的重叠，和第 04 章的 Dice 一样，只是用概率代替了是与否：$p\,y$ 之和的两倍，除以 $p$ 之和与 $y$ 之和的和。用一减去它，就是**软 Dice 损失** (soft Dice loss)。
+# %% [markdown] lang="zh" of="17b1548f"
+# 拿不准的血管像素，代价大约是有把握的那个的五倍。第二种损失看的是两块区域的重叠，和第 04 章的 Dice 一样，只是用概率代替了是与否：分子是 $p\,y$ 之和的两倍，分母是 $p$ 之和加 $y$ 之和。用 1 减去这个分数，就是**软 Dice 损失** (soft Dice loss)：重叠越多，损失越小。
 #
 # **练习 8.2** 先用笔给这四个像素算一遍。再写成函数，输入是数组 `logits`；别忘了先做 sigmoid。
 
@@ -242,7 +242,7 @@ dice_loss = lesson.exercise(dice_loss, EXERCISES["08.2"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# The overlap is 0.9 + 0.6 = 1.5; the areas are 1.8 and 2. Dice is 3 / 3.8. Rounding `p` to 0 or 1 first would give a Dice of 1 and nothing to learn from: a step has slope zero.
+# The overlap is 0.9 + 0.6 = 1.5; the areas are 1.8 and 2. Dice is 3 / 3.8. Rounding `p` to 0 or 1 first would give a Dice of 1 and leave nothing to learn from: the slope of a threshold is zero.
 #
 # ```python
 # def dice_loss(logits, y):
@@ -252,10 +252,10 @@ dice_loss = lesson.exercise(dice_loss, EXERCISES["08.2"])
 #
 # </details>
 
-# %% [markdown] lang="zh" of="70ececd3"
+# %% [markdown] lang="zh" of="e5a07087"
 # <details><summary>参考答案</summary>
 #
-# 重叠是 0.9 + 0.6 = 1.5；两块面积是 1.8 和 2。Dice 等于 3 / 3.8。如果先把 `p` 变成 0 或 1，Dice 就是 1，什么也学不到：台阶的斜率是零。
+# 重叠是 0.9 + 0.6 = 1.5；两块面积是 1.8 和 2。Dice 等于 3 / 3.8。如果先把 `p` 四舍五入成 0 或 1，Dice 就是 1，什么也学不到：阈值函数像台阶，斜率是零。
 #
 # ```python
 # def dice_loss(logits, y):
@@ -273,10 +273,10 @@ print(f"soft Dice {soft_dice_loss(four, labels, inside, smooth=0):.4f}", end="  
 print(f"by hand {dice_loss(np.log(p / (1 - p)), y):.4f}")
 
 # %% [markdown] lang="en"
-# The two numbers agree with `helpers/losses.py`; there `smooth` adds one pixel above and below the line, so that an empty patch does not divide zero by zero. Now both losses as pictures. BCE looks at one pixel at a time. Dice looks at an area: the orange part.
+# The two numbers agree with `helpers/losses.py`; there, `smooth` adds one pixel above and below the fraction line, so that a batch without a vessel does not divide zero by zero (this cell sets it to 0). Now both losses as pictures. BCE looks at one pixel at a time. Dice looks at an area: the orange part.
 
-# %% [markdown] lang="zh" of="f1a8f6b8"
-# 两个数都和 `helpers/losses.py` 一致；那里的 `smooth` 在分子和分母上各加一个像素，空白的图像块就不会出现零除以零。下面把两种损失画出来。BCE 一次看一个像素。Dice 看面积：橙色部分。
+# %% [markdown] lang="zh" of="5c0dabd1"
+# 两个数都和 `helpers/losses.py` 一致；那里的 `smooth` 在分子和分母上各加一个像素，一批里没有血管时也不会出现零除以零（上面的单元格把它设为 0）。下面把两种损失画出来。BCE 一次看一个像素；Dice 看面积，也就是橙色部分。
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), dpi=figures.DPI)
@@ -298,12 +298,12 @@ print(f"overlap {(p * y).sum():.1f}, areas {p.sum():.1f} and {y.sum():.1f}: ", e
 print(f"Dice = 2 * {(p * y).sum():.1f} / {p.sum() + y.sum():.1f}")
 
 # %% [markdown] lang="en"
-# A sure and wrong answer costs BCE without limit: the curves rise to infinity at the edges. The Dice loss never exceeds one. What is each afraid of? Vessels are rare. Which of the two losses is **worse for an all-black answer than for an all-white one**?
+# For an answer that is sure and wrong, BCE has no limit: its curves rise to infinity at the edges. The Dice loss never exceeds one. Now remember that vessels are rare. Which of the two losses rates **an all-black answer as worse than an all-white one**?
 
-# %% [markdown] lang="zh" of="ca74a3c8"
+# %% [markdown] lang="zh" of="458fbadf"
 # 图中文字：左图横轴是概率 p，纵轴是代价，红点是我们的四个像素；右图是标签 y、预测 p 和重叠 p y。
 #
-# 又肯定又错的答案，BCE 的代价没有上限：曲线在两端升到无穷。Dice 损失不会超过一。它们各怕什么？血管很稀少。哪一种损失认为**全黑的答案比全白的更差**？
+# 答案又肯定又错时，BCE 没有上限：曲线在两端升到无穷。Dice 损失不会超过 1。别忘了血管很稀少。哪一种损失认为**全黑的答案比全白的更差**？
 
 # %%
 guess = None  # "bce" or "dice"
@@ -330,10 +330,10 @@ for answer, (bce, dice) in cost.items():
     print(f"all {answer}  {bce:.3f}  {dice:.3f}")
 
 # %% [markdown] lang="en"
-# So they complement each other. BCE is calm and gives every pixel a slope, but it hardly minds a black picture. Dice minds. The course trains with BCE plus half the Dice loss. Now a ruler for both: what the loss is for answers that you will meet. The line "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own.
+# So they complement each other. BCE gives every pixel a slope, but for BCE all black is a cheap answer; for Dice it is the worst. The course trains with BCE plus half the Dice loss. Now we make a ruler: the loss of some answers that you will meet. The mark "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own. (If you changed the loss, the ruler does not follow.)
 
-# %% [markdown] lang="zh" of="88ca169c"
-# 所以两者互补。BCE 平稳，每个像素都有梯度，但它几乎不在意一张全黑的图。Dice 在意。本课程用 BCE 加上一半的软 Dice 损失。下面做一把尺子：你会遇到的几种答案，损失各是多少。如果在自带 sigmoid 的损失之前又误加了一个 sigmoid，网络最低只能到 "double sigmoid" 那条线。
+# %% [markdown] lang="zh" of="d5ec5063"
+# 所以两者互补。BCE 让每个像素都有梯度，但在它看来全黑的代价很低；在 Dice 看来，全黑最差。本课程用 BCE 加上一半的软 Dice 损失。下面做一把尺子：你会遇到的几种答案，损失各是多少。如果损失函数自带 sigmoid，之前又误加了一个，网络最低只能到 “double sigmoid” 那条线。（如果你改了损失函数，这把尺子不会跟着变。）
 
 # %%
 def loss_of(p_vessel, p_background):
@@ -365,12 +365,12 @@ for name, (bce, both) in ruler.items():
     print(f"{name:20} BCE {bce:.3f}   BCE + 0.5 Dice {both:.3f}")
 
 # %% [markdown] lang="en"
-# Keep the ruler in mind: its marks come back in the curves of your own run. How far is it? This cell only looks and changes nothing; run it as often as you like.
+# Keep the ruler in mind: its marks come back in the curves of your own run. How far is that run? The next cell only looks and changes nothing; run it as often as you like.
 
-# %% [markdown] lang="zh" of="718be84e"
-# 图中文字：从左到右依次是九成把握且正确、只知道血管像素占比、双重 sigmoid、未训练；横轴是损失。
+# %% [markdown] lang="zh" of="81d48e1b"
+# 图中文字：90 % sure and right 九成把握且正确 · vessel share only 只知道血管像素占比 · double sigmoid 多了一个 sigmoid · untrained 未训练 · 横轴是损失。
 #
-# 记住这把尺子：你自己的训练曲线里会再画出这些刻度。现在训练到哪儿了？这个单元格只看不改，想运行几次都行。
+# 记住这把尺子：你自己的训练曲线里会再画出这些刻度。现在训练到哪儿了？下一个单元格只看不改，想运行几次都行。
 
 # %% tags=["varies"]
 print(f"step {run.step} of {recipe.steps}")
@@ -380,25 +380,29 @@ for entry in run.history[-1:]:
 # %% [markdown] lang="en"
 # ## The loop on one screen
 #
-# Here is one whole step, `train_step` from `helpers/training.py`. Look for five things in it: forward, loss, clear, backward, step. The rest is moving to the device and numeric precision: with fp16, small gradients would vanish, so the loss is scaled up before and the gradients down after.
+# Here is one whole step, `train_step` from `helpers/training.py`. Look for five things in it: forward, loss, clear, backward, step. The rest moves the batch to the device and takes care of numeric precision: with fp16 small gradients would vanish, so the loss is scaled up before and the gradients are scaled down after.
+#
+# This copy serves the five-step demonstration below, and an edit changes nothing else: the training in the background takes `train_step` from the file. (The losses above are different: they are handed to the run.)
 
-# %% [markdown] lang="zh" of="edb95c72"
+# %% [markdown] lang="zh" of="c276c944"
 # ## 一屏看完训练循环
 #
-# 这就是完整的一步：`helpers/training.py` 里的 `train_step`。在里面找五件事：前向、损失、清零、反向、更新。其余的是搬到设备上和数值精度：用 fp16 时小梯度会变成零，所以先把损失放大，之后再把梯度缩回来。
+# 这就是完整的一步：`helpers/training.py` 里的 `train_step`。在里面找五件事：前向、损失、清零、反向、更新。其余的代码把数据搬到设备上，并处理数值精度：用 fp16 时，小的梯度会变成零，所以先把损失放大，之后再把梯度缩回来。
+#
+# 这份副本只用于下面五步的演示，修改它不影响别的：后台训练用的是文件里的 `train_step`。（上面的损失函数不同，它们会交给训练。）
 
 # %% tags=["show-source"]
 from helpers.training import train_step
 
 # %% [markdown] lang="en"
-# `TrainingRun.steps` in the same file repeats this, and in words it does: take the next batch, call `train_step`, move the learning rate one place along its schedule, note the loss; every `val_every` steps look at the whole validation images, write a line into `history`, and keep a copy of the weights if they are the best so far. Nothing else.
+# `TrainingRun.steps` in the same file repeats such steps. In words: take the next batch, call `train_step`, move the learning rate one place along its schedule, note the loss; every `val_every` steps look at the whole validation images, write a line into `history`, and keep a copy of the weights if they are the best so far.
 #
 # Here are five steps on one and the same batch, with a network of their own.
 
-# %% [markdown] lang="zh" of="38df4b65"
-# 同一个文件里的 `TrainingRun.steps` 重复这一步，用话说就是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步看一遍完整的验证图像，在 `history` 里写一行，如果是目前最好的就留一份权重。仅此而已。
+# %% [markdown] lang="zh" of="2455fc04"
+# 同一个文件里的 `TrainingRun.steps` 重复这样的步。它做的是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步看一遍完整的验证图像，在 `history` 里写一行，如果是目前最好的，就留一份权重。
 #
-# 下面在同一批图像块上走五步，用的是另一个网络。
+# 下面用一个单独的网络，在同一批图像块上走五步。
 
 # %%
 runtime.seed_everything(SEED)
@@ -410,9 +414,9 @@ for step in range(1, 6):
     print(f"step {step}: loss before the update {loss:.2f}")
 
 # %% [markdown] lang="en"
-# It falls step by step. The order of the five lines matters, and PyTorch does not complain about a wrong one.
+# The loss falls. The order of the five lines matters, and PyTorch does not complain about a wrong order.
 #
-# **Exercise 8.3** A network with one weight: `logits = w * x`. Put these lines into the loop in the right order; one of the six is false.
+# **Exercise 8.3** A network with one weight: `logits = w * x`. Put these lines into the loop in the right order. One of the six is wrong: leave it out.
 #
 # ```python
 # loss.backward()
@@ -423,10 +427,10 @@ for step in range(1, 6):
 # loss = (logits - y) ** 2
 # ```
 
-# %% [markdown] lang="zh" of="37120056"
-# 损失一步步下降。五行的顺序很重要，而顺序错了 PyTorch 并不会报错。
+# %% [markdown] lang="zh" of="6b11ff03"
+# 损失在下降。五行的顺序很重要，可是顺序错了，PyTorch 并不会报错。
 #
-# **练习 8.3** 只有一个权重的网络：`logits = w * x`。把下面几行按正确的顺序放进循环；六行里有一行是错的。
+# **练习 8.3** 只有一个权重的网络：`logits = w * x`。把下面几行按正确的顺序放进循环。六行里有一行是错的，不要用它。
 #
 # ```python
 # loss.backward()
@@ -451,7 +455,7 @@ two_steps = lesson.exercise(two_steps, EXERCISES["08.3"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# `backward` adds to the gradients that are there, so they are cleared before it, never between it and `step`. Clearing after `step` does as well. `y = w * y` is false: the label is given, never computed.
+# `backward` adds to the gradients that are there, so they are cleared before it, never between it and `step`. Clearing after `step` works as well. `y = w * y` is wrong: the label is given, never computed.
 #
 # ```python
 # def two_steps(weight, learning_rate):
@@ -468,7 +472,7 @@ two_steps = lesson.exercise(two_steps, EXERCISES["08.3"])
 #
 # </details>
 
-# %% [markdown] lang="zh" of="df48efe2"
+# %% [markdown] lang="zh" of="1cc0dc39"
 # <details><summary>参考答案</summary>
 #
 # `backward` 会把新梯度加到已有的梯度上，所以要在它之前清零，绝不能在它和 `step` 之间清零。放在 `step` 之后清零也可以。`y = w * y` 是错的：标签是给定的，不是算出来的。
@@ -491,12 +495,12 @@ two_steps = lesson.exercise(two_steps, EXERCISES["08.3"])
 # %% [markdown] lang="en"
 # ## How far a step goes: AdamW and one cycle
 #
-# Plain gradient descent moves a weight by learning rate times gradient. **AdamW** keeps two numbers for each weight, a running mean of its gradients and one of their squares, and moves by learning rate times the first, divided by the root of the second; it also shrinks every weight a little (weight decay). Guess: two weights, gradients 100 and 0.0001, learning rate 0.1, no weight decay. How far does each move in the **first** step?
+# Plain gradient descent moves a weight by learning rate times gradient. **AdamW** keeps two numbers for each weight, a running mean of its gradients and one of their squares, both corrected for their start at zero. It moves the weight by learning rate times the first, divided by the root of the second; it also shrinks every weight a little (weight decay). Guess: two weights, gradients 100 and 0.0001, learning rate 0.1, no weight decay. How far does each move in the **first** step?
 
-# %% [markdown] lang="zh" of="6402a7ac"
+# %% [markdown] lang="zh" of="1049d992"
 # ## 一步走多远：AdamW 和单周期学习率
 #
-# 普通梯度下降让权重移动“学习率乘梯度”。**AdamW** 为每个权重记着两个数：梯度的滑动平均，和梯度平方的滑动平均。移动量是学习率乘前者，再除以后者的平方根；它还让每个权重略微变小，叫权重衰减 (weight decay)。猜一猜：两个权重，梯度是 100 和 0.0001，学习率 0.1，没有权重衰减。**第一步**各移动多远？
+# 普通的梯度下降，移动量是学习率乘以梯度。**AdamW** 为每个权重记着两个数：梯度的滑动平均，和梯度平方的滑动平均；两者都从零开始，由此带来的偏差会校正掉。移动量是学习率乘以前者，再除以后者的平方根。它还让每个权重略微变小，叫权重衰减 (weight decay)。猜一猜：两个权重，梯度是 100 和 0.0001，学习率 0.1，没有权重衰减。**第一步**各移动多远？
 
 # %%
 guess = None  # (first, second)
@@ -530,10 +534,10 @@ weights_here = count_parameters(run.model)
 print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} weights")
 
 # %% [markdown] lang="en"
-# Both move by the learning rate, large gradient or small: AdamW asks for the direction and decides the length itself. What is left to choose is the learning rate, and it changes on the way. The **one-cycle** schedule starts low while the running means settle, rises to its peak, and ends near zero, so that the last steps only polish.
+# Both move by the learning rate, large gradient or small: AdamW takes the direction from the gradient and the length from the learning rate. What is left to choose is the learning rate, and it changes on the way. The **one-cycle** schedule starts low while the running means settle, rises to its peak, and ends near zero, so that the last steps only polish.
 
-# %% [markdown] lang="zh" of="06c78e30"
-# 梯度大也好小也好，两个权重都移动了一个学习率：AdamW 只问方向，步子的长度自己定。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，让最后几步只做微调。
+# %% [markdown] lang="zh" of="70feb3b7"
+# 不管梯度大小，两个权重移动的距离都等于学习率：AdamW 从梯度取方向，由学习率定长度。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，末尾几步只做微调。
 
 # %%
 dummy = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], recipe.learning_rate)
@@ -556,20 +560,20 @@ print(f"starts at {rates[0]:.2g}, peaks at {max(rates):.2g} in step {peak}, ", e
 print(f"{peak / recipe.steps:.0%} of the way, ends at {rates[-1]:.1g}")
 
 # %% [markdown] lang="en"
-# Because the schedule knows where it ends, half of a long run is not a short run: for fewer steps choose `STEPS` before you start.
+# The schedule is laid out to the last step, so half of a long run is not a short run: for fewer steps choose `STEPS` before you start.
 #
 # ## Checkpoint, stop, resume
 #
-# A lid closes, a Colab session ends. The background run writes `checkpoint.pt` after each validation. **Guess (8.5)**: which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights and batch norm's means), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator)?
+# A laptop is closed, a Colab session ends. The background run writes `checkpoint.pt` after each validation. (Colab deletes its files with the machine: copy this one to Drive, chapter 01, if you want to go on later.) **Guess (8.5)**: which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights, and batch norm's means and variances), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator)?
 
-# %% [markdown] lang="zh" of="a6951a10"
+# %% [markdown] lang="zh" of="24c2264f"
 # 图中文字：横轴是步，纵轴是学习率。
 #
-# 调度知道终点在哪里，所以长训练的前一半并不等于一次短训练：想少走几步，请在启动前设 `STEPS`。
+# 调度在开始时就排到了最后一步，所以长训练的前一半不等于一次短训练：想少走几步，要在启动前设 `STEPS`。
 #
 # ## 检查点、停止、断点续训
 #
-# 笔记本电脑合上了，Colab 断开了。后台训练每次验证之后都会写 `checkpoint.pt`。**猜一猜 (8.5)**：检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时*完全*一样：`"model"` (权重和批归一化的均值)、`"optimizer"`、`"schedule"`、`"batches"` (随机数生成器的状态)？
+# 电脑合上了，Colab 断开了。后台训练每次验证之后都会写 `checkpoint.pt`。（Colab 收回机器时会删掉文件：想以后接着训练，就把它复制到云端硬盘，见第 01 章。）**猜一猜 (8.5)**：检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时*完全*一样：`"model"`（权重，以及批归一化的均值和方差）、`"optimizer"`、`"schedule"`、`"batches"`（随机数生成器的状态）？
 
 # %%
 guess = None  # such as ("model", "schedule")
@@ -602,10 +606,10 @@ lesson.check(
 );
 
 # %% [markdown] lang="en"
-# We try it on a tiny run of eight steps, on the CPU: once in one go, once with a break after step four, a file, and a fresh start from the file.
+# We try it on a tiny run of eight steps, on the CPU: once in one go, and once with a break after step four, where the state is saved to a file and a fresh run goes on from it.
 
-# %% [markdown] lang="zh" of="7d923edf"
-# 用一个只有八步的小训练在 CPU 上试：一次走完；另一次在第四步后停下，存文件，再从文件重新开始。
+# %% [markdown] lang="zh" of="034e5bc1"
+# 在 CPU 上用只有八步的小训练来试：一次走完八步；另一次在第四步之后停下，把状态存进文件，再新建一个训练，从文件接着走。
 
 # %%
 def tiny_run() -> training.TrainingRun:
@@ -640,10 +644,10 @@ weights = zip(whole.model.parameters(), second_half.model.parameters(), strict=T
 print("same weights, bit for bit:", all(torch.equal(a, b) for a, b in weights))
 
 # %% [markdown] lang="en"
-# And now with one part missing: it keeps the value of a fresh run. Compare the losses of steps five to eight with the first line.
+# Now leave out one part at a time; that part keeps the state of a fresh run. Compare each line with the first.
 
-# %% [markdown] lang="zh" of="c600abbb"
-# 再看缺了一个部分会怎样：那一部分用全新训练的值代替。把第五到第八步的损失和第一行比较。
+# %% [markdown] lang="zh" of="d67b612d"
+# 再看每次缺一个部分会怎样：缺的部分用全新训练的状态代替。把每一行和第一行比较。
 
 # %%
 def resume_without(part: str) -> tuple[list[float], float]:
@@ -664,9 +668,9 @@ for part in ("nothing", *parts):
     print(f"{part:10} {'  '.join(f'{x:.4f}' for x in losses)}  {off:8.5f}")
 
 # %% [markdown] lang="en"
-# Only the first line repeats the run without a break. Without the random state the weights are right at first and the patches of the first half come again: no error, no jump worth noticing, another network in the end. A seed makes a run repeatable only if its state is kept.
+# Only the first line repeats the run without a break. Without the random state the weights are right at first, but the patches of the first half come again: no error message, and another network in the end. After a break the seed alone does not make a run repeatable; the state of the generator must be kept.
 #
-# With your own run it goes like this (a cell to copy, not run here):
+# With your own run it goes like this (copy it into a new cell). After a restart of the kernel, first run the cells up to the start of the training, with `TRAIN = False` and the same `STEPS` and `SEED`.
 #
 # ```python
 # background.stop()
@@ -677,12 +681,12 @@ for part in ("nothing", *parts):
 #
 # ## Four curves and what each means
 #
-# Four runs, drawn by hand. Blue is the training loss, red the validation loss, the dotted line is the ruler's "vessel share only".
+# Four sketches, not measurements. Blue is the training loss, red the validation loss, the dotted line is the ruler's "vessel share only".
 
-# %% [markdown] lang="zh" of="5ed00a98"
-# 只有第一行和没有中断时一样。缺了随机状态时，开始的权重是对的，但前一半的图像块又来了一遍：没有报错，也看不出跳变，最后却是另一个网络。随机种子要配上保存下来的随机状态，训练才真正可以重现。
+# %% [markdown] lang="zh" of="19d545db"
+# 只有第一行和没有中断时一样。缺了随机状态，开始的权重是对的，但前一半的图像块又来了一遍：没有报错，最后却是另一个网络。中断之后，只有随机种子不够，还要有生成器的状态，训练才能重现。
 #
-# 对你自己的训练可以这样做 (供复制，这里不运行)：
+# 你自己的训练可以这样继续（复制到一个新单元格里）。如果重启过内核，先设 `TRAIN = False`，`STEPS` 和 `SEED` 不变，把前面直到启动训练的单元格运行一遍。
 #
 # ```python
 # background.stop()
@@ -693,7 +697,7 @@ for part in ("nothing", *parts):
 #
 # ## 四条曲线各说明什么
 #
-# 四次训练，是画出来的示意图。蓝线是训练损失，红线是验证损失，点线是尺子上的“只知道血管像素占比”。
+# 下面是四幅示意图，不是实测。蓝线是训练损失，红线是验证损失，点线是尺子上的“只知道血管像素占比”。
 
 # %%
 rng, x = np.random.default_rng(0), np.linspace(0, 1500, 60)
@@ -721,12 +725,12 @@ plt.show()
 print("(c) ends early: from there on its loss is NaN, not a number")
 
 # %% [markdown] lang="en"
-# **Exercise 8.4** Name the cause of each: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`.
+# **Exercise 8.4** Name the cause of each: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over.
 
-# %% [markdown] lang="zh" of="54e907f9"
-# 图中文字：train 是训练，validation 是验证，横轴是步，纵轴是损失；(c) 从中间开始变成 NaN，即不是数。
+# %% [markdown] lang="zh" of="1e2fc621"
+# 图中文字：train 训练 · validation 验证 · 横轴是步，纵轴是损失 · (c) 后面一段没有线，因为损失成了 NaN（不是数）。
 #
-# **练习 8.4** 说出每条曲线的原因：`"overfitting"` (过拟合)、`"prevalence"` (只知道血管像素占比)、`"learning rate"` (学习率太高)、`"leak"` (数据泄漏，用验证图像训练了)、`"normal"` (正常)。
+# **练习 8.4** 说出每条曲线的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。
 
 # %% tags=["exercise"]
 def diagnose(curve):
@@ -739,7 +743,7 @@ diagnose = lesson.exercise(diagnose, EXERCISES["08.4"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# (a) The network learns its training images by heart from where red rises: stop there, or augment more. (b) Both rest on the ruler: images and labels do not belong together, or the learning rate is far too small. (c) The steps are too long (or fp16 overflows). (d) This is what you will usually see: the training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
+# (a) From where red rises, the network learns its training images by heart: stop there, or augment more. (b) Both stay at the mark of the ruler: images and labels do not belong together, or the learning rate is far too small. (c) The steps are too long (or fp16 overflows). (d) This is what you will usually see: the training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
 #
 # ```python
 # def diagnose(curve):
@@ -754,10 +758,10 @@ diagnose = lesson.exercise(diagnose, EXERCISES["08.4"])
 #
 # </details>
 
-# %% [markdown] lang="zh" of="07b0dac6"
+# %% [markdown] lang="zh" of="8fad116b"
 # <details><summary>参考答案</summary>
 #
-# (a) 从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。(b) 两条线都停在尺子的刻度上：图像和标签没有对上，或者学习率太小。(c) 步子太大 (或者 fp16 溢出)。(d) 这是最常见的样子：训练损失是在增强过的图像块上、训练模式下、每次更新之前量的，验证损失是在干净的整幅图像上、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
+# (a) 从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。(b) 两条线都停在尺子的刻度上：图像和标签没有对上，或者学习率太小。(c) 步子太大（或者 fp16 溢出）。(d) 这是最常见的样子：训练损失是在增强过的图像块上、训练模式下、每次更新之前量的，验证损失是在干净的整幅图像上、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
 #
 # ```python
 # def diagnose(curve):
@@ -775,12 +779,12 @@ diagnose = lesson.exercise(diagnose, EXERCISES["08.4"])
 # %% [markdown] lang="en"
 # ## Watch it arrive
 #
-# Back to your own run. `draw` shows its losses with the marks of the ruler, the Dice on the validation eyes, and one held-out eye as the network sees it now, beside its label.
+# Back to your own run. `draw` shows its losses with two marks of the ruler, the Dice on the validation eyes, and one held-out eye as the network sees it now, beside its label.
 
-# %% [markdown] lang="zh" of="08ad29e1"
+# %% [markdown] lang="zh" of="9f86b7e8"
 # ## 看着它学会
 #
-# 回到你自己的训练。`draw` 画出带尺子刻度的损失、验证图像上的 Dice，以及网络此刻眼中的一只留出的眼睛，旁边是它的标签。
+# 回到你自己的训练。`draw` 画出损失（带尺子上的两个刻度）、验证图像上的 Dice，以及网络此刻对一只留出的眼睛给出的血管概率，旁边是这只眼睛的标签。
 
 # %%
 def draw(run: training.TrainingRun) -> None:
@@ -811,10 +815,10 @@ def draw(run: training.TrainingRun) -> None:
     plt.show()
 
 # %% [markdown] lang="en"
-# This cell waits for the end and draws anew after each validation. You may interrupt it (the square button): the training goes on, and the cell can be run again. `background.stop()` ends the training itself. Look at the thin vessels: which come first, which last?
+# This cell waits for the end and draws anew after each validation. You may interrupt it (the square button): the training goes on, and the cell can be run again. `background.stop()` ends the training itself. Which vessels appear first, which last?
 
-# %% [markdown] lang="zh" of="59c30354"
-# 这个单元格会等到训练结束，每次验证后重画一次。你可以中断它 (方形按钮)：训练会继续，单元格可以再运行。要结束训练本身，用 `background.stop()`。注意看细血管：哪些先出现，哪些最后出现？
+# %% [markdown] lang="zh" of="16816499"
+# 这个单元格会等到训练结束，每次验证后重画一次。你可以中断它（方形按钮）：训练会继续，单元格可以再运行。要结束训练本身，用 `background.stop()`。哪些血管先出现，哪些最后出现？
 
 # %% timeout=14400
 drawn_entries = 0
@@ -834,20 +838,20 @@ if not run.history:
     print("No curve: nothing was trained here.")
 
 # %% [markdown] lang="en"
-# The first falls are the wide vessels; the rest of the time goes to the thin ones. If your curve lies under the lower dotted line, the network has learnt to look at the picture.
+# The wide vessels come first; most of the time goes to the thin ones. Once your curve lies well under the lower dotted line, the network has learnt to look at the picture.
 #
 # ## Train or load
 #
-# The best weights, by the validation images' average precision, go to `weights.pt` together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. Where nothing was trained, weights of an earlier run are taken, else those that come with the course.
+# The best weights, by the validation images' average precision, go to `weights.pt` together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
 
-# %% [markdown] lang="zh" of="1f773850"
+# %% [markdown] lang="zh" of="8c09d6c7"
 # 图中文字：loss 是训练损失，val_loss 是验证损失，点线是尺子；右边两幅是同一只眼睛的血管概率和标签。
 #
-# 最先出现的是粗血管；其余的时间都花在细血管上。如果你的曲线低于下面那条点线，网络就已经学会看图了。
+# 最先出现的是粗血管；大部分时间都花在细血管上。曲线明显低于下面那条点线，说明网络已经学会看图了。
 #
 # ## 训练还是加载
 #
-# 按验证图像的平均精确率 (average precision) 挑出的最好权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它是怎么来的。如果没有训练，就用以前训练的权重；再没有，就用随课程附带的权重。
+# 按验证图像的平均精确率 (average precision) 挑出的最好权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它们是怎么来的。如果这次没有训练，就用以前训练的权重；以前的也没有，就用课程附带的权重。
 
 # %%
 weights_file = folder / "weights.pt"
@@ -875,14 +879,14 @@ used = weights_file if weights_file.exists() else inference.SHIPPED
 print(f"threshold {network.threshold:.3f}, SHA-256 {fundus.sha256(used)[:16]}...")
 
 # %% [markdown] lang="en"
-# The same steps, seed, precision and number of threads give the same SHA-256 again on a CPU, bit for bit. On a GPU the order of additions may differ, and the last digits with it.
+# On one and the same CPU, the same steps, seed, precision and number of threads give the same SHA-256 again: the same weights, bit for bit. On a GPU the order of additions may differ, and the last digits with it.
 #
-# **Extra:** set `STEPS` to a tenth and start again. How much Dice does a tenth of the time buy?
+# **Extra:** set `STEPS` to a tenth and start again (the new weights replace the old ones). How much Dice does a tenth of the time buy?
 
-# %% [markdown] lang="zh" of="472262d2"
-# 在 CPU 上，相同的步数、随机种子、数值精度和线程数会得到相同的 SHA-256，一个比特也不差。在 GPU 上，加法的顺序可能不同，最后几位也就不同。
+# %% [markdown] lang="zh" of="ae3cd33f"
+# 在同一个 CPU 上，步数、随机种子、数值精度和线程数都相同，SHA-256 就相同：权重一个比特也不差。在 GPU 上，加法的顺序可能不同，最后几位也就不同。
 #
-# **选做：** 把 `STEPS` 设成十分之一再启动一次。十分之一的时间能换来多少 Dice？
+# **选做：** 把 `STEPS` 设成十分之一，再启动一次（新的权重会替换旧的）。十分之一的时间能换来多少 Dice？
 
 # %%
 keys = ("dice", "auc_roc", "auc_pr", "val_loss", "threshold")
@@ -900,11 +904,11 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # ## What you learned
 #
 # - A loss has a ruler: untrained, vessel share only, double sigmoid. Know its marks before you look at a curve.
-# - BCE gives every pixel a slope; soft Dice looks at the overlap and fears the black picture. Together they train well.
+# - BCE gives every pixel a slope; soft Dice looks at the overlap and finds all black worst. The course adds the two.
 # - One step is five lines: clear, forward, loss, backward, step. The rest is bookkeeping.
-# - AdamW decides the length of a step for each weight; the one-cycle schedule decides how long a step may be.
-# - A checkpoint holds weights, optimiser, schedule and random state, or the second half is another run.
-# - Validation below training is normal; the test images were not touched.
+# - AdamW evens out large and small gradients; the one-cycle schedule sets how long the steps are on the way.
+# - A checkpoint must hold weights, optimiser, schedule and random state; otherwise the second half is another run.
+# - A validation loss below the training loss is normal. The test images were not touched.
 #
 # ## Sources
 #
@@ -914,20 +918,20 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589) (one cycle).
 # - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
 
-# %% [markdown] lang="zh" of="e59bc401"
+# %% [markdown] lang="zh" of="5cc1f4a0"
 # ## 小结
 #
-# - 损失有一把尺子：未训练、只知道血管像素占比、双重 sigmoid。看曲线之前先记住这些刻度。
-# - BCE 给每个像素梯度；软 Dice 看重叠，怕全黑的图。两者一起训练效果好。
+# - 损失有一把尺子：未训练、只知道血管像素占比、多了一个 sigmoid。看曲线之前先记住这些刻度。
+# - BCE 让每个像素都有梯度；软 Dice 看重叠，认为全黑最差。课程把两者相加。
 # - 一步就是五行：清零、前向、损失、反向、更新。其余都是记账。
-# - AdamW 决定每个权重的步子多长；单周期调度决定步子最长能有多长。
+# - AdamW 拉平大大小小的梯度；单周期调度规定途中每一步多长。
 # - 检查点要存权重、优化器、学习率调度和随机状态，否则后一半就是另一次训练。
-# - 验证损失低于训练损失是正常的；测试图像还没有碰过。
+# - 验证损失低于训练损失是正常的。测试图像还没有碰过。
 #
 # ## 参考资料
 #
-# - 本章对应中文博文《U-net学习笔记》的 3.4 节 (原文只留下标题)，并增加了时间预估、断点续训和训练记录。
-# - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79) (Dice 损失)。
+# - 本章对应中文博文《U-net学习笔记》的 3.4 节（原文只留下标题），并增加了时间预估、断点续训和训练记录。
+# - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79) （Dice 损失）。
 # - Loshchilov, Hutter: Decoupled Weight Decay Regularization, ICLR 2019, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (AdamW)。
-# - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589) (单周期学习率)。
+# - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589) （单周期学习率）。
 # - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。

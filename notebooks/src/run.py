@@ -67,6 +67,7 @@ class Client(NotebookClient):
             on_cell_start=self.announce,
             resources={"metadata": {"path": str(folder)}},
         )
+        self.owns_km = True  # so that the kernel ends with the chapter
         self.current, self.stopped = 0, False
 
     def stop(self) -> None:
