@@ -14,22 +14,22 @@
 # %% [markdown] include="badges"
 
 # %% [markdown] lang="en"
-# **After this chapter you can** segment a whole eye, choose a threshold without cheating, read ROC and PR curves, put an interval around a score, and tell which published numbers may be compared with yours.
+# **After this chapter you can** segment a whole photograph, choose a threshold without cheating, read ROC and PR curves, put an interval around a score, and tell which published numbers may be compared with yours.
 #
 # **Minutes** 85 to read and try, 2 to compute.
 #
-# **You need** Dice and two annotators (chapter 04), AUC (05), losses (08).
+# **You need** Dice and two annotators (chapter 04), AUC (05), logits (02).
 #
 # **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > **09 results**
 
-# %% [markdown] lang="zh" of="ddb3a2dd"
-# **学完这一章你能** 分割一整只眼睛，不作弊地选阈值，读懂 ROC 和 PR 曲线，给分数加上置信区间，并判断哪些已发表的数字可以和你的比较。
+# %% [markdown] lang="zh" of="2a06e9e0"
+# **学完这一章你能** 分割整张眼底照片，不作弊地选阈值，读懂 ROC 和 PR 曲线，给分数加上置信区间，并判断哪些已发表的数字可以和你的比较。
 #
 # **用时** 阅读和练习 85 分钟，计算 2 分钟。
 #
-# **预备知识** Dice 和两位标注者 (第 04 章)，AUC (第 05 章)，损失 (第 08 章)。
+# **预备知识** Dice 和两位标注者（第 04 章），AUC（第 05 章），logits（第 02 章）。
 #
-# **你在这里** 01 初见 > 02 PyTorch > 04 数据 > 05 预处理 > 06 增强 > 07 网络 > 08 训练 > **09 结果**
+# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > **09 结果**
 
 # %% include="setup"
 from helpers import lesson
@@ -54,12 +54,12 @@ from notebooks.exercises.chapter_09 import EXERCISES
 # %% [markdown] lang="en"
 # ## Three boxes
 #
-# Every image lies in one of three boxes. From the first the network learnt. In the second we choose: which weights, which threshold. The third has been locked until this chapter, and one function opens it, once, when there is nothing left to choose.
+# Every image lies in one of three boxes. From the first the network learnt. With the second we choose: which weights, which threshold. The third was locked until this chapter; one function scores it, when there is nothing left to choose.
 
-# %% [markdown] lang="zh" of="086573c3"
+# %% [markdown] lang="zh" of="b7e1abb8"
 # ## 三个盒子
 #
-# 每幅图像都放在三个盒子之一。网络从第一个盒子里学习。在第二个盒子里我们做选择：用哪份权重，取什么阈值。第三个盒子一直锁到本章，只由一个函数打开一次，那时已经没有什么可选的了。
+# 每幅图像都放在三个盒子之一。网络从第一个盒子里学习。我们用第二个盒子做选择：用哪份权重，取什么阈值。第三个盒子一直锁到本章；等到没有什么可选的了，才由一个函数给它评分。
 
 # %%
 names = ("train", "val", "test")
@@ -80,14 +80,14 @@ print(f"{course.dataset}: {sizes[0]} to learn, {sizes[1]} to choose, {sizes[2]} 
 # %% [markdown] lang="en"
 # ## Two networks
 #
-# One row of our table is the network that chapter 08 trained, if it did; another is the network that comes with the course. They are told apart: "in this run" means that the same command ran chapter 08 before this one.
+# One row of our table is the network that chapter 08 trained, if you ran it; another is the network that comes with the course. For the first, "in this run" means that one `helpers run` command ran both chapters; "earlier" means any other training, for example yours in another window.
 
-# %% [markdown] lang="zh" of="9dc6b5f3"
-# 图中文字：train 学权重，val 做选择，test 只评分一次 (上了锁)。
+# %% [markdown] lang="zh" of="ce7d1611"
+# 图中文字：train: learn weights 学权重 · val: choose 做选择 · test: score once 只评分一次（上了锁）· eyes 只眼睛。
 #
 # ## 两个网络
 #
-# 表中一行是第 08 章训练出的网络 (如果训练过)，另一行是课程附带的网络。两者要分清：“in this run” 表示同一条命令在本章之前运行了第 08 章。
+# 表中一行是第 08 章训练出的网络（如果你运行过），另一行是课程附带的网络。对前一个网络，“in this run” 表示同一条 `helpers run` 命令运行了这两章；“earlier” 表示其他时候的训练，例如你在另一个窗口里做的。
 
 # %%
 mine = course.out / "training" / "weights.pt"
@@ -117,12 +117,12 @@ print(f"we look closely at: {ours}")
 # %% [markdown] lang="en"
 # ## A whole eye at once
 #
-# The network was trained on patches, but nothing in a convolution knows the size of the image. `Segmenter.probs` (in `helpers/inference.py`) takes a photograph of any size: it prepares it as in training, pads it by mirror to a multiple of eight, runs it once, crops, and blanks what is outside the field of view. Here is an eye from the validation box.
+# The network was trained on patches, but nothing in a convolution knows the size of the image. `Segmenter.probs` (in `helpers/inference.py`) takes a photograph of any size. It resizes it where the field of view has another diameter than in training (chapter 01), prepares it as in training, pads it by mirror to a size that the network can halve (chapter 07), runs it once, crops, and blanks what is outside the field of view. Here is an eye from the validation box, its upper left quarter.
 
-# %% [markdown] lang="zh" of="0e10cce7"
+# %% [markdown] lang="zh" of="d17489a9"
 # ## 一次分割整只眼睛
 #
-# 网络是在图像块上训练的，但卷积并不关心图像有多大。`Segmenter.probs` (在 `helpers/inference.py` 里) 接受任意尺寸的照片：像训练时那样预处理，镜像填充到八的倍数，前向一次，裁剪回来，再把视野 (FOV) 以外清零。这里用验证盒子里的一只眼睛。
+# 网络是在图像块上训练的，但卷积并不关心图像有多大。`Segmenter.probs`（在 `helpers/inference.py` 里）接受任意尺寸的照片。如果视野 (FOV) 的直径和训练时不同，先缩放（第 01 章）；再像训练时那样预处理，镜像填充到网络能逐层减半的大小（第 07 章），前向一次，裁剪回来，把视野以外清零。这里用验证盒子里的一只眼睛，只看左上四分之一。
 
 # %%
 val = course.load("val")
@@ -146,20 +146,20 @@ print(f"{probs.shape} probabilities from {probs.min():.3f} to {probs.max():.3f},
 print(f"mean {probs[eye.fov].mean():.3f}; vessel share {eye.vessels[eye.fov].mean():.3f}")
 
 # %% [markdown] lang="en"
-# The map is not black and white: it says how sure the network is. (The photograph, where it is one: image: DRIVE, Staal et al. 2004.)
+# The map is not black and white: it says how sure the network is. (The eye, unless it is a phantom: DRIVE, Staal et al. 2004.)
 #
 # ## Two hills and a threshold
 #
-# Draw one hill for the probabilities of background pixels and one for vessel pixels, each of area one; the axis is the logit, so that values near 0 and 1 have room. A threshold cuts both hills. Move `THRESHOLD` and run again: what is right of it counts as vessel, and the red point slides along both curves.
+# We draw one hill for the background pixels and one for the vessel pixels, each of area one. The axis is the logit, so that probabilities near 0 and 1 have room. A threshold cuts both hills: what is right of it counts as vessel. The two curves beside them go through all thresholds, and the red point is the present one. Change `THRESHOLD` and run the cell again: the red point slides along both curves.
 
-# %% [markdown] lang="zh" of="c384b9d7"
-# 图中文字：左边是照片，中间是概率，右边是标签 (只画左上四分之一)。
+# %% [markdown] lang="zh" of="9fa8073a"
+# 图中文字：eye 照片 · probability 概率 · label 标签。
 #
-# 概率图不是非黑即白，它说明网络有多大把握。(如果是照片，图像来自 DRIVE, Staal et al. 2004。)
+# 概率图不是非黑即白，它说明网络有多大把握。（这只眼睛如果不是仿真眼底图，就来自 DRIVE, Staal et al. 2004。）
 #
 # ## 两座山和一个阈值
 #
-# 把背景像素的概率画成一座山，血管像素的概率画成另一座，面积都是一；横轴是 logits，让接近 0 和 1 的值也看得清。阈值把两座山各切一刀。移动 `THRESHOLD` 再运行：右边的都算血管，红点沿着两条曲线滑动。
+# 把背景像素画成一座山，血管像素画成另一座，面积都是 1。横轴是 logits，让接近 0 和 1 的概率也看得清。阈值把两座山各切一刀，右边的都算血管。旁边两条曲线走遍所有的阈值，红点是现在这一个。改一下 `THRESHOLD` 再运行：红点会沿着两条曲线滑动。
 
 # %%
 THRESHOLD = 0.5  # @param {type: "slider", min: 0.02, max: 0.98, step: 0.02}
@@ -198,16 +198,16 @@ print(f"specificity {here['specificity']:.3f}, precision {here['precision']:.3f}
 print(f"Dice {here['dice']:.3f}; AUC {metrics.auc_roc(pooled):.4f} whatever the threshold")
 
 # %% [markdown] lang="en"
-# One threshold is one point of each curve; the area under the ROC curve belongs to the hills and knows no threshold. To draw a picture one threshold is needed all the same. Whose?
+# In the middle is the ROC curve, on the right the PR curve. One threshold is one point of each; the area under the ROC curve (AUC) depends on the hills and on no threshold. The area under the PR curve is the average precision (AP). To mark vessels we still need one threshold. Where may we choose it?
 #
-# **Exercise 9.2** `val[k]` and `test[k]` are the Dice at threshold number k, on the validation and on the test images. Which Dice goes into the report?
+# **Exercise 9.2** `val[k]` and `test[k]` are the Dice at threshold number k on the validation and on the test images. Return the Dice that goes into the report.
 
-# %% [markdown] lang="zh" of="b70ae275"
-# 图中文字：左图灰色是背景，蓝色是血管，横轴是 logits，红线是阈值；中图横轴是 1 减特异度，纵轴是灵敏度；右图横轴是灵敏度，纵轴是精确率。
+# %% [markdown] lang="zh" of="3caf5332"
+# 图中文字：左图灰色是背景，蓝色是血管，横轴是 logits，红线是阈值；中图是 ROC 曲线，横轴是 1 减特异度，纵轴是灵敏度；右图是 PR 曲线，横轴是灵敏度，纵轴是精确率。
 #
-# 一个阈值是每条曲线上的一个点；ROC 曲线下面积属于两座山，与阈值无关。可是要画出结果，总得选一个阈值。由谁来选？
+# 一个阈值是每条曲线上的一个点；ROC 曲线下面积 (AUC) 由两座山决定，与阈值无关。PR 曲线下面积是平均精确率 (AP)。可是要标出血管，总得选一个阈值。可以看着哪些图像选？
 #
-# **练习 9.2** `val[k]` 和 `test[k]` 是第 k 个阈值在验证图像和测试图像上的 Dice。报告里写哪一个 Dice？
+# **练习 9.2** `val[k]` 和 `test[k]` 是第 k 个阈值在验证图像和测试图像上的 Dice。返回应当写进报告的那个 Dice。
 
 # %% tags=["exercise"]
 def report_dice(val, test):
@@ -219,7 +219,7 @@ report_dice = lesson.exercise(report_dice, EXERCISES["09.2"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# Choose where the validation images are best, freeze it, and look it up on the test images. The maximum over the test images would use answers that nobody has for tomorrow's patient.
+# Choose the threshold that is best on the validation images, freeze it, and look up its Dice on the test images. The maximum over the test images would use answers that nobody has for tomorrow's patient.
 #
 # ```python
 # def report_dice(val, test):
@@ -228,10 +228,10 @@ report_dice = lesson.exercise(report_dice, EXERCISES["09.2"])
 #
 # </details>
 
-# %% [markdown] lang="zh" of="42234af2"
+# %% [markdown] lang="zh" of="a7f831cb"
 # <details><summary>参考答案</summary>
 #
-# 在验证图像上选出最好的阈值，固定下来，再到测试图像上查这个阈值的值。如果在测试图像上取最大值，就用到了明天的病人还没有的答案。
+# 在验证图像上选出最好的阈值，固定下来，再查这个阈值在测试图像上的 Dice。如果在测试图像上取最大值，就用到了答案，而明天来的病人还没有答案。
 #
 # ```python
 # def report_dice(val, test):
@@ -255,29 +255,29 @@ at_best = metrics.scores(metrics.counts_at(pooled, best))["dice"]
 print(f"best threshold {best:.3f}: Dice {at_best:.4f}; at 0.5: {at_half:.4f}")
 
 # %% [markdown] lang="en"
-# The top is flat: a threshold slightly off costs little. The choice is made now, and on these eyes only.
+# The top is flat: a threshold slightly off costs little. The choice is made now, on these eyes only.
 #
 # ## Opening the third box
 #
-# `evaluate` from `helpers/inference.py` is the one function that scores images: inside the field of view, at the photograph's own size. `choose_threshold` sees validation images only.
+# `evaluate` from `helpers/inference.py` is the one function that scores images: inside the field of view, at the photograph's own size. `choose_threshold` is given validation images only.
 
-# %% [markdown] lang="zh" of="97598a1e"
+# %% [markdown] lang="zh" of="a0704227"
 # 图中文字：横轴是阈值，纵轴是验证图像上的 Dice，红线是最好的阈值。
 #
-# 顶部很平：阈值差一点，损失不大。选择到此为止，而且只看了这几只眼睛。
+# 顶部很平：阈值差一点，损失不大。阈值就此选定，而且只看了这几只眼睛。
 #
 # ## 打开第三个盒子
 #
-# `helpers/inference.py` 里的 `evaluate` 是唯一给图像评分的函数：只算视野以内，按照片的原始尺寸。`choose_threshold` 只看验证图像。
+# `helpers/inference.py` 里的 `evaluate` 是唯一给图像评分的函数：只算视野以内，按照片的原始尺寸。`choose_threshold` 得到的只有验证图像。
 
 # %% tags=["show-source"]
 from helpers.inference import choose_threshold, evaluate
 
 # %% [markdown] lang="en"
-# Beside the networks stand two who never trained. A **Sato filter** looks for dark ridges and has learnt nothing. The **second observer** is a person who marked the same eyes. Guess before you look: what Dice does the person reach against the first one?
+# Two others stand beside the networks. A **Sato filter** looks for dark ridges and has learnt nothing; only its threshold is chosen on the validation images. The **second observer** is a person who marked the same eyes. Guess before you look: what Dice does this person reach against the first observer, whose drawing is our label?
 
-# %% [markdown] lang="zh" of="293f8320"
-# 和网络一起评分的还有两位没有训练过的。**Sato 滤波器**寻找暗的脊线，什么也没学过。**第二标注者**是标注了同样这些眼睛的人。先猜一猜：这个人对照第一标注者，Dice 能有多少？
+# %% [markdown] lang="zh" of="b1effd1c"
+# 和网络并排的还有两个。**Sato 滤波器**寻找暗的脊线，什么也没学过，只有阈值在验证图像上选。**第二标注者**是标注了同样这些眼睛的人。我们的标签是第一标注者画的。先猜一猜：第二标注者对照这些标签，Dice 能有多少？
 
 # %%
 split = fundus.scored_split(course.dataset, course.data_dir)
@@ -347,14 +347,18 @@ if not course.real:
     print("PHANTOMS: drawn eyes. The shipped network never saw one in training.")
 
 # %% [markdown] lang="en"
-# Under each score stands its 95 % interval over eyes. Read the column `dice` first: which rows differ by more than their intervals? The `accuracy` column looks best of all and says least, because most pixels are background.
+# Under each score stands its 95 % interval over eyes; how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background.
 #
-# Pooled scores add up all pixels first. The mean of the scores of single eyes is another number with another name: a paper must say which it gives.
+# Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
+#
+# The last printed lines show what honesty costs: the Dice with the threshold from the validation images, and the Dice with the threshold that is best on the scored eyes themselves.
 
-# %% [markdown] lang="zh" of="07609df0"
-# 每个分数下面是按眼睛算的 95 % 置信区间。先看 `dice` 一列：哪些行的差别超过了区间？`accuracy` 一列看上去最好，说明的却最少，因为大多数像素是背景。
+# %% [markdown] lang="zh" of="be2c7873"
+# 每个分数下面是按眼睛算的 95 % 置信区间，算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。
 #
-# 合并分数 (pooled) 先把所有像素加在一起。各只眼睛分数的平均是另一个数，另一个名字：论文必须写明是哪一个。
+# 合并分数 (pooled) 把所有眼睛的像素放在一起数。各只眼睛分数的平均是另一个数：论文必须写明是哪一个。
+#
+# 输出的最后几行比较两个 Dice：一个用验证图像选出的阈值，另一个的阈值是偷看被评分的眼睛选出来的。
 
 # %%
 for name, result in rows.items():
@@ -372,12 +376,12 @@ print(f"stolen from the scored eyes: {max(test_dice):.4f}")
 # %% [markdown] lang="en"
 # ## Where the person stands
 #
-# The networks and the filter are curves, the person is a point: somebody who says yes or no has one sensitivity and one specificity. Is the point above or below the curve?
+# The networks and the filter are curves, the person is a point: somebody who says yes or no has one sensitivity and one specificity. Is the point above or below a network's curve?
 
-# %% [markdown] lang="zh" of="a9e60456"
+# %% [markdown] lang="zh" of="e0369dbf"
 # ## 人在哪里
 #
-# 网络和滤波器是曲线，人是一个点：只说是或否的人只有一个灵敏度和一个特异度。这个点在曲线上方还是下方？
+# 网络和滤波器是曲线，人是一个点：只说是或否的人只有一个灵敏度和一个特异度。这个点在网络的曲线上方还是下方？
 
 # %%
 colours = dict(zip(rows, (figures.BLUE, figures.GREEN, figures.GREY), strict=False))
@@ -403,20 +407,24 @@ if human:
     print(f"{p['sensitivity']:.3f} of the vessel pixels, the network {there:.3f}")
 
 # %% [markdown] lang="en"
-# The ROC curve crowds into a corner, because there is so much background. The PR curve spreads out where the decisions are made: of what I mark, how much is vessel?
+# The ROC curves crowd into a corner: with so much background, even many false alarms are a small share of it. The PR curves spread out where the decisions are made: of what is marked, how much is vessel?
 #
 # ## The free border
 #
-# Many papers count the whole frame, with the black border outside the field of view. **Exercise 9.1** A published U-Net has, inside the field of view, TP 443136, FP 65238, FN 134513, TN 3895256. Write Dice, sensitivity, specificity and accuracy for counts to which `border` black pixels are added, all of them left black by the network.
+# Many papers count the whole frame, with the black border outside the field of view.
+#
+# **Exercise 9.1** A published U-Net (retina-unet by orobix) has, inside the field of view, TP 443136, FP 65238, FN 134513, TN 3895256. Write a function that adds `border` black pixels, all of them left black by the network, and returns Dice, sensitivity, specificity and accuracy.
 
-# %% [markdown] lang="zh" of="9965ee3c"
+# %% [markdown] lang="zh" of="73505fb6"
 # 图中文字：第一幅横轴是 1 减特异度，纵轴是灵敏度；第二幅横轴是灵敏度，纵轴是精确率；红点是第二标注者。
 #
-# ROC 曲线挤在一个角落，因为背景太多。PR 曲线在做决定的地方展开：我标出来的，有多少真是血管？
+# ROC 曲线挤在一个角落：背景太多，误报再多也只占其中一小部分。PR 曲线在做决定的地方展开：标出来的像素里，有多少真是血管？
 #
 # ## 白送的黑边
 #
-# 很多论文把整幅画面都算进去，包括视野以外的黑边。**练习 9.1** 一个已发表的 U-Net 在视野以内的计数是 TP 443136，FP 65238，FN 134513，TN 3895256。写一个函数：再加上 `border` 个黑色像素 (网络也没有标它们)，求 Dice、灵敏度、特异度和准确率。
+# 很多论文把整幅画面都算进去，包括视野以外的黑边。
+#
+# **练习 9.1** 一个已发表的 U-Net（orobix 的 retina-unet）在视野以内的计数是 TP 443136，FP 65238，FN 134513，TN 3895256。写一个函数：加上 `border` 个黑色像素（网络也没有标它们），返回 Dice、灵敏度、特异度和准确率。
 
 # %% tags=["exercise"]
 def scores_with_border(tp, fp, fn, tn, border):
@@ -464,10 +472,10 @@ for title, border in (("inside FOV", 0), ("whole frame", 2061057)):
     print(f"       {values[2]:.4f}    {values[3]:.4f}")
 
 # %% [markdown] lang="en"
-# An accuracy of 0.970 without a word about the field of view is therefore no better than one of 0.956 with it. Now measured on our own predictions. **Guess**: which of `"auc_roc"`, `"dice"`, `"sensitivity"`, `"specificity"`, `"accuracy"` rise by more than 0.002 when the border is counted?
+# So an accuracy of 0.970 over the whole frame is no better than one of 0.956 inside the field of view. Now we measure it on our own predictions. **Guess**: which of `"auc_roc"`, `"dice"`, `"sensitivity"`, `"specificity"`, `"accuracy"` rise by more than 0.002 when the border is counted?
 
-# %% [markdown] lang="zh" of="d46c4f47"
-# 所以，没有说明视野的 0.970 准确率，并不比只算视野以内的 0.956 更好。下面用我们自己的预测实测。**猜一猜**：把黑边算进去，`"auc_roc"`、`"dice"`、`"sensitivity"`、`"specificity"`、`"accuracy"` 里哪些会升高 0.002 以上？
+# %% [markdown] lang="zh" of="2a0ad2cf"
+# 所以，整幅画面的准确率 0.970，并不比视野以内的 0.956 更好。下面用我们自己的预测实测。**猜一猜**：把黑边算进去，`"auc_roc"`、`"dice"`、`"sensitivity"`、`"specificity"`、`"accuracy"` 里哪些会升高 0.002 以上？
 
 # %%
 guess = None  # such as ("dice", "accuracy")
@@ -505,14 +513,14 @@ for key in five:
     print(f"{key:12} inside FOV {inside[key]:.4f}   whole frame {frame[key]:.4f}")
 
 # %% [markdown] lang="en"
-# Nothing was found better; the denominator grew. Wherever a figure of the whole frame is compared with one inside the field of view, the border wins.
+# The network found nothing more; it was given pixels that nobody gets wrong. Whenever a number over the whole frame is compared with one inside the field of view, the border wins.
 #
 # ## Order is enough
 #
-# **Guess (9.3)** Every probability `p` is replaced by its square. Which change: `"auc_roc"`, `"auc_pr"`, `"dice at 0.5"`, `"best dice"`?
+# **Guess (9.3)** Every probability `p` is replaced by its square. Which of these change: `"auc_roc"`, `"auc_pr"`, `"dice at 0.5"`, `"best dice"`?
 
-# %% [markdown] lang="zh" of="d666ee30"
-# 没有多找到任何东西，只是分母变大了。把整幅画面的数字和视野以内的数字放在一起比，赢的总是黑边。
+# %% [markdown] lang="zh" of="d6713ce1"
+# 网络没有多找到任何东西，只是多了一批谁都不会错的像素。把整幅画面的数字和视野以内的数字放在一起比，赢的总是黑边。
 #
 # ## 只看先后
 #
@@ -566,18 +574,22 @@ print(f"best threshold {t_before:.3f} -> {t_after:.3f}; ", end="")
 print(f"{t_before:.3f} squared is {t_before**2:.3f}")
 
 # %% [markdown] lang="en"
-# AUC and AP ask for the order of pixels and nothing else. Whether a probability of 0.8 means eight in ten (calibration) they cannot see.
+# AUC and AP ask for the order of pixels and nothing else. They cannot see whether a probability of 0.8 means eight in ten (calibration).
 #
 # ## How sure are we?
 #
-# The scored eyes are a handful. Other eyes would have given another Dice. The **bootstrap** imitates that: draw as many eyes as there are, with replacement, add up their counts, compute Dice, and do it a thousand times. **Exercise 9.4** `counts` has one row (TP, FP, FN, TN) per eye. Return the 2.5 and 97.5 percentiles of the pooled Dice.
+# The scored eyes are a handful. Other eyes would have given another Dice. The **bootstrap** imitates that: draw as many eyes as there are, with replacement, add up their counts, compute Dice, and do it a thousand times.
+#
+# **Exercise 9.4** `counts` has one row (TP, FP, FN, TN) per eye. Return the 2.5th and 97.5th percentiles of the pooled Dice.
 
-# %% [markdown] lang="zh" of="b2cace14"
-# AUC 和 AP 只问像素的先后，别的都不管。概率 0.8 是否真表示十次里有八次 (校准)，它们看不见。
+# %% [markdown] lang="zh" of="4e490aa6"
+# AUC 和 AP 只问像素的先后，别的都不管。概率 0.8 是否真表示十次里有八次，也就是校准 (calibration)，它们看不见。
 #
 # ## 我们有多大把握？
 #
-# 评分用的眼睛只有不多的几只。换一批眼睛，Dice 就会不同。**自助法** (bootstrap) 模仿这件事：有放回地抽出同样多只眼睛，把计数相加，算 Dice，重复一千次。**练习 9.4** `counts` 每行是一只眼睛的 (TP, FP, FN, TN)。返回合并 Dice 的 2.5 和 97.5 百分位数。
+# 评分用的眼睛只有不多的几只。换一批眼睛，Dice 就会不同。**自助法** (bootstrap) 模仿这件事：有放回地抽出同样多只眼睛，把计数相加，算 Dice，重复一千次。
+#
+# **练习 9.4** `counts` 每行是一只眼睛的 (TP, FP, FN, TN)。返回合并 Dice 的 2.5 和 97.5 百分位数。
 
 # %% tags=["exercise"]
 def bootstrap(counts):
@@ -589,7 +601,7 @@ bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# What was drawn at random are eyes: the pixels of one eye share its lamp, its vessels, its annotator. Drawing pixels gives an interval about ten times too narrow.
+# The eyes are what was sampled; the pixels of one eye share its light, its vessels and its annotator. Drawing pixels gives an interval that is far too narrow.
 #
 # ```python
 # def bootstrap(counts):
@@ -601,14 +613,14 @@ bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 #     return tuple(np.percentile(dices, [2.5, 97.5]))
 # ```
 #
-# Two networks differ by 0.003 in Dice on these eyes: one may say only that these eyes do not tell them apart, or compare them eye by eye.
+# Suppose two networks differ by 0.003 in Dice on these eyes, and the interval is wider than that. Then these scores alone do not tell them apart. A comparison eye by eye may: an eye that is hard for one network is mostly hard for the other, and that part cancels.
 #
 # </details>
 
-# %% [markdown] lang="zh" of="3ae9ba19"
+# %% [markdown] lang="zh" of="785f25fc"
 # <details><summary>参考答案</summary>
 #
-# 随机抽到的是眼睛：同一只眼睛的像素共享光照、血管和标注者。如果抽像素，区间大约会窄十倍。
+# 当初随机抽取的是眼睛；同一只眼睛的像素，光照、血管和标注者都相同。如果抽像素，区间会窄得多，不可信。
 #
 # ```python
 # def bootstrap(counts):
@@ -620,7 +632,7 @@ bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 #     return tuple(np.percentile(dices, [2.5, 97.5]))
 # ```
 #
-# 两个网络在这些眼睛上的 Dice 相差 0.003：只能说这些眼睛分不出高下，或者一只一只眼睛地比较。
+# 假设两个网络在这些眼睛上的 Dice 相差 0.003，而区间比这还宽。只看这两个分数，分不出高下。一只一只眼睛地比较，也许可以：对一个网络难的眼睛，对另一个多半也难，这部分会抵消。
 #
 # </details>
 
@@ -639,18 +651,18 @@ for name in rows:
     print(f"interval {low:.3f} to {high:.3f} (table: {table[0]:.3f} to {table[1]:.3f})")
 
 # %% [markdown] lang="en"
-# The intervals of the table come from `metrics.bootstrap_ci`, which does the same with all scores at once.
+# The intervals of the table come from `metrics.bootstrap_ci`, which does the same for all scores at once.
 #
 # ## The best eye and the worst
 #
-# Numbers do not show what goes wrong. White is found, orange a false alarm, blue a missed vessel. Where do the colours gather?
+# Scores do not show what goes wrong. White is a vessel found, orange a false alarm, blue a missed vessel. Where do the colours gather?
 
-# %% [markdown] lang="zh" of="136b4d7f"
-# 表中的区间来自 `metrics.bootstrap_ci`，它对所有分数一次做完同样的事。
+# %% [markdown] lang="zh" of="f39b1fbb"
+# 表中的区间来自 `metrics.bootstrap_ci`，它用同样的办法，一次算完所有分数。
 #
 # ## 最好的眼睛和最差的眼睛
 #
-# 数字看不出错在哪里。白色是找到的，橙色是误报，蓝色是漏掉的血管。颜色集中在哪里？
+# 只看分数，看不出错在哪里。白色是找到的血管，橙色是误报，蓝色是漏掉的血管。颜色集中在哪里？
 
 # %%
 each = [row["dice"] for row in rows[ours]["per_image"]]
@@ -669,20 +681,20 @@ print(f"over all eyes {counts.fp:,} false alarms and {counts.fn:,} missed pixels
 print(f"Dice from {min(each):.3f} to {max(each):.3f}")
 
 # %% [markdown] lang="en"
-# In a trained network's map orange and blue lie along the rims and at the ends of thin vessels. (Photographs, where they are: DRIVE, Staal et al. 2004.)
+# In a trained network's map, orange and blue lie along the rims of vessels and at the ends of thin ones. (The eyes, unless they are phantoms: DRIVE, Staal et al. 2004.)
 #
 # ## Better than a doctor?
 #
-# **Guess (9.5)** In the literature networks reach a Dice above the second observer's, both against the first. Does it follow that the network is better than a person?
+# **Guess (9.5)** Against the first observer, published networks reach a higher Dice than the second observer does. Does it follow that a network is better than a person?
 
-# %% [markdown] lang="zh" of="ce60f531"
+# %% [markdown] lang="zh" of="79b11f9e"
 # 图中文字：best 是最好的眼睛，worst 是最差的眼睛；每张照片右边是它的错误图。
 #
-# 训练好的网络，橙色和蓝色大多沿着血管边缘，也在细血管的末端。(如果是照片，来自 DRIVE, Staal et al. 2004。)
+# 在训练好的网络的错误图里，橙色和蓝色沿着血管边缘，也在细血管的末端。（眼睛如果不是仿真眼底图，就来自 DRIVE, Staal et al. 2004。）
 #
 # ## 比医生更好吗？
 #
-# **猜一猜 (9.5)** 文献里，网络对照第一标注者的 Dice 高于第二标注者对照第一标注者的 Dice。能推出网络比人更好吗？
+# **猜一猜 (9.5)** 都和第一标注者对照，文献里网络的 Dice 高于第二标注者的 Dice。能推出网络比人更好吗？
 
 # %%
 guess = None  # "yes" or "no"
@@ -728,18 +740,18 @@ if human:
 print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 
 # %% [markdown] lang="en"
-# It does not follow. Dice measures agreement with one hand, not truth: the label is a person, too. The network learnt from the first annotator's labels, the second annotator never saw them. Compare the first line with the second: a network may agree with the second annotator even better than with its teacher, because it repeats what people have in common and leaves out the tremor of each hand. Much of the disagreement is a rim of one pixel, about which nobody is right. And the eyes of one screening programme are not the clinic. What the table shows is agreement, no more.
+# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. The network learnt from this person's drawings; the second observer never saw them. Compare the printed lines, one pair each: which two agree best? A network can come closer to the second observer than the first observer does. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one screening programme do not stand for every clinic. The table shows agreement, no more.
 #
 # ## Among published results
 #
-# Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `measured` means computed again from published weights or labels, `read` stated by the authors.
+# Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `here` marks our rows, `measured` means computed again from published weights or labels, `read` means stated by the authors. (The Sato row there was measured with other settings than ours.)
 
-# %% [markdown] lang="zh" of="ba2c820d"
-# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络是照第一标注者的标签学的，第二标注者从没见过这些标签。比较前两行：网络与第二标注者的一致程度，可能比与它的“老师”还高，因为它重复的是人们共有的部分，略去了每只手的抖动。分歧有很大一部分只是一圈一个像素的边缘，这里谈不上谁对。而且，一个筛查项目的眼睛代表不了临床。这张表说明的是一致程度，仅此而已。
+# %% [markdown] lang="zh" of="ac954e67"
+# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络学的就是这个人画的标签，第二标注者却从没见过它们。看输出的几行，每行比较一对：哪一对最一致？网络与第二标注者的一致程度，可能高于两位标注者之间。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
 #
 # ## 放到已发表的结果中间
 #
-# 只有规则相同的行才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`measured` 表示用公开的权重或标签重新算过，`read` 表示作者自己写的。
+# 只有规则相同的行才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`here` 是我们的行，`measured` 表示用公开的权重或标签重新算过，`read` 表示作者自己给出的。（那里的 Sato 一行，滤波器的设置和我们的不同。）
 
 # %%
 file = config.ROOT / "results" / "published.json"
@@ -769,12 +781,12 @@ if not comparable:
     print("\nOur rows are missing: they were not scored on DRIVE's test images.")
 
 # %% [markdown] lang="en"
-# The rows lie close together, closer than the interval of any one of them on twenty eyes. Kovács and Fazekas (2022) recomputed over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, whose threshold, how many eyes?
+# The networks lie close together: their Dice values differ by little more than the interval of a single network in our table. Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, chosen on which images, how many eyes?
 #
 # ## The whole course on one page
 
-# %% [markdown] lang="zh" of="522ab430"
-# 这些行挨得很近，比任何一行在二十只眼睛上的置信区间还近。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，阈值是谁选的，有几只眼睛？
+# %% [markdown] lang="zh" of="7a1ac82b"
+# 各个网络挨得很近：它们的 Dice 之差，和我们表中单独一个网络的置信区间差不多宽。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，用哪些图像做的选择，有几只眼睛？
 #
 # ## 一页纸看完整门课
 
@@ -800,26 +812,26 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # |---|---|---|
 # | 01 | a photograph goes in, vessels come out | resize so that the field of view has the size the network knows |
 # | 02 | tensors, convolution, gradient descent | logits, then sigmoid, then threshold |
-# | 04 | image, vessels, field of view | all black is very accurate; Dice is not fooled; split by person |
-# | 05 | green channel, CLAHE, gamma | the AUC of one image sees order only; fit on training images only |
+# | 04 | image, vessels, field of view | all black has a high accuracy; Dice is not fooled; split by person |
+# | 05 | green channel, CLAHE, gamma | the AUC of one image sees order only; fit the standardisation on training images only |
 # | 06 | turn, bend, brighten | image and label move together; labels stay 0 or 1 |
-# | 07 | down, up, skip | memory sits on top, weights at the bottom |
+# | 07 | down, up, skip | most memory goes to the top of the U, most weights to the bottom |
 # | 08 | forward, loss, clear, backward, step | BCE plus soft Dice; keep the random state |
-# | 09 | threshold from validation, score once | inside the field of view, with an interval, beside a person |
+# | 09 | threshold from validation, score once | count inside the field of view, give an interval, set a person beside it |
 
-# %% [markdown] lang="zh" of="ba976dcf"
-# 图中文字：从左到右是照片、预处理后、概率、阈值之后、错误图。
+# %% [markdown] lang="zh" of="d944833b"
+# 图中文字：photograph 照片 · prepared 预处理后 · probability 概率 · threshold 取阈值之后 · errors 错误图。
 #
 # | 章 | 做什么 | 记住什么 |
 # |---|---|---|
 # | 01 | 放进一张照片，得到血管 | 缩放照片，让视野和网络熟悉的一样大 |
 # | 02 | 张量、卷积、梯度下降 | 先 logits，再 sigmoid，最后阈值 |
-# | 04 | 图像、血管、视野 | 全黑的准确率很高；Dice 骗不了；按人划分 |
-# | 05 | 绿色通道、CLAHE、伽马 | 一幅图的 AUC 只看先后；只用训练图像拟合 |
+# | 04 | 图像、血管、视野 | 全黑的准确率很高，骗不了 Dice；按人划分 |
+# | 05 | 绿色通道、CLAHE、伽马 | 一幅图的 AUC 只看先后；标准化只用训练图像拟合 |
 # | 06 | 旋转、弯曲、变亮 | 图像和标签一起动；标签始终是 0 或 1 |
-# | 07 | 下采样、上采样、跳跃连接 (skip connection) | 显存在上层，权重在底部 |
+# | 07 | 下采样、上采样、跳跃连接 (skip connection) | 内存主要花在 U 的上层，权重主要在底部 |
 # | 08 | 前向、损失、清零、反向、更新 | BCE 加软 Dice；保存随机状态 |
-# | 09 | 阈值来自验证集，只评分一次 | 视野以内，带置信区间，旁边有人作对照 |
+# | 09 | 阈值来自验证集，只评分一次 | 只算视野以内，给出置信区间，旁边有人作对照 |
 
 # %%
 scored = mine if mine.exists() else inference.SHIPPED
@@ -839,13 +851,13 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 # %% [markdown] lang="en"
 # ## What you learned
 #
-# - Thresholds and weights are chosen on validation images; the test images are opened once, by one function.
-# - AUC and AP belong to the order of pixels; Dice, sensitivity and specificity to one threshold.
-# - Say which pixels you count: the black border lifts AUC, specificity and accuracy for nothing.
-# - A score without an interval over eyes invites false rankings.
-# - A person beside the network is a yardstick, no opponent.
+# - Thresholds and weights are chosen on validation images; the test images are scored by one function, when nothing is left to choose.
+# - AUC and AP depend on the order of the pixels; Dice, sensitivity and specificity on one threshold.
+# - Say which pixels you count: the black border lifts AUC, specificity and accuracy although nothing more is found.
+# - A score without an interval over eyes leads to false rankings.
+# - The second observer is a yardstick for the network, not an opponent.
 #
-# **Extra:** turn an image by the eight symmetries of chapter 06, average the predictions (`network.probs(eye.image, eye.fov, tta="d4")`), and score the validation eyes again. What does it cost, what does it bring?
+# **Extra:** turn and mirror an image in the eight ways of chapter 06, average the predictions (`network.probs(eye.image, eye.fov, tta="d4")`; this is test-time augmentation), and score the validation eyes again. What does it cost, what does it bring?
 #
 # ## Sources
 #
@@ -857,20 +869,20 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Published rows: [results/published.json](../results/published.json).
 
-# %% [markdown] lang="zh" of="ac40bd54"
+# %% [markdown] lang="zh" of="09d07bf3"
 # ## 小结
 #
-# - 阈值和权重在验证图像上选；测试图像由一个函数打开一次。
-# - AUC 和 AP 属于像素的先后次序；Dice、灵敏度和特异度属于一个阈值。
-# - 要写明算了哪些像素：黑边会白白抬高 AUC、特异度和准确率。
-# - 没有按眼睛算的置信区间，分数就会引出虚假的排名。
-# - 网络旁边的人是一把尺子，不是对手。
+# - 阈值和权重在验证图像上选；没有什么可选的了，才由一个函数给测试图像评分。
+# - AUC 和 AP 由像素的先后次序决定；Dice、灵敏度和特异度还取决于阈值。
+# - 要写明算了哪些像素：没有多找到血管，黑边也会抬高 AUC、特异度和准确率。
+# - 分数没有按眼睛算的置信区间，就会排出虚假的名次。
+# - 第二标注者是衡量网络的尺子，不是它的对手。
 #
-# **选做：** 用第 06 章的八种对称变换转动图像，把预测取平均，这叫测试时增强 (`network.probs(eye.image, eye.fov, tta="d4")`)，再给验证图像评一次分。代价多大，换来多少？
+# **选做：** 用第 06 章的八种对称变换转动图像，把预测取平均（`network.probs(eye.image, eye.fov, tta="d4")`，这叫测试时增强），再给验证图像评一次分。代价多大，换来多少？
 #
 # ## 参考资料
 #
-# - 本章对应中文博文《U-net学习笔记》的 3.4 节和总结 (原文只留下标题)，并增加了视野、置信区间和第二标注者。
+# - 本章对应中文博文《U-net学习笔记》的 3.4 节和总结（原文只留下标题），并增加了视野、置信区间和第二标注者。
 # - 图像和第二标注者：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。
 # - Kovács, Fazekas: a new baseline for retinal vessel segmentation, Medical Image Analysis 2022, [arXiv:2111.03853](https://arxiv.org/abs/2111.03853)。
 # - Galdran et al.: state-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)。

@@ -61,6 +61,7 @@ class Client(NotebookClient):
             extra_arguments=["--IPKernelApp.log_level=40"],
             coalesce_streams=True,
             store_widget_state=False,
+            shutdown_kernel="immediate",
             timeout_func=lambda cell: (cell or notebook).metadata.get(
                 "timeout", timeout
             ),
