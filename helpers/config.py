@@ -87,8 +87,13 @@ def data_dir_is_given() -> bool:
 
 
 def output_dir() -> Path:
-    """Return the folder for everything that a run writes (FUNDUS_OUT)."""
-    return Path(os.environ.get("FUNDUS_OUT") or ROOT / "outputs").resolve()
+    """Return the folder for everything that a run writes.
+
+    FUNDUS_OUT decides where it is set; else it is ``outputs`` beside ``helpers``, or
+    in the working directory where that place is read-only (Kaggle's input folder).
+    """
+    home = ROOT if os.access(ROOT, os.W_OK) else Path.cwd()
+    return Path(os.environ.get("FUNDUS_OUT") or home / "outputs").resolve()
 
 
 def report_file() -> Path | None:

@@ -39,6 +39,9 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     assert config.data_dir() == tmp_path.resolve() / "my data"
     assert config.output_dir() == tmp_path.resolve() / "out"
     assert config.data_dir_is_given()
+    monkeypatch.delenv("FUNDUS_OUT")
+    monkeypatch.setattr(config.os, "access", lambda *_: False)  # a read-only course
+    assert config.output_dir() == tmp_path.resolve() / "outputs"
     monkeypatch.delenv("FUNDUS_DATA")
     monkeypatch.setattr(config, "ROOT", tmp_path)
     assert config.data_dir() == tmp_path / "data"

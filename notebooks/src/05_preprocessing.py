@@ -621,9 +621,12 @@ pictures = {
 }
 figures.show_images([p[crop] for p in pictures.values()], list(calls), size=2)
 plt.show()
-for name, picture in pictures.items():
-    table = metrics.histogram(1 - picture[None], eye.vessels, eye.fov)
-    print(f"{name:15s} AUC of this eye {metrics.auc_roc(table):.3f}")
+for name, (kernel_size, clip_limit) in calls.items():
+    areas = []
+    for x in images:
+        dark = 1 - exposure.equalize_adapthist(x.image[1], kernel_size, clip_limit)
+        areas.append(metrics.auc_roc(metrics.histogram(dark[None], x.vessels, x.fov)))
+    print(f"{name:15s} AUC, mean of {len(images)} eyes: {np.mean(areas):.3f}")
 
 # %% [markdown] lang="en"
 # With `kernel_size=8` a tile is 8 pixels wide, about as wide as a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind: we come back to it.
@@ -886,10 +889,11 @@ print(f"measured {len(rows)} versions on {len(images)} images")
 guess = None  # your guess
 
 highest = max(limits, key=lambda name: rows[name][0])
+level = [name for name in limits if rows[name][0] > rows[highest][0] - 0.002]
 lesson.check(
     "Which clip limit has the highest AUC per image?",
     guess,
-    highest,
+    guess if guess in level else highest,
     hint=("Remember what the two wrong calls scored.", "想想那两种错误写法的分数。"),
 )
 print(f"\n{'':12s}   AUC  contrast  noise   step  step/noise")
