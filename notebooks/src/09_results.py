@@ -351,14 +351,14 @@ if not course.real:
 #
 # Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
 #
-# The last printed lines show what honesty costs: the Dice with the threshold from the validation images, and the Dice with the threshold that is best on the scored eyes themselves.
+# The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves.
 
-# %% [markdown] lang="zh" of="be2c7873"
+# %% [markdown] lang="zh" of="2d72d16b"
 # 每个分数下面是按眼睛算的 95 % 置信区间，算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。
 #
 # 合并分数 (pooled) 把所有眼睛的像素放在一起数。各只眼睛分数的平均是另一个数：论文必须写明是哪一个。
 #
-# 输出的最后几行比较两个 Dice：一个用验证图像选出的阈值，另一个的阈值是偷看被评分的眼睛选出来的。
+# 下一个单元格把两种都打印出来。最后一行比较两个阈值：一个老老实实用验证图像选，另一个是偷看被评分的眼睛选出来的。
 
 # %%
 for name, result in rows.items():
