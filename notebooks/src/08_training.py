@@ -117,10 +117,10 @@ print(f"{len(train)} eyes to train on, {len(val)} held out to check, none of the
 print(f"{count_parameters(trial.model):,} weights, {trial.precision} on {device}")
 
 # %% [markdown] lang="en"
-# How long will it take? We time twenty steps and multiply. Afterwards `training.seconds_per_step` puts the run back as it was.
+# How long will it take? We time twenty steps and multiply. Afterwards `training.seconds_per_step` puts the run back as it was. The forecast holds while nothing else runs: the looks at the validation images and the cells that you run meanwhile come on top.
 
-# %% [markdown] lang="zh" of="40c5878e"
-# 要多久？先给二十步计时，再乘以总步数。`training.seconds_per_step` 计时之后会把训练恢复到原来的状态。
+# %% [markdown] lang="zh" of="45a12a6b"
+# 要多久？先给二十步计时，再乘以总步数。`training.seconds_per_step` 计时之后会把训练恢复到原来的状态。预估时没有别的计算；看验证图像，还有你同时运行的单元格，都要另加时间。
 
 # %%
 seconds = training.seconds_per_step(trial)
@@ -842,16 +842,16 @@ if not run.history:
 #
 # ## Train or load
 #
-# The best weights, by the validation images' average precision, go to `weights.pt` together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
+# The best weights so far, by the validation images' average precision, go to `weights.pt`; they need not be the last ones. They are stored together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
 
-# %% [markdown] lang="zh" of="8c09d6c7"
+# %% [markdown] lang="zh" of="d841cc36"
 # 图中文字：loss 是训练损失，val_loss 是验证损失，点线是尺子；右边两幅是同一只眼睛的血管概率和标签。
 #
 # 最先出现的是粗血管；大部分时间都花在细血管上。曲线明显低于下面那条点线，说明网络已经学会看图了。
 #
 # ## 训练还是加载
 #
-# 按验证图像的平均精确率 (average precision) 挑出的最好权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它们是怎么来的。如果这次没有训练，就用以前训练的权重；以前的也没有，就用课程附带的权重。
+# 按验证图像的平均精确率 (average precision, AP) 挑出最好的权重，它不一定是最后一步的。最好的权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它们是怎么来的。如果这次没有训练，就用以前训练的权重；以前的也没有，就用课程附带的权重。
 
 # %%
 weights_file = folder / "weights.pt"
@@ -931,7 +931,7 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # ## 参考资料
 #
 # - 本章对应中文博文《U-net学习笔记》的 3.4 节（原文只留下标题），并增加了时间预估、断点续训和训练记录。
-# - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79) （Dice 损失）。
+# - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79)（Dice 损失）。
 # - Loshchilov, Hutter: Decoupled Weight Decay Regularization, ICLR 2019, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (AdamW)。
-# - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589) （单周期学习率）。
+# - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589)（单周期学习率）。
 # - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。

@@ -351,14 +351,14 @@ if not course.real:
 #
 # Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
 #
-# The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves.
+# The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves. (Both come from the coarse grid of the plot above, so the first may differ from the table in the fourth digit.)
 
-# %% [markdown] lang="zh" of="2d72d16b"
+# %% [markdown] lang="zh" of="4a91eed1"
 # 每个分数下面是按眼睛算的 95 % 置信区间，算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。
 #
 # 合并分数 (pooled) 把所有眼睛的像素放在一起数。各只眼睛分数的平均是另一个数：论文必须写明是哪一个。
 #
-# 下一个单元格把两种都打印出来。最后一行比较两个阈值：一个老老实实用验证图像选，另一个是偷看被评分的眼睛选出来的。
+# 下一个单元格把两种都打印出来。最后一行比较两个阈值：一个老老实实用验证图像选，另一个是偷看被评分的眼睛选出来的。（两个阈值都取自上图的粗网格，所以前一个 Dice 和表中的第四位小数可能不同。）
 
 # %%
 for name, result in rows.items():
@@ -407,7 +407,7 @@ if human:
     print(f"{p['sensitivity']:.3f} of the vessel pixels, the network {there:.3f}")
 
 # %% [markdown] lang="en"
-# The ROC curves crowd into a corner: with so much background, even many false alarms are a small share of it. The PR curves spread out where the decisions are made: of what is marked, how much is vessel?
+# Where two curves cover each other, these eyes do not tell the networks apart. The ROC curves crowd into a corner: with so much background, even many false alarms are a small share of it. The PR curves spread out where the decisions are made: of what is marked, how much is vessel?
 #
 # ## The free border
 #
@@ -415,10 +415,10 @@ if human:
 #
 # **Exercise 9.1** A published U-Net (retina-unet by orobix) has, inside the field of view, TP 443136, FP 65238, FN 134513, TN 3895256. Write a function that adds `border` black pixels, all of them left black by the network, and returns Dice, sensitivity, specificity and accuracy.
 
-# %% [markdown] lang="zh" of="73505fb6"
+# %% [markdown] lang="zh" of="ed3d33a3"
 # 图中文字：第一幅横轴是 1 减特异度，纵轴是灵敏度；第二幅横轴是灵敏度，纵轴是精确率；红点是第二标注者。
 #
-# ROC 曲线挤在一个角落：背景太多，误报再多也只占其中一小部分。PR 曲线在做决定的地方展开：标出来的像素里，有多少真是血管？
+# 两条曲线重合，说明这些眼睛分不出这两个网络的高下。ROC 曲线挤在一个角落：背景太多，误报再多也只占其中一小部分。PR 曲线在做决定的地方展开：标出来的像素里，有多少真是血管？
 #
 # ## 白送的黑边
 #
@@ -513,14 +513,14 @@ for key in five:
     print(f"{key:12} inside FOV {inside[key]:.4f}   whole frame {frame[key]:.4f}")
 
 # %% [markdown] lang="en"
-# The network found nothing more; it was given pixels that nobody gets wrong. Whenever a number over the whole frame is compared with one inside the field of view, the border wins.
+# The network found nothing more; it was given black pixels that are right for free. (Where the labels have a few vessel pixels outside the field of view, Dice and sensitivity even fall a little.) Whenever a number over the whole frame is compared with one inside the field of view, the border wins.
 #
 # ## Order is enough
 #
 # **Guess (9.3)** Every probability `p` is replaced by its square. Which of these change: `"auc_roc"`, `"auc_pr"`, `"dice at 0.5"`, `"best dice"`?
 
-# %% [markdown] lang="zh" of="d6713ce1"
-# 网络没有多找到任何东西，只是多了一批谁都不会错的像素。把整幅画面的数字和视野以内的数字放在一起比，赢的总是黑边。
+# %% [markdown] lang="zh" of="f936e7e0"
+# 网络没有多找到任何东西，只是白得了一大片黑色像素。（标签在视野以外如果有少量血管像素，Dice 和灵敏度还会略微下降。）把整幅画面的数字和视野以内的数字放在一起比，赢的总是黑边。
 #
 # ## 只看先后
 #
@@ -655,14 +655,14 @@ for name in rows:
 #
 # ## The best eye and the worst
 #
-# Scores do not show what goes wrong. White is a vessel found, orange a false alarm, blue a missed vessel. Where do the colours gather?
+# Scores do not show what goes wrong. White is a vessel found, orange a false alarm, blue a missed vessel; grey lies outside the field of view. Where do the colours gather?
 
-# %% [markdown] lang="zh" of="f39b1fbb"
+# %% [markdown] lang="zh" of="d49e42c6"
 # 表中的区间来自 `metrics.bootstrap_ci`，它用同样的办法，一次算完所有分数。
 #
 # ## 最好的眼睛和最差的眼睛
 #
-# 只看分数，看不出错在哪里。白色是找到的血管，橙色是误报，蓝色是漏掉的血管。颜色集中在哪里？
+# 只看分数，看不出错在哪里。白色是找到的血管，橙色是误报，蓝色是漏掉的血管，灰色是视野以外。颜色集中在哪里？
 
 # %%
 each = [row["dice"] for row in rows[ours]["per_image"]]
@@ -740,14 +740,14 @@ if human:
 print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 
 # %% [markdown] lang="en"
-# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. The network learnt from this person's drawings; the second observer never saw them. Compare the printed lines, one pair each: which two agree best? A network can come closer to the second observer than the first observer does. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one screening programme do not stand for every clinic. The table shows agreement, no more.
+# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. The network learnt from this person's drawings; the second observer never saw them. Compare the printed lines: a network can agree even better with the second observer than with the first, who taught it. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one screening programme do not stand for every clinic. The table shows agreement, no more.
 #
 # ## Among published results
 #
 # Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `here` marks our rows, `measured` means computed again from published weights or labels, `read` means stated by the authors. (The Sato row there was measured with other settings than ours.)
 
-# %% [markdown] lang="zh" of="ac954e67"
-# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络学的就是这个人画的标签，第二标注者却从没见过它们。看输出的几行，每行比较一对：哪一对最一致？网络与第二标注者的一致程度，可能高于两位标注者之间。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
+# %% [markdown] lang="zh" of="986f7ba1"
+# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
 #
 # ## 放到已发表的结果中间
 #
@@ -781,12 +781,12 @@ if not comparable:
     print("\nOur rows are missing: they were not scored on DRIVE's test images.")
 
 # %% [markdown] lang="en"
-# The networks lie close together: their Dice values differ by little more than the interval of a single network in our table. Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, chosen on which images, how many eyes?
+# The networks lie close together: their Dice values differ by less than the width of one network's interval on these twenty eyes. Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, chosen on which images, how many eyes?
 #
 # ## The whole course on one page
 
-# %% [markdown] lang="zh" of="7a1ac82b"
-# 各个网络挨得很近：它们的 Dice 之差，和我们表中单独一个网络的置信区间差不多宽。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，用哪些图像做的选择，有几只眼睛？
+# %% [markdown] lang="zh" of="636b603d"
+# 各个网络挨得很近：它们的 Dice 之差，小于单独一个网络在这二十只眼睛上的置信区间的宽度。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，用哪些图像做的选择，有几只眼睛？
 #
 # ## 一页纸看完整门课
 
