@@ -6,6 +6,7 @@ Colours are those of Okabe and Ito, safe for colour-blind readers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -80,30 +81,19 @@ def show_images(
     return fig
 
 
-def plot_history(history: Sequence[dict]) -> Figure:
-    """Draw training and validation loss, and the validation Dice, against steps."""
-    steps = [entry["step"] for entry in history]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), dpi=DPI)
-    left.plot(steps, [e["loss"] for e in history], color=BLUE, label="train, augmented")
-    left.plot(steps, [e["val_loss"] for e in history], color=RED, label="validation")
-    left.set(xlabel="step", ylabel="loss", ylim=(0, None))
-    left.legend(frameon=False, fontsize=8)
-    right.plot(steps, [e["dice"] for e in history], color=GREEN, marker=".")
-    right.set(xlabel="step", ylabel="validation Dice", ylim=(0, 1))
-    fig.tight_layout()
-    return fig
-
-
 def plot_curves(
     curves: Sequence[tuple[str, np.ndarray, np.ndarray, str]],
     points: Sequence[tuple[str, float, float, str]],
     xlabel: str,
     ylabel: str,
 ) -> Figure:
-    """Draw named curves (label, x, y, colour) and points in the unit square."""
+    """Draw named curves (label, x, y, colour) and points in the unit square.
+
+    Dashes differ, too, so that curves on top of each other are all seen.
+    """
     fig, ax = plt.subplots(figsize=(4.2, 3.8), dpi=DPI)
-    for label, x, y, colour in curves:
-        ax.plot(x, y, color=colour, label=label)
+    for (label, x, y, colour), dashes in zip(curves, cycle(("-", "--", "-.", ":"))):
+        ax.plot(x, y, dashes, color=colour, label=label)
     for label, x, y, colour in points:
         ax.plot(x, y, "o", color=colour, label=label)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1), ylim=(0, 1.01))

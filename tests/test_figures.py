@@ -51,16 +51,15 @@ def test_show_images():
     assert fig.axes[0].images[0].get_clim() == (0, 1)
 
 
-def test_plot_history_and_curves():
-    history = [
-        {"step": s, "loss": 1 / s, "val_loss": 2 / s, "dice": 0.1 * s}
-        for s in (1, 2, 3)
-    ]
-    left, right = figures.plot_history(history).axes
-    assert left.lines[1].get_ydata().tolist() == [2, 1, 2 / 3]
-    assert right.get_ylabel() == "validation Dice"
+def test_plot_curves():
     line = np.linspace(0, 1, 5)
-    fig = figures.plot_curves(
-        [("net", line, line, "k")], [("doctor", 0.1, 0.8, "r")], "x", "y"
-    )
-    assert len(fig.axes[0].lines) == 2
+    curves = [("net", line, line, "k"), ("other", line, line, "b")]
+    (ax,) = figures.plot_curves(curves, [("doctor", 0.1, 0.8, "r")], "x", "y").axes
+    assert ax.lines[0].get_ydata().tolist() == line.tolist()
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+    assert [text.get_text() for text in ax.get_legend().texts] == [
+        "net",
+        "other",
+        "doctor",
+    ]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")

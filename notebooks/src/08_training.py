@@ -39,6 +39,7 @@ course = lesson.start()
 # %%
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
@@ -106,7 +107,7 @@ def make_run() -> training.TrainingRun:
         val,
         recipe,
         model=model,
-        loss_fn=bce_dice_loss,
+        loss_fn=functools.partial(bce_dice_loss, dice_weight=recipe.dice_weight),
         augment=augment.augment,
     )
 
@@ -315,7 +316,7 @@ for answer, p_constant in (("black", 0.01), ("white", 0.99)):
 fears_black = [a > b for a, b in zip(cost["black"], cost["white"], strict=True)]
 
 lesson.check(
-    "8.2 Which loss is worse for all black than for all white?",
+    "Which loss is worse for all black than for all white?",
     guess,
     ("bce", "dice")[fears_black.index(True)],
     hint=(
@@ -528,7 +529,7 @@ lesson.check(
 );
 
 # %%
-print("gradients:", *w.grad.tolist())
+print("gradients:", *(f"{x:g}" for x in w.grad.tolist()))
 print("moved by: ", *(round(x, 4) for x in moved))
 weights_here = count_parameters(run.model)
 print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} weights")
@@ -798,7 +799,7 @@ def draw(run: training.TrainingRun) -> None:
         axes[0].plot(steps, values, ".-", color=colour, label=key)
     for name in ("untrained", "vessel share only"):
         axes[0].axhline(ruler[name][1], color=figures.GREY, linestyle=":")
-        axes[0].text(0, ruler[name][1], name, fontsize=7, va="bottom")
+        axes[0].text(steps[-1], ruler[name][1] + 0.02, name, fontsize=7, ha="right")
     dice = [entry["dice"] for entry in run.history]
     axes[1].plot(steps, dice, ".-", color=figures.GREEN)
     axes[0].set(xlabel="step", ylabel="loss", ylim=(0, 1.4), xlim=(0, None))

@@ -183,7 +183,7 @@ for row, colour, label in ((0, figures.GREY, "background"), (1, figures.BLUE, "v
     heights, edges = np.histogram(logit, bins=60, weights=pooled[row], density=True)
     hills.stairs(heights, edges, fill=True, color=colour, alpha=0.6, label=label)
 hills.axvline(np.log(THRESHOLD / (1 - THRESHOLD)), color=figures.RED)
-hills.set(xlabel="logit", ylabel="share of pixels")
+hills.set(xlabel="logit", ylabel="density")
 hills.legend(frameon=False, fontsize=8)
 roc.plot(*thin(*metrics.roc_curve(pooled)), color=figures.BLUE)
 roc.plot(1 - here["specificity"], here["sensitivity"], "o", color=figures.RED)
@@ -494,7 +494,7 @@ five = ("auc_roc", "dice", "sensitivity", "specificity", "accuracy")
 risen = tuple(sorted(k for k in five if frame[k] - inside[k] > 0.002))
 
 lesson.check(
-    "9.1 What rises by more than 0.002 with the border",
+    "What rises by more than 0.002 with the border",
     guess and tuple(sorted(guess)),
     risen,
     hint=("Look for TN in each formula.", "在每个公式里找 TN。"),
@@ -759,7 +759,7 @@ table = json.loads(file.read_text("utf-8"))
 lines = list(table["fov"])
 comparable = course.dataset == "DRIVE" and split == "test"
 if comparable:
-    for name in networks:
+    for name in (*networks, "sato"):
         lines.append({"name": f"> {name}", "mark": "here", **rows[name]["pooled"]})
 lines.sort(key=lambda line: line["dice"] or 0, reverse=True)
 keys = ("auc_roc", "auc_pr", "dice", "sensitivity", "specificity", "accuracy")
@@ -769,10 +769,11 @@ def digits(value):
     return "-" if value is None else f"{value:.4f}"
 
 
-print(f"{'DRIVE test, FOV':42}" + "".join(f"{key[:8]:>9}" for key in keys))
+heads = ("AUC", "AP", "Dice", "sens.", "spec.", "acc.")
+print(f"{'DRIVE test, FOV':52}" + "".join(f"{head:>8}" for head in heads))
 for line in lines:
-    numbers = "".join(f"{digits(line[key]):>9}" for key in keys)
-    print(f"{line['name'][:41]:42}{numbers}  {line['mark']}")
+    numbers = "".join(f"{digits(line[key]):>8}" for key in keys)
+    print(f"{line['name']:52}{numbers}  {line['mark']}")
 print("\nWhole-frame claims, not comparable (estimated accuracy inside the FOV):")
 for line in table["whole_frame"]:
     claim = f"accuracy {digits(line['accuracy'])}"
