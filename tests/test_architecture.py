@@ -1,6 +1,7 @@
 """The house: who imports whom, who prints, how large a module may be."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -162,3 +163,24 @@ def test_the_linter_has_nothing_to_say():
         [*command, *folders], capture_output=True, text=True, cwd=root
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_picture_of_the_modules_is_true(page):
+    """Arrows in the READMEs are the imports; config and runtime have none drawn."""
+    text = (HELPERS.parent / page).read_text("utf-8")
+    picture = re.search(r"```mermaid\n(.*?)```", text, re.S)[1]
+    drawn = {
+        (start, end.strip())
+        for start, ends in re.findall(r"(\w+) --> ([\w& ]+)", picture)
+        for end in ends.split("&")
+    }
+    true = {
+        (name, module.removeprefix("helpers."))
+        for name in PARTS
+        for module in imports(name)
+        if module.startswith("helpers.")
+    }
+    everyday = {"config", "runtime"}
+    assert drawn == {edge for edge in true if edge[1] not in everyday}
+    assert set(PARTS) <= set(re.findall(r"\w+", picture))
