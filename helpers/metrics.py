@@ -1,7 +1,7 @@
 """Scores inside the field of view: counts, curves, thresholds, intervals.
 
 Everything starts from one table per image: a histogram of the probabilities of
-background and of vessel pixels, in about a million bins. Areas under curves from it
+background and of vessel pixels, in two million bins. Areas under curves from it
 agree with scikit-learn's to 1e-6, and a bootstrap over images takes seconds, not an
 hour, because it adds histograms and never looks at a pixel again.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-NUM_BINS = 2**20
+NUM_BINS = 2**21
 NUM_COARSE_BINS = 2**14  # for the intervals
 KEYS = (
     "auc_roc",
@@ -182,13 +182,14 @@ def bootstrap_ci(
     Images are drawn with replacement, not pixels: eyes are what was sampled, and the
     pixels of one eye are not independent. Percentile interval, Efron 1979.
     """
-    stack, rng = np.stack(histograms), np.random.default_rng(seed)
     counts = np.array([counts_at(each, threshold) for each in histograms])  # (N, 4)
-    coarse = stack.reshape(len(stack), 2, NUM_COARSE_BINS, -1).sum(-1)
-    draws = rng.integers(len(stack), size=(num_resamples, len(stack)))
+    coarse = np.stack(
+        [each.reshape(2, NUM_COARSE_BINS, -1).sum(-1) for each in histograms]
+    )
+    number, rng = len(coarse), np.random.default_rng(seed)
     rows = []
-    for draw in draws:
-        times = np.bincount(draw, minlength=len(stack))  # how often each image came
+    for draw in rng.integers(number, size=(num_resamples, number)):
+        times = np.bincount(draw, minlength=number)  # how often each image came
         total = np.tensordot(times, coarse, axes=1)
         areas = {"auc_roc": auc_roc(total), "auc_pr": auc_pr(total)}
         row = areas | scores(Counts(*(times @ counts)))

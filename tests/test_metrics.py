@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
-from helpers import metrics
+from helpers import fundus, inference, metrics
 from helpers.metrics import Counts
 
 
@@ -148,3 +148,18 @@ def test_bad_input_is_named(case):
         metrics.count(probs[:, :5] > 0.5, vessels, fov)
     with pytest.raises(ValueError, match="vessel and background"):
         metrics.auc_roc(metrics.histogram(probs, vessels & False, fov))
+
+
+def test_areas_agree_with_scikit_learn_on_real_predictions(real_data):
+    segmenter = inference.Segmenter.load()
+    images = fundus.load("DRIVE", "val", real_data)
+    probs = [segmenter.probs(x.image, x.fov) for x in images]
+    pairs = list(zip(probs, images, strict=True))
+    table = sum(metrics.histogram(p, x.vessels, x.fov) for p, x in pairs)
+    guess = np.concatenate([p[x.fov] for p, x in pairs])
+    truth = np.concatenate([x.vessels[x.fov] for x in images])
+    assert metrics.auc_roc(table) == pytest.approx(
+        roc_auc_score(truth, guess), abs=1e-6
+    )
+    expected = average_precision_score(truth, guess)
+    assert metrics.auc_pr(table) == pytest.approx(expected, abs=1e-6)
