@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** compute both losses by hand, read the training loop line by line, forecast how long training takes, read a loss curve, and stop a run and resume it with the same weights, bit for bit, as without the break.
 #
-# **Minutes** 90 to read and try; 7 to compute on two cores, most of it in the background.
+# **Minutes** 90 to read and try; 8 to compute on two cores, most of it in the background.
 #
 # **You need** logits and sigmoid (chapter 02), patches (06), the network (07).
 #
 # **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > **08 training** > 09 results
 
-# %% [markdown] lang="zh" of="76cc7773"
+# %% [markdown] lang="zh" of="b157171d"
 # **学完这一章你能** 手算两种损失，逐行读懂训练循环，预估训练时间，看懂损失曲线，并且停下来再接着训练，得到的权重和不中断时一个比特也不差。
 #
-# **用时** 阅读和练习 90 分钟；用两个 CPU 核计算约 7 分钟，大部分在后台。
+# **用时** 阅读和练习 90 分钟；用两个 CPU 核计算约 8 分钟，大部分在后台。
 #
 # **预备知识** logits 和 sigmoid（第 02 章），图像块（第 06 章），网络（第 07 章）。
 #
