@@ -405,7 +405,10 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, help="default: outputs")
     add(test)
     option = add(data)
-    option("names", nargs="+", choices=sets, metavar="NAME", help=", ".join(sets))
+    all_sets = (*sets, "ISBI2012_EM")
+    option(
+        "names", nargs="+", choices=all_sets, metavar="NAME", help=", ".join(all_sets)
+    )
     option(
         "--accept-terms", action="store_true", help="use copies the terms do not cover"
     )

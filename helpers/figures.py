@@ -10,7 +10,9 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#999999"
@@ -100,3 +102,71 @@ def plot_curves(
     ax.legend(frameon=False, fontsize=8)
     fig.tight_layout()
     return fig
+
+
+UNET_ARROWS = {  # what unet.trace calls them: colour
+    "conv 3x3": BLUE,
+    "copy and crop": GREY,
+    "max pool 2x2": RED,
+    "up-conv 2x2": GREEN,
+    "conv 1x1": PURPLE,
+}
+
+
+def draw_unet(steps: Sequence, text: bool = True, ax: Axes | None = None) -> Figure:
+    """Draw the U from what ``unet.trace`` returns, as Fig. 1 of the paper does.
+
+    Channels stand above each box, its rows and columns below (one number where they
+    are equal); the white half of a box is the copy. ``text=False`` leaves all writing
+    away; ``ax`` draws into another figure. The default is 700 pixels wide.
+    """
+    if ax is None:
+        ax = plt.figure(figsize=(700 / DPI, 540 / DPI), dpi=DPI).add_axes((0, 0, 1, 1))
+
+    def tall(side: int) -> float:
+        return 0.1 + (side / steps[0].height) ** 0.6
+
+    def arrow(start: tuple, end: tuple, colour: str) -> None:
+        style = {"arrowstyle": "-|>", "color": colour, "lw": 1.8 if text else 1.2}
+        ax.annotate("", end, start, arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
+
+    levels = range(1 + max(step.level for step in steps))
+    tallest = [max(tall(s.height) for s in steps if s.level == k) for k in levels]
+    floor = -np.cumsum(np.array(tallest) + 1.1)  # where the boxes of a level stand
+    above, below = (0.3, 0.42) if text else (0.08, 0.08)  # room for the numbers
+    frame = {"edgecolor": BLACK, "linewidth": 0.8 if text else 0.5}
+    column, last, copied = 0, (), []  # last: bottom, right, top of a box
+    for step in steps:
+        colour, foot = UNET_ARROWS.get(step.arrow), floor[step.level]
+        width, height = 0.12 + 0.055 * np.log2(step.channels + 1), tall(step.height)
+        column += step.arrow.startswith("conv")
+        left, middle, head = column - width / 2, foot + height / 2, foot + height
+        if step.arrow.startswith("conv"):
+            arrow((last[1] + 0.04, middle), (left - 0.04, middle), colour)
+        elif step.arrow.startswith("max pool"):
+            copied.append(last)
+            arrow((column, last[0] - below), (column, head + above), colour)
+        elif step.arrow.startswith("up-conv"):
+            arrow((column, last[2] + above), (column, foot - below), colour)
+            continue  # its box is drawn with the copy beside it
+        elif step.arrow.startswith("copy"):
+            arrow((copied.pop()[1] + 0.06, middle), (left - 0.06, middle), colour)
+        last = (foot, column + width / 2, head)
+        ax.add_patch(Rectangle((left, foot), width, height, fc="#DCEBF5", **frame))
+        if step.arrow.startswith("copy"):
+            ax.add_patch(
+                Rectangle((left, foot), width / 2, height, fc="white", **frame)
+            )
+        if text:
+            square = step.height == step.width
+            size = step.height if square else f"{step.height}x\n{step.width}"
+            ax.text(column, head + 0.05, step.channels, ha="center", fontsize=8.5)
+            ax.text(column, foot - 0.05, size, ha="center", va="top", fontsize=8.5)
+    if text:
+        for k, (name, colour) in enumerate(UNET_ARROWS.items()):
+            y = floor[-1] + 1.3 - 0.35 * k
+            arrow((-0.2, y), (0.6, y), colour)
+            ax.text(0.8, y, name, va="center", fontsize=9)
+    ax.set(xlim=(-0.7, column + 0.7), ylim=(floor[-1] - 0.55, 0.4 * text - 1.05))
+    ax.axis("off")
+    return ax.figure

@@ -26,7 +26,8 @@ class Dataset:
     citation: str
     splits: dict[str, tuple[str, ...]]
     image: str
-    vessels: str
+    vessels: str | None = None  # None: no photographs of eyes, see ``load_cells``
+    cells: str | None = None
     fov: str | None = None  # None: the field of view is found automatically
     second: str | None = None  # second observer
     second_in: tuple[str, ...] = ("train", "val", "test")  # splits that have one
@@ -95,6 +96,22 @@ DATASETS = {
             second="Image_{id}_2ndHO.png",
         ),
         Dataset(
+            name="ISBI2012_EM",
+            title="ISBI 2012 EM, 30 slices of a fly's nerve cord, 512 x 512 pixels",
+            home="https://imagej.net/events/isbi-2012-segmentation-challenge",
+            terms="free for non-commercial segmentation software, with the citation",
+            citation="Cardona et al., PLoS Biology 8(10), 2010, e1000502; Arganda-"
+            "Carreras et al., Frontiers in Neuroanatomy 9, 2015, 142",
+            # Neighbouring slices look alike: three blocks, not a random choice.
+            splits={
+                "train": tuple(map(str, range(21))),
+                "val": tuple(map(str, range(21, 24))),
+                "test": tuple(map(str, range(24, 30))),
+            },
+            image="train/image/{id}.png",
+            cells="train/label/{id}.png",
+        ),
+        Dataset(
             name="PHANTOM",
             title="PHANTOM, drawn eyes with known vessels (no patient, no camera)",
             home="helpers/phantom.py",
@@ -124,6 +141,18 @@ class FundusImage:
     vessels: np.ndarray
     fov: np.ndarray
     second: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class CellImage:
+    """One slice of tissue: image (1, H, W) float32 in [0, 1]; cells (1, H, W) bool.
+
+    ``cells`` is True inside a cell, False on the membranes between cells.
+    """
+
+    name: str
+    image: np.ndarray
+    cells: np.ndarray
 
 
 def _open(path: Path) -> Image.Image:
@@ -181,6 +210,14 @@ def folder(name: str, data_dir: Path | str) -> Path:
     return place
 
 
+def found(name: str, data_dir: Path | str) -> bool:
+    """Tell whether the data folder holds anything of a set."""
+    try:
+        return folder(name, data_dir).is_dir()
+    except FileNotFoundError:
+        return False
+
+
 def ids(name: str, split: str) -> tuple[str, ...]:
     """Return the image ids of "train", "val", "test" or "all"."""
     splits = _dataset(name).splits
@@ -194,6 +231,8 @@ def ids(name: str, split: str) -> tuple[str, ...]:
 def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
     """Read one image with its labels and check that they fit together."""
     dataset, place = _dataset(name), folder(name, data_dir)
+    if dataset.vessels is None:
+        raise ValueError(f"{name} shows no eyes; read it with fundus.load_cells")
 
     def file(template: str) -> Path:
         return place / dataset.path(template, image_id)
@@ -216,6 +255,23 @@ def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
 def load(name: str, split: str, data_dir: Path | str) -> list[FundusImage]:
     """Read all images of a split ("train", "val", "test", "all"), in order of id."""
     return [load_one(name, image_id, data_dir) for image_id in ids(name, split)]
+
+
+def load_cells(split: str, data_dir: Path | str) -> list[CellImage]:
+    """Read the slices of a split of ISBI2012_EM, in order of depth."""
+    dataset, place = DATASETS["ISBI2012_EM"], folder("ISBI2012_EM", data_dir)
+    slices = []
+    for image_id in ids("ISBI2012_EM", split):
+        image = read_image(place / dataset.path(dataset.image, image_id))[:1]
+        cells = read_label(place / dataset.path(dataset.cells, image_id))
+        if cells.shape != image.shape:
+            raise ValueError(
+                f"ISBI2012_EM {image_id}: the label is {cells.shape[1]} x "
+                f"{cells.shape[2]}, the image {image.shape[1]} x {image.shape[2]} "
+                "(rows x columns); fetch the original file again"
+            )
+        slices.append(CellImage(image_id, image, cells))
+    return slices
 
 
 def scored_split(name: str, data_dir: Path | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from . import config, fundus, metrics, runtime
 from .augment import d4, undo_d4
-from .patches import crop_to, pad_to_multiple
+from .patches import mirror, spans
 from .preprocess import Standardisation, prepare
 from .unet import UNet
 
@@ -25,19 +26,34 @@ TTA = {"none": (0,), "flips": (0, 2, 4, 6), "d4": tuple(range(8))}  # see augmen
 
 
 @torch.inference_mode()
-def predict_logits(model: nn.Module, inputs: Tensor, precision: str) -> Tensor:
-    """Return logits of whole images, (B, C, H, W) -> (B, 1, H, W) float32, any size.
+def predict_logits(
+    model: nn.Module, inputs: Tensor, precision: str, tile: int | None = None
+) -> Tensor:
+    """Return logits of whole images, (B, C, H, W) -> (B, K, H, W) float32, any size.
 
-    The image is mirrored to a multiple of the model's divisor and the result cropped
-    back; batch norm uses its running statistics, and the mode is restored.
+    The image is mirrored as far as the network needs it. With ``tile`` pixels, a
+    multiple of the model's divisor, it is answered tile by tile, which bounds the
+    memory and changes nothing else. Batch norm uses its running statistics; the
+    model's mode is restored.
     """
     was_training = model.training
     model.eval()
-    padded = pad_to_multiple(inputs, model.divisor)
-    with runtime.autocast(inputs.device, precision):
-        logits = model(padded.contiguous(memory_format=torch.channels_last))
+    height, width = inputs.shape[-2:]
+    rows, columns = spans(height, tile, model), spans(width, tile, model)
+    before = model.border
+    below = max(row.window.stop for row in rows) - before - height
+    right = max(column.window.stop for column in columns) - before - width
+    padded = mirror(inputs, (before, below), (before, right))
+    logits = None
+    for row, column in itertools.product(rows, columns):
+        window = padded[..., row.window, column.window]
+        with runtime.autocast(inputs.device, precision):
+            answer = model(window.contiguous(memory_format=torch.channels_last))
+        if logits is None:
+            logits = answer.new_empty((*answer.shape[:2], height, width)).float()
+        logits[..., row.place, column.place] = answer[..., row.inner, column.inner]
     model.train(was_training)
-    return crop_to(logits.float(), *inputs.shape[-2:])
+    return logits
 
 
 def predict_probs(

@@ -44,6 +44,17 @@ class Course:
         """Read one image by its id, such as "21"."""
         return fundus.load_one(self.dataset, image_id, self.data_dir)
 
+    def load_cells(self, split: str) -> list[fundus.CellImage]:
+        """Read slices of tissue (EM) where the data folder has them, else draw some.
+
+        Smoke mode always draws, few and small.
+        """
+        if self.mode != "smoke" and fundus.found("ISBI2012_EM", config.data_dir()):
+            return fundus.load_cells(split, config.data_dir())
+        members = fundus.ids("ISBI2012_EM", split)
+        size, step = (200, 3) if self.mode == "smoke" else (512, 1)
+        return [phantom.draw_cells(int(i), size, size) for i in members[::step]]
+
     def record(self, **facts) -> None:
         """Add facts to the report of this run, where one is being written."""
         path = config.report_file()
@@ -82,12 +93,10 @@ def start(fetch: bool = True) -> Course:
 
 def _find_drive(data_dir: Path, fetch: bool) -> bool:
     """Tell whether DRIVE is there, after trying to fetch it where that is allowed."""
-    try:
-        fundus.folder("DRIVE", data_dir)
+    if fundus.found("DRIVE", data_dir):
         return True
-    except FileNotFoundError:
-        if not fetch or config.data_dir_is_given():
-            return False
+    if not fetch or config.data_dir_is_given():
+        return False
     try:
         download.get("DRIVE", data_dir)
         return True

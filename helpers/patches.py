@@ -1,34 +1,68 @@
-"""Pad and crop, cut patches, and the endless stream of training batches."""
+"""Mirror the border, cover an image by tiles, cut patches, make training batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Mirror the bottom and right edge until height and width are multiples.
+def mirror(x: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """Put mirrored pixels round an image: (..., H, W) -> (..., H + rows, W + columns).
 
-    (B, C, H, W) -> (B, C, H', W') with H' the smallest multiple not below H. The
-    edge pixel is not repeated (``reflect``); ``crop_to`` undoes it.
+    Each pair counts the pixels (before, after). The edge pixel is not repeated, as in
+    ``reflect``: dcb|abcd|cba; unlike there, a border wider than the image is mirrored
+    again and again.
     """
+
+    def places(length: int, before: int, after: int) -> Tensor:
+        period = max(1, 2 * (length - 1))
+        place = torch.arange(-before, length + after, device=x.device) % period
+        return torch.minimum(place, period - place)
+
     height, width = x.shape[-2:]
-    below, right = -height % multiple, -width % multiple
-    if below >= height or right >= width:
+    x = x.index_select(-2, places(height, *rows))
+    return x.index_select(-1, places(width, *columns))
+
+
+class Span(NamedTuple):
+    """One tile along one axis."""
+
+    window: slice  # of the mirrored image: what the network is shown
+    inner: slice  # of its answer: what is kept
+    place: slice  # of the result: where that goes
+
+
+def spans(length: int, tile: int | None, model: nn.Module) -> list[Span]:
+    """Cover an axis of ``length`` pixels by tiles of which ``tile`` pixels are kept.
+
+    The windows overlap, the places do not. Every place begins on the lattice of the
+    poolings, so that each pixel meets the same pairs as in one pass over the whole
+    image (``tile=None``); a padded network sees so much of the surroundings that its
+    zeros at a cut cannot reach the place. Overlap-tile, section 1 of the paper.
+    """
+    lattice = model.divisor
+    end = -(-length // lattice) * lattice
+    tile = end if tile is None else tile
+    if tile <= 0 or tile % lattice:
+        below = max(1, tile // lattice) * lattice
         raise ValueError(
-            f"an image of {height} x {width} is too small to be mirrored to a multiple "
-            f"of {multiple}; it needs at least {multiple // 2 + 1} pixels a side"
+            f"tile is {tile} pixels; tiles must lie on the lattice of the poolings, so "
+            f"choose a multiple of {lattice}, such as {below} or {below + lattice}"
         )
-    return functional.pad(x, (0, right, 0, below), mode="reflect")
-
-
-def crop_to(x: Tensor, height: int, width: int) -> Tensor:
-    """Keep the top left (..., height, width); undoes ``pad_to_multiple``."""
-    return x[..., :height, :width]
+    reach = 0 if model.border else 6 * lattice  # as far as zeros at a cut can spread
+    result = []
+    for start in range(0, length, tile):
+        first, last = max(0, start - reach), min(end, start + tile + reach)
+        least, stop = last - first + 2 * model.border, min(start + tile, length)
+        size = next(size for size in model.sizes if size >= least)
+        window = slice(first, first + size)
+        inner = slice(start - first, stop - first)
+        result.append(Span(window, inner, slice(start, stop)))
+    return result
 
 
 def cut(image: np.ndarray, row: int, column: int, size: int) -> np.ndarray:

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
-from scipy import ndimage
+from scipy import ndimage, spatial
 
-from .fundus import DATASETS, FundusImage
+from .fundus import DATASETS, CellImage, FundusImage
 
 EDITION = 1  # raise it when the drawing changes: an older set on disk is then replaced
 SMALLEST = 64  # pixels, least side of a frame
@@ -330,6 +330,42 @@ def draw(seed: int, height: int = 584, width: int = 565) -> FundusImage:
     light = np.exp(-rng.uniform(0.9, 1.15) * BLOOD * blood)
     image = camera(rng, background(rng, eye, z) * light, fov)
     return FundusImage(f"{seed:02d}", image, vessels[None], fov[None], second[None])
+
+
+def draw_cells(seed: int, height: int = 512, width: int = 512) -> CellImage:
+    """Draw a slice of tissue as an electron microscope shows it: cells and membranes.
+
+    Regions nearest to points of a shaken lattice are cells, bent; some are joined to
+    larger ones. In some lies a mitochondrion, as dark as a membrane. Sizes are in
+    pixels: a smaller slice shows fewer cells.
+    """
+    rng, side = np.random.default_rng([seed, 2]), min(height, width)
+
+    def waves(cell: float) -> np.ndarray:
+        return noise(rng, cell * DRIVE_SIDE / side, height, width)
+
+    lattice = np.mgrid[-40 : height + 40 : 32, -40 : width + 40 : 32].reshape(2, -1).T
+    points = lattice + rng.uniform(-14, 14, lattice.shape)
+    coarse = points[rng.random(len(points)) < 0.12]
+    large = spatial.cKDTree(coarse).query(points)[1]
+    joined = rng.random(len(coarse)) < 0.5
+    cell = np.where(joined[large], large, len(coarse) + np.arange(len(points)))
+    places = np.stack(np.indices((height, width)), -1) + 5.0 * np.stack(
+        [waves(30), waves(30)], -1
+    )
+    near, owner = spatial.cKDTree(points).query(places, k=12)  # (H, W, 12) each
+    other = np.where(cell[owner] == cell[owner[..., :1]], np.inf, near).min(-1)
+    to_border = np.minimum((other - near[..., 0]) / 2, 30)
+    cells = to_border > 1.8 + 0.4 * waves(40)
+    inside = (rng.random(len(points)) < 0.12)[owner[..., 0]]  # mitochondria
+    ring = np.abs(near[..., 0] - rng.uniform(6, 9, len(points))[owner[..., 0]])
+    dark = 0.35 * np.exp(-((to_border / 2) ** 2))
+    dark += inside * (0.25 * np.exp(-((ring / 1.5) ** 2)) + 0.15 * (near[..., 0] < 7))
+    light = 0.62 - dark + 0.06 * waves(60) + 0.06 * waves(8) + 0.10 * waves(3)
+    grain = 0.08 * rng.standard_normal((height, width))
+    light = ndimage.gaussian_filter(light, 0.8) + grain
+    image = (np.rint(255 * np.clip(light, 0, 1)) / 255).astype(np.float32)
+    return CellImage(str(seed), image[None], cells[None])
 
 
 def save_label(path: Path, label: np.ndarray, palette: list[int] | None = None) -> None:

@@ -3,9 +3,11 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 from helpers import figures
+from helpers.unet import PAPER_WIDTHS, UNet, trace
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +65,38 @@ def test_plot_curves():
         "doctor",
     ]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
+
+
+def test_the_u_is_drawn_from_the_trace():
+    with torch.device("meta"):
+        net = UNet(1, 2, PAPER_WIDTHS, padding="valid", batch_norm=False)
+    steps = trace(net, 572, 572)
+    fig = figures.draw_unet(steps)
+    (ax,) = fig.axes
+    written = [text.get_text() for text in ax.texts if text.get_text()]
+    drawn = [s for s in steps if s.arrow != "up-conv 2x2"]
+    numbers = [n for s in drawn for n in (str(s.channels), str(s.height))]
+    assert written == numbers + list(figures.UNET_ARROWS)
+    assert fig.get_size_inches()[0] * fig.dpi == pytest.approx(700)
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+    assert len(arrows) == len(steps) - 1 + len(figures.UNET_ARROWS)
+
+
+def test_the_numbers_of_the_u_do_not_overlap():
+    """No two numbers touch at 700 pixels, nor does any leave the picture."""
+    with torch.device("meta"):
+        net = UNet()
+    fig = figures.draw_unet(trace(net, 584, 568))
+    fig.canvas.draw()
+    boxes = [t.get_window_extent() for t in fig.axes[0].texts if t.get_text()]
+    for k, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.x1 <= 700 and box.y0 >= 0 and box.y1 <= 540
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+
+
+def test_a_small_u_has_no_writing():
+    fig, ax = figures.plt.subplots()
+    with torch.device("meta"):
+        steps = trace(UNet(), 64, 64)
+    assert figures.draw_unet(steps, text=False, ax=ax) is fig
+    assert not any(text.get_text() for text in ax.texts)

@@ -58,7 +58,8 @@ def test_an_empty_label_stays_empty(tmp_path):
 
 
 def test_splits_are_disjoint_and_complete():
-    for name, number in (("DRIVE", 40), ("CHASEDB1", 28), ("PHANTOM", 24)):
+    numbers = {"DRIVE": 40, "CHASEDB1": 28, "ISBI2012_EM": 30, "PHANTOM": 24}
+    for name, number in numbers.items():
         members = fundus.ids(name, "all")
         assert len(members) == len(set(members)) == number
     assert fundus.ids("DRIVE", "val") == ("37", "38", "39", "40")
@@ -160,12 +161,14 @@ def test_a_black_photograph_has_the_whole_frame_as_fov():
 
 
 def test_manifests_name_the_files_that_the_reader_opens():
-    for name in ("DRIVE", "CHASEDB1"):
+    for name in ("DRIVE", "CHASEDB1", "ISBI2012_EM"):
         dataset, files = fundus.DATASETS[name], fundus.manifest(name)
         assert all(len(digest) == 64 for digest in files.values())
         for image_id in fundus.ids(name, "all"):
             assert dataset.path(dataset.image, image_id) in files
-            assert dataset.path(dataset.vessels, image_id) in files
+            label = dataset.vessels or dataset.cells
+            assert dataset.path(label, image_id) in files
+    assert len(fundus.manifest("ISBI2012_EM")) == 60
     assert len(fundus.manifest("DRIVE")) == 140
     assert len(fundus.manifest("CHASEDB1")) == 84
 
@@ -175,6 +178,25 @@ def test_data_hash_sees_a_single_pixel(data_dir):
     before = fundus.data_sha256(images)
     images[2].vessels[0, 40, 40] ^= True
     assert fundus.data_sha256(images) != before
+
+
+def test_slices_of_tissue_are_read_by_their_own_function(tmp_path):
+    cells = phantom.draw_cells(21, 70, 80)
+    for part, pixels in (("image", cells.image * 255), ("label", cells.cells * 255)):
+        (tmp_path / f"ISBI2012_EM/train/{part}").mkdir(parents=True)
+        for name in ("21", "22", "23"):
+            path = tmp_path / f"ISBI2012_EM/train/{part}/{name}.png"
+            Image.fromarray(np.rint(pixels[0]).astype(np.uint8)).save(path)
+    first, *rest = fundus.load_cells("val", tmp_path)
+    assert np.array_equal(first.cells, cells.cells) and len(rest) == 2
+    assert np.allclose(first.image, cells.image, atol=1e-6)
+    with pytest.raises(ValueError, match=r"shows no eyes.*load_cells"):
+        fundus.load("ISBI2012_EM", "val", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"0\.png is missing"):
+        fundus.load_cells("train", tmp_path)
+    Image.fromarray(np.ones((70, 81), np.uint8)).save(path)
+    with pytest.raises(ValueError, match="23: the label is 70 x 81, the image 70 x 80"):
+        fundus.load_cells("val", tmp_path)
 
 
 # ---- The real images, where FUNDUS_DATA points to them ----
@@ -212,11 +234,18 @@ def test_drive_second_observer():
     assert {key: round(row[key], 4) for key in expected} == expected
 
 
+def test_slices_are_mostly_cell():
+    slices = fundus.load_cells("all", real("ISBI2012_EM"))
+    assert all(x.image.shape == x.cells.shape == (1, 512, 512) for x in slices)
+    assert np.mean([x.cells.mean() for x in slices]) == pytest.approx(0.78, abs=0.01)
+
+
 def test_chase_automatic_fov_keeps_the_vessels():
     for x in fundus.load("CHASEDB1", "all", real("CHASEDB1")):
         assert (x.vessels & x.fov).sum() / x.vessels.sum() >= 0.994
 
 
 def test_real_files_are_the_published_ones():
-    problems = fundus.verify("DRIVE", real("DRIVE"))
-    assert problems == {"missing": [], "differs": []}
+    for name in ("DRIVE", "ISBI2012_EM"):
+        problems = fundus.verify(name, real(name))
+        assert problems == {"missing": [], "differs": []}

@@ -11,13 +11,13 @@ from helpers import fundus, inference, metrics, phantom
 from helpers.augment import d4
 from helpers.inference import Segmenter
 from helpers.preprocess import Standardisation
-from helpers.unet import UNet
+from helpers.unet import UNet, he_init
 
 
 class Pointwise(nn.Conv2d):
     """A network that looks at one pixel at a time, so the right answer is known."""
 
-    divisor = 8
+    divisor, border, sizes = 8, 0, range(8, 10**6, 8)
 
     def __init__(self):
         super().__init__(1, 1, 1)
@@ -42,6 +42,58 @@ def test_any_size_goes_through_and_nothing_is_shifted(size):
     inputs = np.random.default_rng(0).standard_normal((1, *size)).astype(np.float32)
     probs = inference.predict_probs(Pointwise(), inputs)
     assert np.allclose(probs, 1 / (1 + np.exp(1 - 2 * inputs)), atol=1e-6)
+
+
+def he_net(padding, levels=5, batch_norm=False):
+    """Return a narrow network whose logits are far from constant."""
+    torch.manual_seed(0)
+    widths = [2 + k for k in range(levels)]
+    return he_init(UNet(1, 2, widths, padding=padding, batch_norm=batch_norm)).eval()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 300), (97, 130), (201, 92), (388, 400)])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_tiles_give_what_one_pass_gives(padding, size):
+    """Any size: odd, smaller than a tile, smaller than the border to mirror."""
+    net, image = he_net(padding), torch.randn(2, 1, *size)
+    whole = inference.predict_logits(net, image, "fp32")
+    assert whole.shape == (2, 2, *size)
+    for tile in (16, 96, 384):
+        tiled = inference.predict_logits(net, image, "fp32", tile)
+        assert (tiled - whole).abs().max() <= 1e-5 * whole.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("size", [(388, 388), (100, 388), (60, 75)])
+def test_valid_prediction_is_that_of_the_mirrored_image(size):
+    """Mirrored by NumPy to a size that fits, put through the network, compared."""
+    net, image = he_net("valid"), torch.randn(1, 1, *size)
+    fill = [next(s for s in net.sizes if s >= side + 184) - side - 92 for side in size]
+    edges = ((0, 0), (0, 0), (92, fill[0]), (92, fill[1]))
+    mirrored = torch.from_numpy(np.pad(image.numpy(), edges, mode="reflect"))
+    with torch.no_grad():
+        expected = net(mirrored)[..., : size[0], : size[1]]
+    predicted = inference.predict_logits(net, image, "fp32")
+    assert torch.allclose(predicted, expected, atol=1e-5)
+
+
+def test_tiles_388_apart_would_differ():
+    """Off the lattice the poolings meet other pairs; with He weights that shows."""
+    net, mirrored = he_net("valid"), torch.randn(1, 1, 188 + 400, 188)
+    with torch.no_grad():
+        whole = net(mirrored)[0, 0, :, 0]
+        for start, same in ((384, True), (388, False)):
+            tile = net(mirrored[..., start : start + 188, :])[0, 0, :, 0]
+            difference = (tile - whole[start : start + 4]).abs().max()
+            assert (difference < 1e-5) == same
+    assert difference > 0.05
+
+
+def test_a_tile_bounds_what_the_network_sees():
+    net, seen = he_net("valid"), []
+    net.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0].shape[-2:]))
+    inference.predict_logits(net, torch.randn(1, 1, 500, 90), "fp32", tile=96)
+    assert set(seen) == {(284, 284), (220, 284)}  # the last ones need fewer rows
+    assert len(seen) == 6
 
 
 @pytest.mark.parametrize("tta", ["none", "flips", "d4"])

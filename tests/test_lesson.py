@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import config, lesson
+from helpers import config, fundus, lesson
 from helpers.lesson import Exercise
 
 CHAPTERS = sorted((config.ROOT / "notebooks" / "exercises").glob("chapter_*.py"))
@@ -176,3 +176,15 @@ def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
     assert not lesson.start().real
     assert "DRIVE could not be fetched: name not resolved" in capsys.readouterr().out
+
+
+def test_cells_are_drawn_unless_they_are_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
+    smoke = lesson.Course("smoke", "PHANTOM", tmp_path, tmp_path)
+    assert [len(smoke.load_cells(s)) for s in ("train", "val", "test")] == [7, 1, 2]
+    assert smoke.load_cells("val")[0].image.shape == (1, 200, 200)
+    course = lesson.Course("lesson", "PHANTOM", tmp_path, tmp_path)
+    assert course.load_cells("val")[0].image.shape == (1, 512, 512)
+    (tmp_path / "ISBI2012_EM" / "train").mkdir(parents=True)
+    monkeypatch.setattr(fundus, "load_cells", lambda *asked: asked)
+    assert course.load_cells("val") == ("val", tmp_path)

@@ -1,9 +1,18 @@
 """Losses by hand, at their limits, and inside the FOV only."""
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
-from helpers.losses import bce_dice_loss, bce_loss, soft_dice_loss
+from helpers import phantom
+from helpers.losses import (
+    bce_dice_loss,
+    bce_loss,
+    soft_dice_loss,
+    weight_map,
+    weighted_cross_entropy,
+)
 
 PROBS = torch.tensor([[[[0.9, 0.6], [0.2, 0.1]]]])
 LOGITS = torch.logit(PROBS)
@@ -50,3 +59,54 @@ def test_gradient_is_finite_at_extreme_logits():
     logits = torch.tensor([[[[100.0, -100.0]]]], requires_grad=True)
     bce_dice_loss(logits, 1 - logits.sign().relu(), torch.ones_like(logits)).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+def test_weighted_cross_entropy_by_hand():
+    """Equation (1): soft-max, then minus the logarithm of the true class's share."""
+    logits = torch.tensor([2.0, 0.5, -1.0]).view(1, 3, 1, 1).expand(1, 3, 1, 2)
+    share = np.exp([2.0, 0.5, -1.0]) / np.exp([2.0, 0.5, -1.0]).sum()
+    expected = -(3 * np.log(share[0]) + 0.5 * np.log(share[2])) / 2
+    loss = weighted_cross_entropy(
+        logits, torch.tensor([[[0, 2]]]), torch.tensor([[[3.0, 0.5]]])
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_one_cell_has_the_class_weight_alone():
+    labels = np.zeros((20, 20), int)
+    labels[5:10, 5:15] = 1  # an eighth of the pixels
+    weight = weight_map(labels)
+    assert weight.dtype == np.float32 and weight.shape == labels.shape
+    assert weight[labels == 1] == pytest.approx(0.5 / 0.125)
+    assert weight[labels == 0] == pytest.approx(0.5 / 0.875)
+    assert weight.mean() == pytest.approx(1)
+
+
+def test_between_two_cells_stands_the_formula():
+    """Two columns nine pixels apart: midway both distances are 5."""
+    labels = np.zeros((41, 30), int)
+    labels[:, :10], labels[:, 19:] = 1, 7  # numbers may have gaps
+    share = (labels == 0).mean()
+    weight = weight_map(labels, w0=10, sigma=5)
+    assert weight[20, 14] == pytest.approx(0.5 / share + 10 * np.exp(-100 / 50))
+    beside = weight_map(labels, w0=4, sigma=3)[20, 10]  # distances 1 and 9
+    assert beside == pytest.approx(0.5 / share + 4 * np.exp(-100 / 18))
+    assert weight[20, 5] == pytest.approx(0.5 / (1 - share))  # inside: w_c alone
+
+
+def test_weight_map_is_that_of_whole_distance_maps():
+    """The windows round the cells lose nothing that can be seen."""
+    labels = ndimage.label(phantom.draw_cells(3, 120, 90).cells[0])[0]
+    each = [
+        ndimage.distance_transform_edt(labels != k) for k in range(1, labels.max() + 1)
+    ]
+    d1, d2 = np.sort(each, axis=0)[:2]
+    gap = 10 * np.exp(-((d1 + d2) ** 2) / 50) * (labels == 0)
+    share = (labels == 0).mean()
+    balance = np.where(labels == 0, 0.5 / share, 0.5 / (1 - share))
+    assert np.allclose(weight_map(labels), balance + gap, atol=1e-5)
+
+
+def test_weight_map_without_a_class_weighs_all_alike():
+    assert (weight_map(np.zeros((4, 5), int)) == 1).all()
+    assert (weight_map(np.ones((4, 5), int)) == 1).all()

@@ -1,29 +1,58 @@
-"""Padding and its way back, cutting, and the stream of batches."""
+"""Mirrored borders, tiles, cutting, and the stream of batches."""
 
 import numpy as np
 import pytest
 import torch
 
 from helpers import augment, patches
+from helpers.unet import UNet
 
 
-@pytest.mark.parametrize(("height", "width"), [(584, 565), (16, 17), (9, 8), (31, 24)])
-def test_pad_then_crop_is_identity(height, width):
-    x = torch.rand(1, 2, height, width)
-    padded = patches.pad_to_multiple(x, 8)
-    assert padded.shape[-2] % 8 == padded.shape[-1] % 8 == 0
-    assert padded.shape[-2] - height < 8 and padded.shape[-1] - width < 8
-    assert torch.equal(patches.crop_to(padded, height, width), x)
+@pytest.mark.parametrize("length", [2, 3, 7, 40])
+@pytest.mark.parametrize("before", [0, 1, 5, 92])
+@pytest.mark.parametrize("after", [0, 3, 96])
+def test_mirror_is_numpys_reflect(length, before, after):
+    x = torch.rand(2, 3, length, 2 * length)
+    edges = ((0, 0), (0, 0), (before, after), (after, before))
+    expected = np.pad(x.numpy(), edges, mode="reflect")
+    mirrored = patches.mirror(x, (before, after), (after, before))
+    assert np.array_equal(mirrored.numpy(), expected)
 
 
-def test_padding_mirrors_without_repeating_the_edge():
-    x = torch.arange(6.0).view(1, 1, 1, 6).expand(1, 1, 8, 6)
-    assert patches.pad_to_multiple(x, 4)[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5, 4, 3]
+def test_mirror_of_a_single_pixel():
+    assert (patches.mirror(torch.ones(1, 1), (3, 2), (0, 1)) == torch.ones(6, 2)).all()
 
 
-def test_an_image_too_small_to_mirror_is_refused():
-    with pytest.raises(ValueError, match="too small to be mirrored"):
-        patches.pad_to_multiple(torch.zeros(1, 1, 3, 8), 8)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("length", [1, 16, 100, 565])
+def test_tiles_cover_each_pixel_once_on_the_lattice(padding, length):
+    net = UNet(1, 1, (1, 1, 1, 1, 1), padding=padding, batch_norm=False)
+    for tile in (16, 96, 384, None):
+        covered = np.zeros(length, int)
+        for span in patches.spans(length, tile, net):
+            window = span.window.stop - span.window.start
+            assert window in net.sizes and span.window.start % 16 == 0
+            kept = span.inner.stop - span.inner.start
+            assert kept == span.place.stop - span.place.start
+            assert span.window.start + span.inner.start == span.place.start
+            assert span.inner.stop <= window - 2 * net.border
+            covered[span.place] += 1
+        assert (covered == 1).all()
+
+
+def test_a_tile_of_384_takes_a_window_of_572():
+    net = UNet(1, 2, (1,) * 5, padding="valid", batch_norm=False)
+    first, second = patches.spans(500, 384, net)
+    assert first == (slice(0, 572), slice(0, 384), slice(0, 384))
+    assert second == (slice(384, 700), slice(0, 116), slice(384, 500))  # 700 is enough
+
+
+def test_a_step_of_388_is_refused():
+    net = UNet(1, 2, (1,) * 5, padding="valid", batch_norm=False)
+    with pytest.raises(ValueError, match="multiple of 16, such as 384 or 400"):
+        patches.spans(1000, 388, net)
+    with pytest.raises(ValueError, match="such as 16 or 32"):
+        patches.spans(1000, 0, net)
 
 
 def test_cut():

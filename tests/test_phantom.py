@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from scipy.stats import rankdata
 from skimage.filters import sato
 
@@ -234,3 +235,21 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="something else than phantoms"):
         phantom.write(tmp_path, 64, 64)
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_cells_are_the_same_for_a_seed_and_lie_between_dark_membranes():
+    x, again = phantom.draw_cells(5, 200, 180), phantom.draw_cells(5, 200, 180)
+    assert np.array_equal(x.image, again.image) and np.array_equal(x.cells, again.cells)
+    assert x.image.shape == x.cells.shape == (1, 200, 180)
+    assert x.image.dtype == np.float32 and x.cells.dtype == bool
+    assert 0 <= x.image.min() and x.image.max() <= 1
+    assert 0.6 < x.cells.mean() < 0.9  # 0.77 on the real slices of training
+    assert x.image[x.cells].mean() > x.image[~x.cells].mean() + 0.1
+    assert ndimage.label(x.cells[0])[1] > 10
+    assert not np.array_equal(x.cells, phantom.draw_cells(6, 200, 180).cells)
+
+
+def test_membranes_are_thin():
+    x = phantom.draw_cells(0, 300, 300)
+    inner = ndimage.binary_erosion(~x.cells[0], iterations=4)
+    assert inner.mean() < 0.05

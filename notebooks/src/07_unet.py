@@ -53,6 +53,7 @@ from helpers.inference import Segmenter, predict_probs
 from helpers.losses import bce_dice_loss
 from helpers.patches import PatchBatches, cut
 from helpers.preprocess import fit_standardisation, prepare
+from helpers.unet import border, check_size, valid_sizes
 from notebooks.exercises.chapter_07 import EXERCISES
 
 # %% [markdown] lang="en"
@@ -258,10 +259,10 @@ print(f"a bias of 5 before it changes:  {(norm(x + 5) - norm(x)).abs().max():.0e
 print("it learns", {name: tuple(p.shape) for name, p in norm.named_parameters()})
 
 # %% [markdown] lang="en"
-# Both differences are rounding. A bias in front of a batch norm is subtracted again with the mean, so the course's convolutions have `bias=False`. This is the whole block, as it stands in `helpers/unet.py`: convolution, batch norm, ReLU, twice.
+# Both differences are rounding. A bias in front of a batch norm is subtracted again with the mean, so the course's convolutions have `bias=False`. This is the whole block, as it stands in `helpers/unet.py`: convolution, batch norm, ReLU, twice. Its two switches, `padding="valid"` and `batch_norm=False`, turn it back into the paper's block of chapter 03; here both stay as they are.
 
-# %% [markdown] lang="zh" of="c90a04f5"
-# 两个差都只是舍入误差。批归一化前面的偏置会和均值一起减掉，所以课程的卷积写 `bias=False`。整个模块如下，它就在 `helpers/unet.py` 里：卷积、批归一化、ReLU，做两遍。
+# %% [markdown] lang="zh" of="e5855536"
+# 两个差都只是舍入误差。批归一化前面的偏置会和均值一起减掉，所以课程的卷积写 `bias=False`。整个模块如下，它就在 `helpers/unet.py` 里：卷积、批归一化、ReLU，做两遍。它有两个开关，`padding="valid"` 和 `batch_norm=False`：一拨，就变回第 03 章里论文的模块；这一章两个都不动。
 
 # %% tags=["show-source"]
 from helpers.unet import DoubleConv
@@ -503,10 +504,10 @@ torch.manual_seed(0)
 print(tuple(patch.shape), "->", tuple(UNetByHand()(patch).shape))
 
 # %% [markdown] lang="en"
-# The course's `UNet` is the same with any number of levels: the blocks stand in lists, and the skips wait on a stack, last in, first out. It also refuses sizes that it cannot halve evenly (section 8).
+# The course's `UNet` is the same with any number of levels: the blocks stand in lists, and the skips wait on a stack, last in, first out. `join` cuts the middle out of a skip; with padding the middle is all of it. The switches of the block are handed through, so this class is the network of the paper as well (chapter 03). It refuses sizes that it cannot halve evenly (section 8).
 
-# %% [markdown] lang="zh" of="30b5ff94"
-# 课程的 `UNet` 与此相同，只是层数任意：模块放进列表，跳跃连接放进栈里等着，后进先出。大小不能整除时，它会拒绝（见第 8 节）。
+# %% [markdown] lang="zh" of="4cb48e70"
+# 课程的 `UNet` 与此相同，只是层数任意：模块放进列表，跳跃连接放进栈里等着，后进先出。`join` 取出跳跃连接中间的一块；有填充时，中间就是全部。模块的开关原样传进去，所以论文的网络也是这个类（第 03 章）。大小不能整除时，它会拒绝（见第 8 节）。
 
 # %% tags=["show-source"]
 from helpers.unet import UNet, count_parameters
@@ -734,9 +735,9 @@ padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
 #
 # </details>
 #
-# What to put into the new columns? Zeros would make a black edge, which the network may take for a structure. A mirror image of the last columns looks like more retina. `pad_to_multiple` and `crop_to` in `helpers/patches.py` do it:
+# What to put into the new columns? Zeros would make a black edge, which the network may take for a structure. A mirror image of the last columns looks like more retina. `mirror` in `helpers/patches.py` makes it, on all four sides if asked:
 
-# %% [markdown] lang="zh" of="bf95ad0b"
+# %% [markdown] lang="zh" of="a40720ce"
 # <details><summary>参考答案</summary>
 #
 # 相除，向上取整。Python 的 `//` 对负数也向下取整，所以加两个负号就成了向上取整。DRIVE 的 584 x 565 变成 584 x 568；如果有四次池化，就是 592 x 576。
@@ -748,10 +749,10 @@ padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
 #
 # </details>
 #
-# 新的几列填什么？填零会出现一条黑边，网络可能把它当成某种结构。最后几列的镜像看起来像更多的视网膜。`helpers/patches.py` 里的 `pad_to_multiple` 和 `crop_to` 就是这样做的镜像填充 (mirror padding)：
+# 新的几列填什么？填零会出现一条黑边，网络可能把它当成某种结构。最后几列的镜像看起来像更多的视网膜。`helpers/patches.py` 里的 `mirror` 做的就是这种镜像填充 (mirror padding)，需要时四边都能补：
 
 # %% tags=["show-source"]
-from helpers.patches import pad_to_multiple, crop_to
+from helpers.patches import mirror
 
 # %% [markdown] lang="en"
 # Pad, predict, crop: the shipped network on the whole image. (With DRIVE this is a training image, so look at the size and not at the quality.)
@@ -761,15 +762,17 @@ from helpers.patches import pad_to_multiple, crop_to
 
 # %%
 whole = torch.from_numpy(segmenter.standardisation(prepared[0]))[None]
-padded = pad_to_multiple(whole, segmenter.model.divisor)
+below = padded_side(height, segmenter.model.divisor) - height
+right = padded_side(width, segmenter.model.divisor) - width
+padded = mirror(whole, (0, below), (0, right))
 with torch.no_grad():
-    probs = crop_to(segmenter.model(padded).sigmoid(), height, width)
+    probs = segmenter.model(padded).sigmoid()[..., :height, :width]
 pictures = [eyes[0].image[1], probs[0, 0].numpy() * eyes[0].fov[0]]
 figures.show_images(pictures, ["green channel", "vessel probability"], size=2.5)
 plt.show()
 print(f"{tuple(whole.shape[2:])} -> padded {tuple(padded.shape[2:])}", end="")
 print(f" -> cropped {tuple(probs.shape[2:])}: the image's own size")
-print(f"by the exercise: {padded_side(height, 8)} x {padded_side(width, 8)}")
+print(f"rows added {below}, columns added {right}")
 
 # %% [markdown] lang="en"
 # ## 9 What the levels look at
@@ -877,34 +880,11 @@ join_silent = lesson.exercise(join_silent, EXERCISES["07.4"])
 # %%
 loses_most = None  # your guess: "wide", "thin", "the border" or "nothing"
 
-
-class JoinedUNet(UNet):
-    """The course's U-Net with a way of joining that can be chosen."""
-
-    def __init__(self, join, widths):
-        super().__init__(widths=widths)
-        self.join = join
-
-    def forward(self, image):
-        x, skips = self.encoder[0](image), []
-        for level in self.encoder[1:]:
-            skips.append(x)
-            x = level(functional.max_pool2d(x, 2))
-        for up, level in zip(self.up, self.decoder, strict=True):
-            x = level(self.join(skips.pop(), up(x)))  # the only line that differs
-        return self.head(x)
-
-
-def join_all(skip, x):
-    """Join as in the paper."""
-    return torch.cat([skip, x], dim=1)
-
-
 # %% [markdown] lang="en"
-# A short, fair training: same seed, so the same first weights; same seed of the stream, so the same patches in the same order; same steps. The loop is the subject of chapter 08; here it is five lines. The networks are narrow and see only four images, so expect no great scores.
+# In `UNet` the joining is `join`, so exchanging it is one line. A short, fair training: same seed, so the same first weights; same seed of the stream, so the same patches in the same order; same steps. The loop is the subject of chapter 08; here it is five lines. The networks are narrow and see only four images, so expect no great scores.
 
-# %% [markdown] lang="zh" of="ca86ebb8"
-# 一次短而公平的训练：种子相同，初始权重就相同；数据流的种子相同，图像块和顺序就相同；步数也相同。训练循环是第 08 章的主题，这里只有五行。网络很窄，只看四张图，别指望分数很高。
+# %% [markdown] lang="zh" of="7ab97c31"
+# 在 `UNet` 里，拼接就是 `join`，换掉它只要一行。一次短而公平的训练：种子相同，初始权重就相同；数据流的种子相同，图像块和顺序就相同；步数也相同。训练循环是第 08 章的主题，这里只有五行。网络很窄，只看四张图，别指望分数很高。
 
 # %%
 smoke = course.mode == "smoke"
@@ -914,7 +894,8 @@ steps, size, narrow = (30, 32, (4, 8, 16)) if smoke else (200, 64, (8, 16, 32, 6
 def train_small(join):
     """Train a narrow U-Net for some steps; everything but ``join`` is fixed."""
     torch.manual_seed(0)
-    model = JoinedUNet(join, narrow)
+    model = UNet(widths=narrow)
+    model.join = join  # all that differs
     labels = [eye.vessels for eye in eyes], [eye.fov for eye in eyes]
     batches = PatchBatches(inputs, *labels, size, 8, seed=0, augment=centre_crop)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -933,7 +914,7 @@ def train_small(join):
 
 start = time.perf_counter()
 networks = {}
-for name, join in (("with skips", join_all), ("without", join_silent)):
+for name, join in (("with skips", UNet.join), ("without", join_silent)):
     networks[name], last = train_small(join)
     print(f"{name:10}: loss of the last ten steps {last:.3f}")
 print(f"{steps} steps each, together {time.perf_counter() - start:.0f} s")
@@ -987,7 +968,7 @@ learns = (
     "Look at the Dice and the left pictures: it learns, only softer.",
     "看 Dice 和左边的图：它学到了，只是更模糊。",
 )
-border = (
+crop_hint = (
     "A lost border is why the paper crops. Here padding keeps the border.",
     "论文因为边缘丢失才裁剪。这里有填充，边缘没有丢。",
 )
@@ -1002,7 +983,7 @@ else:
             "What did pooling lose? Which vessels need it most?",
             "池化丢掉的是什么？哪种血管最需要它？",
         ),
-        mistakes=[("nothing", learns), ("the border", border)],
+        mistakes=[("nothing", learns), ("the border", crop_hint)],
     )
 print(f"Dice {dice['with skips']:.3f} with skips, {dice['without']:.3f} without")
 print(f"what suffers most: the {min(rest, key=rest.get)} vessels")
