@@ -127,7 +127,8 @@ def draw_unet(steps: Sequence, text: bool = True, ax: Axes | None = None) -> Fig
         return 0.1 + (side / steps[0].height) ** 0.6
 
     def arrow(start: tuple, end: tuple, colour: str) -> None:
-        style = {"arrowstyle": "-|>", "color": colour, "lw": 1.8 if text else 1.2}
+        style = {"arrowstyle": "-|>", "mutation_scale": 12 if text else 6}
+        style |= {"color": colour, "lw": 1.8 if text else 1.2}
         ax.annotate("", end, start, arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
 
     levels = range(1 + max(step.level for step in steps))

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import build
+import here
 import nbformat
 import pytest
 
@@ -383,3 +384,21 @@ def test_every_built_notebook_has_a_source():
     names = {path.stem for path in build.sources(ROOT, [])}
     for folder in build.LANGUAGES.values():
         assert {path.stem for path in (ROOT / folder).glob("*.ipynb")} == names
+
+
+def test_the_strip_stands_where_the_lead_in_stands_alone(project):
+    """Both languages mark the chapter, in words and in a picture."""
+    edit(project, "# ## Text\n", "# **You are here**\n#\n# ## Text\n")
+    edit(project, "# ## 文字\n", "# **你在这里**\n#\n# ## 文字\n")
+    assert build.main(["--bless"], project) == 0
+    for language, mark in (("en", "**03 the paper**"), ("zh", "**03 论文**")):
+        texts = [cell["source"] for cell in notebook(project, language).cells]
+        (strip,) = [text for text in texts if "data:image/png;base64," in text]
+        assert strip.count(mark) == 1 and " > " in strip
+        assert build.with_strip("**You are here** in words", "03", "en")[-5:] == "words"
+
+
+def test_the_strip_names_every_chapter():
+    numbers = [path.name[:2] for path in build.sources(ROOT, [])]
+    assert list(here.CHAPTERS) == numbers
+    assert {path.stem for path in here.PICTURES.glob("*.png")} == set(numbers)

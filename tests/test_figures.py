@@ -1,12 +1,14 @@
 """Pictures as arrays, figures as objects; nothing opens a window."""
 
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
-from helpers import figures
+from helpers import config, figures
 from helpers.unet import PAPER_WIDTHS, UNet, trace
 
 
@@ -80,6 +82,15 @@ def test_the_u_is_drawn_from_the_trace():
     assert fig.get_size_inches()[0] * fig.dpi == pytest.approx(700)
     arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
     assert len(arrows) == len(steps) - 1 + len(figures.UNET_ARROWS)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_say_in_words_what_the_u_shows(page):
+    with torch.device("meta"):
+        net = UNet(1, 2, PAPER_WIDTHS, padding="valid", batch_norm=False)
+    drawn = [s for s in trace(net, 572, 572) if s.arrow != "up-conv 2x2"]
+    words = re.findall(r"(\d+) @ (\d+)", (config.ROOT / page).read_text("utf-8"))
+    assert words == [(str(s.channels), str(s.height)) for s in drawn]
 
 
 def test_the_numbers_of_the_u_do_not_overlap():

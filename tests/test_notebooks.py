@@ -49,6 +49,7 @@ def test_head_of_a_chapter(name, language):
         assert f"]({prefix}{path})" in badges.source
     for lead in LEADS[language]:
         assert f"**{lead}**" in facts.source
+    assert "](data:image/png;base64," in facts.source  # the strip
     minutes = facts.source.split(f"**{LEADS[language][1]}**")[1].split("\n")[0]
     assert re.search(r"\d", minutes)
 

@@ -20,16 +20,16 @@
 #
 # **You need** a browser, and enough Python to write a function with one `return`.
 #
-# **You are here** **01 first look** > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="d055e536"
+# %% [markdown] lang="zh" of="26d24774"
 # **学完这一章你能** 在 Colab 里打开课程，选一块 GPU 并说清它是什么；用课程自带的权重分割眼底照片里的血管；解释照片为什么要先缩放。
 #
 # **用时** 阅读和练习 45 分钟，计算 1 分钟。
 #
 # **预备知识** 会用浏览器；会写只有一个 `return` 的 Python 函数。
 #
-# **你在这里** **01 初次上手** > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
+# **你在这里**
 
 # %% [markdown] lang="en"
 # ## Before you run anything
@@ -600,29 +600,33 @@ print(f"{cured} runs.")
 # | chapter | its question |
 # |---|---|
 # | [02 just enough PyTorch](02_pytorch.ipynb) | how does a program find nine numbers by itself? |
+# | [03 the U-Net paper](03_paper.ipynb) | what does each arrow of the famous figure do, and why is it there? |
 # | [04 the data](04_data.ipynb) | what was photographed, who traced the vessels, and do two people agree on them? |
 # | [05 pre-processing](05_preprocessing.ipynb) | what do green channel, CLAHE and gamma change, and what does a score see of it? |
 # | [06 augmentation](06_augmentation.ipynb) | how are many examples made from a few photographs? |
 # | [07 the network](07_unet.ipynb) | what does each arrow of the U do, and what does it cost? |
 # | [08 training](08_training.ipynb) | how does the network learn, and how do you see that it does? |
 # | [09 results](09_results.ipynb) | how good is it, how sure are we, and compared with whom? |
+# | [10 the paper's own way](10_paper_way.ipynb) (elective) | how did the authors train and predict in 2015, and does it still work? |
 #
-# Each chapter runs alone. Chapter 03, on the paper, is not written yet. In a hurry: this one, then 07, 08 and 09.
+# Each chapter runs alone. In a hurry: this one, then 07, 08 and 09.
 
-# %% [markdown] lang="zh" of="20320a90"
+# %% [markdown] lang="zh" of="7115cd35"
 # ## 课程地图
 #
 # | 章 | 问题 |
 # |---|---|
 # | [02 PyTorch 入门](02_pytorch.ipynb) | 程序怎样自己找到九个数？ |
+# | [03 U-Net 论文](03_paper.ipynb) | 那张有名的图里，每个箭头做什么，为什么要有它？ |
 # | [04 数据](04_data.ipynb) | 拍的是什么，血管是谁描的，两个人描得一样吗？ |
 # | [05 预处理](05_preprocessing.ipynb) | 绿色通道、CLAHE、伽马校正改变了什么，分数看得出多少？ |
 # | [06 数据增强](06_augmentation.ipynb) | 怎样从几张照片得到许多例子？ |
 # | [07 网络](07_unet.ipynb) | U 形图里的每个箭头做什么，代价是多少？ |
 # | [08 训练](08_training.ipynb) | 网络怎样学习，怎样看出它在学？ |
 # | [09 结果](09_results.ipynb) | 它有多好，结论有多可靠，和谁相比？ |
+# | [10 论文自己的做法](10_paper_way.ipynb)（选修） | 2015 年作者们怎样训练、怎样预测，今天还管用吗？ |
 #
-# 每一章都能单独运行。讲论文的第 03 章还没有写。时间紧的话：先学这一章，再学 07、08、09。
+# 每一章都能单独运行。时间紧的话：先学这一章，再学 07、08、09。
 
 # %% [markdown] lang="en"
 # ## What you learned

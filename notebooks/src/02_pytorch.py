@@ -17,16 +17,16 @@
 #
 # **You need** Python lists, loops and functions; chapter 01 for running cells.
 #
-# **You are here** 01 first look > **02 PyTorch** > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="1c5c4913"
+# %% [markdown] lang="zh" of="92a48c03"
 # **学完这一章你能** 读懂张量的形状；手算卷积，也用 `nn.Conv2d` 算；解释梯度下降和训练一步的五行代码；把 logits 变成血管图。
 #
 # **用时** 阅读和练习 45 分钟，计算半分钟。
 #
 # **预备知识** Python 的列表、循环和函数；第 01 章讲过怎样运行单元格。
 #
-# **你在这里** 01 初次上手 > **02 PyTorch** > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

@@ -20,16 +20,16 @@
 #
 # **You need** chapter 01; arrays and their shapes from chapter 02.
 #
-# **You are here** 01 first look > 02 PyTorch > **04 data** > 05 pre-processing > 06 augmentation > 07 network > 08 training > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="4873e982"
+# %% [markdown] lang="zh" of="d72754f5"
 # **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位医生的标注有多一致；按人划分图像，让分数有意义。
 #
 # **用时** 阅读和练习 45 分钟，计算 1 分钟。
 #
 # **预备知识** 第 01 章；第 02 章里的数组和形状。
 #
-# **你在这里** 01 初次上手 > 02 PyTorch > **04 数据** > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

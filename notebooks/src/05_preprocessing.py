@@ -17,16 +17,16 @@
 #
 # **You need** chapter 04: `image`, `vessels`, `fov`.
 #
-# **You are here** 01 first look > 02 PyTorch > 04 data > **05 pre-processing** > 06 augmentation > 07 network > 08 training > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="3ce565b1"
+# %% [markdown] lang="zh" of="afb401a7"
 # **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
 #
 # **用时** 阅读和练习 75 分钟，计算 1 分钟。
 #
 # **预备知识** 第 04 章：`image`、`vessels`、`fov`。
 #
-# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > **05 预处理** > 06 数据增强 > 07 网络 > 08 训练 > 09 结果
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

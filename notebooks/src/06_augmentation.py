@@ -20,17 +20,16 @@
 #
 # **You need** chapters 04 and 05; tensors from chapter 02.
 #
-# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing >
-# **06 augmentation** > 07 network > 08 training > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="8a9e9d01"
+# %% [markdown] lang="zh" of="39d7f705"
 # **学完这一章你能** 让图像、血管标签和视野 (FOV) 一起动；旋转、翻转、缩放、弯曲它们；切出训练用的图像块 (patch)；说清手里的图像到底能给出多少样本。
 #
 # **用时** 阅读和练习 50 分钟，计算 1 分钟。
 #
 # **预备知识** 第 04、05 章；第 02 章的张量。
 #
-# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > **06 数据增强** > 07 网络 > 08 训练 > 09 结果
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

@@ -17,16 +17,16 @@
 #
 # **You need** `nn.Conv2d`, logits and the sigmoid (chapter 02), the prepared image (chapter 05), patches (chapter 06).
 #
-# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > **07 network** > 08 training > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="714c0768"
+# %% [markdown] lang="zh" of="5b7a0201"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
 # **用时** 阅读和练习 85 分钟，计算 1 分钟。
 #
 # **预备知识** `nn.Conv2d`、logits 和 sigmoid（第 02 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
-# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > **07 网络** > 08 训练 > 09 结果
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

@@ -20,16 +20,16 @@
 #
 # **You need** logits and sigmoid (chapter 02), patches (06), the network (07).
 #
-# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > **08 training** > 09 results
+# **You are here**
 
-# %% [markdown] lang="zh" of="b157171d"
+# %% [markdown] lang="zh" of="2c634e63"
 # **学完这一章你能** 手算两种损失，逐行读懂训练循环，预估训练时间，看懂损失曲线，并且停下来再接着训练，得到的权重和不中断时一个比特也不差。
 #
 # **用时** 阅读和练习 90 分钟；用两个 CPU 核计算约 8 分钟，大部分在后台。
 #
 # **预备知识** logits 和 sigmoid（第 02 章），图像块（第 06 章），网络（第 07 章）。
 #
-# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > **08 训练** > 09 结果
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

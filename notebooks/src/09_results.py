@@ -20,16 +20,16 @@
 #
 # **You need** Dice and two annotators (chapter 04), AUC (05), logits (02).
 #
-# **You are here** 01 first look > 02 PyTorch > 04 data > 05 pre-processing > 06 augmentation > 07 network > 08 training > **09 results**
+# **You are here**
 
-# %% [markdown] lang="zh" of="2a06e9e0"
+# %% [markdown] lang="zh" of="1b1520be"
 # **学完这一章你能** 分割整张眼底照片，不作弊地选阈值，读懂 ROC 和 PR 曲线，给分数加上置信区间，并判断哪些已发表的数字可以和你的比较。
 #
 # **用时** 阅读和练习 85 分钟，计算 2 分钟。
 #
 # **预备知识** Dice 和两位标注者（第 04 章），AUC（第 05 章），logits（第 02 章）。
 #
-# **你在这里** 01 初次上手 > 02 PyTorch > 04 数据 > 05 预处理 > 06 数据增强 > 07 网络 > 08 训练 > **09 结果**
+# **你在这里**
 
 # %% include="setup"
 from helpers import lesson

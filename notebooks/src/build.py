@@ -22,6 +22,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from here import with_strip
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {"en": "notebooks", "zh": "notebooks/zh"}
@@ -378,6 +379,8 @@ class Chapter:
             source = next(code) if cell.cell_type == "code" else cell.source
             if source.startswith("# @title") and "display-mode" in source:
                 metadata["cellView"] = "form"
+            if lang:
+                source = with_strip(source, self.path.name[:2], lang)
             if lang == "zh":
                 source = chinese_links(source)
             if include == "badges":

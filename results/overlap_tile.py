@@ -1,0 +1,78 @@
+"""Compare one pass with tiles on a DRIVE image: python results/overlap_tile.py.
+
+Needs DRIVE (FUNDUS_DATA) and a Unix system. Each way runs in a process of its own, so
+that the peak of its memory is its own.
+"""
+
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from helpers import config, fundus, inference, preprocess, runtime, unet
+
+TILES = {"paper": (None, 384, 96), "shipped": (None, 192, 96)}
+
+
+def network(name: str) -> torch.nn.Module:
+    """Return the paper's network with He weights, or the one that is shipped."""
+    if name == "shipped":
+        return inference.Segmenter.load(device=torch.device("cpu")).model
+    torch.manual_seed(0)
+    net = unet.UNet(1, 2, unet.PAPER_WIDTHS, padding="valid", batch_norm=False)
+    return unet.he_init(net)
+
+
+def measure(name: str, tile: int | None, target: Path) -> None:
+    """Predict image 37 and save logits, seconds and the growth of the memory's peak."""
+    torch.set_num_threads(2)
+    eye = fundus.load_one("DRIVE", "37", config.data_dir())
+    inputs = torch.from_numpy(preprocess.prepare(eye.image))[None]
+    inputs = (inputs - inputs.mean()) / inputs.std()
+    net = network(name)
+    inference.predict_logits(net, inputs[..., :16, :16], "fp32")  # libraries load
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    logits = inference.predict_logits(net, inputs, "fp32", tile)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB on Linux
+    torch.save({"logits": logits, "seconds": seconds, "peak": peak / 1024}, target)
+
+
+def main() -> None:
+    """Run all ways and write overlap_tile.json."""
+    rows, spawn = [], multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, tiles in TILES.items():
+            for tile in tiles:
+                target = Path(folder) / f"{name}-{tile}.pt"
+                process = spawn.Process(target=measure, args=(name, tile, target))
+                process.start()
+                process.join()
+                result = torch.load(target, weights_only=True)
+                whole = result["logits"] if tile is None else whole
+                difference = (result["logits"] - whole).abs().max().item()
+                row = {
+                    "network": name,
+                    "tile": tile,
+                    "largest_difference": difference,
+                    "largest_logit": whole.abs().max().item(),
+                    "peak_mib": round(result["peak"]),
+                    "seconds": round(result["seconds"], 2),
+                }
+                print(row)
+                rows.append(row)
+    facts = {"image": "DRIVE 37, 565 x 584", "precision": "fp32"}
+    facts["environment"] = runtime.environment(torch.device("cpu"))
+    target = Path(__file__).with_suffix(".json")
+    config.write_json(target, facts | {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()
