@@ -6,12 +6,12 @@ config      settings of a run, places on disk; alone reads the environment
 runtime     seed, device, numeric precision, report of the machine
 fundus      the data sets: facts, splits, reading, checking, field of view
 download    fetching and importing a set, every file verified
-phantom     drawn eyes with known vessels, for runs without data
+phantom     drawn eyes and cells with known answers, for runs without data
 preprocess  green channel, CLAHE, gamma, standardisation
 augment     moving image, vessels and field of view together
-patches     padding, cutting, endless batches
-unet        DoubleConv and UNet
-losses      cross-entropy and soft Dice inside the field of view
+patches     mirrored borders, tiles and their reassembly, endless batches
+unet        the U-Net, padded or as in the paper; its sizes and shapes
+losses      cross-entropy and soft Dice inside the FOV; the paper's weight map
 training    the training loop, checkpoints, resuming, a run in the background
 inference   from a photograph to a vessel map; scoring of a split; shipped weights
 metrics     counts, scores, ROC and PR curves, confidence intervals

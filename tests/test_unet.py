@@ -282,6 +282,13 @@ def test_skips_carry_the_image_past_the_bottom():
         assert (net(image) - net(-image)).abs().max() > 1e-5
 
 
+def test_the_crop_is_the_middle_and_the_copy_comes_first():
+    skip, x = torch.rand(2, 3, 64, 20), torch.rand(2, 5, 56, 12)
+    joined = UNet.join(skip, x)
+    assert torch.equal(joined[:, :3], skip[..., 4:-4, 4:-4])
+    assert torch.equal(joined[:, 3:], x)
+
+
 def test_each_level_gets_the_skip_of_its_own_size():
     net, seen = UNet(1, 1, (4, 8, 16)), []
     for level in net.decoder:
