@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy import ndimage
 from skimage import measure, morphology
 
@@ -155,8 +155,8 @@ class CellImage:
     cells: np.ndarray
 
 
-def _open(path: Path) -> Image.Image:
-    """Open and decode an image file, or say what is wrong with it."""
+def _open(path: Path, page: int) -> Image.Image:
+    """Open and decode a page of an image file, or say what is wrong with it."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing; fetch it with `python3 -m helpers data NAME`, or name "
@@ -164,28 +164,29 @@ def _open(path: Path) -> Image.Image:
         )
     try:
         with Image.open(path) as file:
+            file.seek(page)
             file.load()
             return file.copy()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (OSError, EOFError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read as an image ({error}); it may be cut off or be "
             "something else: delete it and fetch it again"
         ) from error
 
 
-def read_image(path: Path | str) -> np.ndarray:
-    """Read a colour photograph as (3, H, W) float32 in [0, 1]."""
-    pixels = np.asarray(_open(Path(path)).convert("RGB"), dtype=np.float32)
+def read_image(path: Path | str, page: int = 0) -> np.ndarray:
+    """Read a photograph, or a page of a stack, as (3, H, W) float32 in [0, 1]."""
+    pixels = np.asarray(_open(Path(path), page).convert("RGB"), dtype=np.float32)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / 255
 
 
-def read_label(path: Path | str) -> np.ndarray:
+def read_label(path: Path | str, page: int = 0) -> np.ndarray:
     """Read a label of any encoding (grey, palette, 1 bit) as (1, H, W) bool.
 
     The palette is applied first (``convert("L")``); a pixel is True above half of
     the largest value. A label without a single True pixel stays empty.
     """
-    grey = np.asarray(_open(Path(path)).convert("L"))
+    grey = np.asarray(_open(Path(path), page).convert("L"))
     return (grey > grey.max() / 2)[None]
 
 
@@ -258,12 +259,19 @@ def load(name: str, split: str, data_dir: Path | str) -> list[FundusImage]:
 
 
 def load_cells(split: str, data_dir: Path | str) -> list[CellImage]:
-    """Read the slices of a split of ISBI2012_EM, in order of depth."""
+    """Read the slices of a split of ISBI2012_EM, in order of depth.
+
+    They lie in single files, or in the challenge's own stacks of 30 pages,
+    ``train-volume.tif`` and ``train-labels.tif``, beside or in place of those.
+    """
     dataset, place = DATASETS["ISBI2012_EM"], folder("ISBI2012_EM", data_dir)
-    slices = []
+    stacked, slices = (place / "train-volume.tif").is_file(), []
     for image_id in ids("ISBI2012_EM", split):
-        image = read_image(place / dataset.path(dataset.image, image_id))[:1]
-        cells = read_label(place / dataset.path(dataset.cells, image_id))
+        files, page = (dataset.image, dataset.cells), 0
+        if stacked:
+            files, page = ("train-volume.tif", "train-labels.tif"), int(image_id)
+        image_file, label_file = (place / dataset.path(f, image_id) for f in files)
+        image, cells = read_image(image_file, page)[:1], read_label(label_file, page)
         if cells.shape != image.shape:
             raise ValueError(
                 f"ISBI2012_EM {image_id}: the label is {cells.shape[1]} x "

@@ -346,7 +346,7 @@ def draw_cells(seed: int, height: int = 512, width: int = 512) -> CellImage:
 
     lattice = np.mgrid[-40 : height + 40 : 32, -40 : width + 40 : 32].reshape(2, -1).T
     points = lattice + rng.uniform(-14, 14, lattice.shape)
-    coarse = points[rng.random(len(points)) < 0.12]
+    coarse = rng.choice(points, 1 + len(points) // 8, replace=False)
     large = spatial.cKDTree(coarse).query(points)[1]
     joined = rng.random(len(coarse)) < 0.5
     cell = np.where(joined[large], large, len(coarse) + np.arange(len(points)))

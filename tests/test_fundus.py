@@ -199,6 +199,26 @@ def test_slices_of_tissue_are_read_by_their_own_function(tmp_path):
         fundus.load_cells("val", tmp_path)
 
 
+def test_slices_of_tissue_are_read_from_the_challenges_stacks(tmp_path):
+    drawn = [phantom.draw_cells(k, 64, 70) for k in range(30)]
+    (tmp_path / "ISBI2012_EM").mkdir()
+    for name, layers in (
+        ("train-volume.tif", [np.rint(x.image[0] * 255) for x in drawn]),
+        ("train-labels.tif", [x.cells[0] * 255 for x in drawn]),
+    ):
+        first, *rest = [Image.fromarray(x.astype(np.uint8)) for x in layers]
+        path = tmp_path / "ISBI2012_EM" / name
+        first.save(path, save_all=True, append_images=rest)
+    val = fundus.load_cells("val", tmp_path)
+    assert [x.name for x in val] == ["21", "22", "23"]
+    for read, made in zip(val, drawn[21:24], strict=True):
+        assert np.array_equal(read.cells, made.cells)
+        assert np.allclose(read.image, made.image, atol=1e-6)
+    first.save(path)  # one page is left
+    with pytest.raises(ValueError, match=r"train-labels\.tif cannot be read"):
+        fundus.load_cells("val", tmp_path)
+
+
 # ---- The real images, where FUNDUS_DATA points to them ----
 
 

@@ -86,7 +86,7 @@ def test_file_is_valid_small_and_renders(name, language):
     assert len(set(ids)) == len(ids)
     path = ROOT / build.LANGUAGES[language] / f"{name}.ipynb"
     assert path.stat().st_size < build.MAX_BYTES
-    assert "<html" in HTMLExporter(embed_images=True).from_notebook_node(notebook)[0]
+    assert "<html" in HTMLExporter().from_notebook_node(notebook)[0]
 
 
 @every_chapter
@@ -266,6 +266,8 @@ def small_course(tmp_path) -> Path:
     folder.mkdir()
     for name, cells in (("01_good", GOOD), ("02_bad", BAD), ("03_last", GOOD)):
         cells = [nbformat.v4.new_code_cell(text) for text in cells]
+        fold = "<details><summary>Solution</summary>\n\n*it*\n\n</details>"
+        cells.append(nbformat.v4.new_markdown_cell(fold))
         nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
     return tmp_path
 
@@ -285,7 +287,9 @@ def test_runner_names_the_failure_and_goes_on(small_course, capsys):
     page = (out / "index.html").read_text("utf-8")
     assert page.count("data:image/png") == 2
     assert "http" not in page
-    assert (out / "02_bad.html").exists()
+    html = (out / "02_bad.html").read_text("utf-8")
+    fold = re.search(r"<details>(.*?)</details>", html, re.S)[1]
+    assert "<em>it</em>" in fold  # a solution stays folded in
 
 
 def test_runner_gives_the_kernel_its_variables(small_course, monkeypatch):

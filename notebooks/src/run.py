@@ -162,7 +162,8 @@ def run_chapter(path: Path, out: Path, folder: Path, env: dict) -> dict:
     if facts_file.exists():
         entry = json.loads(facts_file.read_text("utf-8")) | entry
         facts_file.unlink()
-    exporter = HTMLExporter(embed_images=True, require_js_url="", jquery_url="")
+    # Embedding images would close every <details> at once; no text needs it.
+    exporter = HTMLExporter(require_js_url="", jquery_url="")
     page = exporter.from_notebook_node(notebook)[0]
     (out / f"{path.stem}.html").write_text(page, "utf-8")
     print(f"  {verdict(entry)}", flush=True)
