@@ -64,3 +64,35 @@ def test_published_scores_name_their_source():
     assert len(published["fov"]) >= 5
     for row in (*published["fov"], *published["whole_frame"]):
         assert row["source"] and row["mark"]
+
+
+def test_chapter_10_and_its_record_agree():
+    """Scores of the EM slices in prose, and the margin that the chapter speaks of."""
+    content = read("em.json")
+    runs = {(r["optimizer"], r["weight_map"]): r for r in content["runs"]}
+    lesson = runs["AdamW", True]
+    assert all(run["real"] and run["steps"] == 1500 for run in content["runs"])
+    network = lesson["membranes"]["network"]["dice"]
+    for rival in ("threshold", "sato"):
+        assert network >= lesson["membranes"][rival]["dice"] + 0.05
+    quoted = [
+        lesson["val_dice"]["network"],
+        runs["SGD, momentum 0.99", True]["val_dice"]["network"],
+    ]
+    for folder in ("notebooks", "notebooks/zh"):
+        text = (config.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
+        assert all(f" {dice:.3f}" in text for dice in quoted)
+
+
+def test_tiles_cost_no_accuracy_and_less_memory():
+    rows = read("overlap_tile.json")["rows"]
+    for row in rows:
+        assert row["largest_difference"] <= 1e-5 * row["largest_logit"]
+        whole = next(
+            r for r in rows if r["network"] == row["network"] and r["tile"] is None
+        )
+        assert row["tile"] is None or row["peak_mib"] < whole["peak_mib"]
+    for folder in ("notebooks", "notebooks/zh"):
+        text = (config.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
+        for row in rows[:2]:
+            assert f"{row['peak_mib']} MiB" in text

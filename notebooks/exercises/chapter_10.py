@@ -56,7 +56,7 @@ EXERCISES["10.1"] = Exercise(
     (
         "Walk outwards from the edge: the first new pixel is the neighbour of the "
         "edge pixel. At the other end you turn round again.",
-        "从边缘往外走：第一个新像素是边缘像素的邻居。走到另一头，再掉头往回走。",
+        "从边缘往外补：补的第一个，和边缘像素在图内的邻居相同。数到另一头，再掉头往回数。",
     ),
     (
         (
@@ -72,14 +72,14 @@ EXERCISES["10.1"] = Exercise(
             (
                 "You go on with the other end of the row. A mirror comes back the way "
                 "it went.",
-                "你接上了这一行的另一头。镜像是沿原路走回来。",
+                "你接上了这一行的另一头。镜像是沿原路折回来。",
             ),
         ),
         (
             lambda row, before, after: np.pad(row, (before, after)),
             (
                 "Those are zeros, a black frame that no tissue has.",
-                "这是补零，多出一圈组织里没有的黑边。",
+                "这是补零，等于加了一圈黑边，组织里没有这种东西。",
             ),
         ),
     ),
@@ -173,7 +173,7 @@ EXERCISES["10.4"] = Exercise(
     (
         "N counts the numbers that one output is the sum of: side x side x "
         "in_channels. The paper gives the standard deviation.",
-        "N 是一个输出由多少个数相加而来：side x side x in_channels。论文给的是标准差。",
+        "一个输出由 N 个数相加而成：side x side x in_channels。论文给的是标准差。",
     ),
     (
         (
@@ -214,7 +214,7 @@ EXERCISES["10.5"] = Exercise(
     (
         "A step multiplies everything before it by the momentum. What is left of the "
         "old after k steps, and what is the rest?",
-        "每走一步，以前的一切都乘以动量。k 步之后旧的还剩多少？其余是多少？",
+        "每走一步，以前的一切都乘以动量。k 步之后，旧的还剩多少？其余占多少？",
     ),
     (
         (
@@ -245,7 +245,7 @@ EXERCISES["10.6"] = Exercise(
     (
         "n pixels make n (n - 1) / 2 pairs. Count the pairs of each number in the "
         "table, of each row sum, of each column sum.",
-        "n 个像素组成 n (n - 1) / 2 对。对表里的每个数、每行之和、每列之和各数一遍。",
+        "n 个像素组成 n (n - 1) / 2 对。表里每个数、每行之和、每列之和，各算出有几对。",
     ),
     (
         (
@@ -259,7 +259,7 @@ EXERCISES["10.6"] = Exercise(
             _rand_error_of_pixels,
             (
                 "You counted pixels. Two joined cells of 100 make 10,000 wrong pairs.",
-                "你数的是像素。两个 100 像素的细胞连在一起，就有 10,000 对错了。",
+                "你数的是像素。两个 100 像素的细胞连在一起，就错了 10,000 对。",
             ),
         ),
         (
