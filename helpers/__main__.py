@@ -405,7 +405,7 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, help="default: outputs")
     add(test)
     option = add(data)
-    all_sets = (*sets, "ISBI2012_EM")
+    all_sets = (*sets, "ISBI2012_EM")  # its slices are for chapter 10 alone
     option(
         "names", nargs="+", choices=all_sets, metavar="NAME", help=", ".join(all_sets)
     )

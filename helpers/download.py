@@ -400,7 +400,8 @@ def import_from(
     if len(wanted) == len(files) and not others:
         raise ValueError(
             f"{source} holds no file of {name}, neither by content nor by name; "
-            f"fetch the set at {fundus.DATASETS[name].home}"
+            f"{fundus.DATASETS[name].by_hand or 'fetch the set at'} "
+            f"{fundus.DATASETS[name].home}"
         )
     if wanted and len(wanted) == num_lacking:
         say(f"{source} holds no original of what is lacking here")
@@ -480,6 +481,10 @@ def get(
     dataset = fundus.DATASETS[name]
     say(f"{dataset.title}\n  home: {dataset.home}\n  terms: {dataset.terms}")
     say(f"  please cite: {dataset.citation}")
+    if source is None and name not in SOURCES and _lacking(name, data_dir):
+        raise DownloadError(
+            f"no public source of {name} is known here; {dataset.by_hand}"
+        )
     if source is None:
         _from_public_sources(name, data_dir, accept_terms, say)
     elif others := import_from(name, source, data_dir, say=say):

@@ -138,7 +138,7 @@ def draw_unet(steps: Sequence, text: bool = True, ax: Axes | None = None) -> Fig
     frame = {"edgecolor": BLACK, "linewidth": 0.8 if text else 0.5}
     column, last, copied = 0, (), []  # last: bottom, right, top of a box
     for step in steps:
-        colour, foot = UNET_ARROWS.get(step.arrow), floor[step.level]
+        colour, foot = UNET_ARROWS.get(step.arrow, BLACK), floor[step.level]
         width, height = 0.12 + 0.055 * np.log2(step.channels + 1), tall(step.height)
         column += step.arrow.startswith("conv")
         left, middle, head = column - width / 2, foot + height / 2, foot + height

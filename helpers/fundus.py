@@ -31,6 +31,7 @@ class Dataset:
     fov: str | None = None  # None: the field of view is found automatically
     second: str | None = None  # second observer
     second_in: tuple[str, ...] = ("train", "val", "test")  # splits that have one
+    by_hand: str = ""  # what to do where no public source is known here
 
     def split_of(self, image_id: str) -> str:
         """Return the split ("train", "val" or "test") an image belongs to."""
@@ -110,6 +111,9 @@ DATASETS = {
             },
             image="train/image/{id}.png",
             cells="train/label/{id}.png",
+            by_hand="put the challenge's train-volume.tif and train-labels.tif into "
+            "the folder ISBI2012_EM of the data folder; --from takes single slices "
+            "(PNG) only",
         ),
         Dataset(
             name="PHANTOM",
@@ -168,8 +172,9 @@ def _open(path: Path, page: int) -> Image.Image:
             file.load()
             return file.copy()
     except (OSError, EOFError, SyntaxError, ValueError) as error:
+        what = f"page {page + 1} of {path}" if page else path
         raise ValueError(
-            f"{path} cannot be read as an image ({error}); it may be cut off or be "
+            f"{what} cannot be read as an image ({error}); it may be cut off or be "
             "something else: delete it and fetch it again"
         ) from error
 
@@ -198,25 +203,29 @@ def _dataset(name: str) -> Dataset:
     return DATASETS[name]
 
 
+def _eyes(name: str) -> Dataset:
+    if _dataset(name).vessels is None:
+        raise ValueError(f"{name} shows no eyes; read it with fundus.load_cells")
+    return _dataset(name)
+
+
 def folder(name: str, data_dir: Path | str) -> Path:
     """Return the folder of one set inside the data folder, or say how to get it."""
-    _dataset(name)
-    place = Path(data_dir) / name
-    if not place.is_dir() or not any(place.iterdir()):
+    way, place = _dataset(name).by_hand, Path(data_dir) / name
+    if not found(name, data_dir):
         state = "is empty" if place.is_dir() else "does not exist"
         raise FileNotFoundError(
-            f"{place} {state}; fetch the set with `python3 -m helpers data {name}`, "
-            "or name the folder that holds it with --data or FUNDUS_DATA"
+            f"{place} {state}; "
+            + (way or f"fetch the set with `python3 -m helpers data {name}`")
+            + ", or name the folder that holds it with --data or FUNDUS_DATA"
         )
     return place
 
 
 def found(name: str, data_dir: Path | str) -> bool:
     """Tell whether the data folder holds anything of a set."""
-    try:
-        return folder(name, data_dir).is_dir()
-    except FileNotFoundError:
-        return False
+    place = Path(data_dir) / _dataset(name).name
+    return place.is_dir() and any(place.iterdir())
 
 
 def ids(name: str, split: str) -> tuple[str, ...]:
@@ -231,9 +240,7 @@ def ids(name: str, split: str) -> tuple[str, ...]:
 
 def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
     """Read one image with its labels and check that they fit together."""
-    dataset, place = _dataset(name), folder(name, data_dir)
-    if dataset.vessels is None:
-        raise ValueError(f"{name} shows no eyes; read it with fundus.load_cells")
+    dataset, place = _eyes(name), folder(name, data_dir)
 
     def file(template: str) -> Path:
         return place / dataset.path(template, image_id)
@@ -261,8 +268,9 @@ def load(name: str, split: str, data_dir: Path | str) -> list[FundusImage]:
 def load_cells(split: str, data_dir: Path | str) -> list[CellImage]:
     """Read the slices of a split of ISBI2012_EM, in order of depth.
 
-    They lie in single files, or in the challenge's own stacks of 30 pages,
-    ``train-volume.tif`` and ``train-labels.tif``, beside or in place of those.
+    They come from the challenge's own stacks of 30 pages, ``train-volume.tif`` and
+    ``train-labels.tif`` (no checksum of them is known), where the folder holds these,
+    else from single files as in the manifest.
     """
     dataset, place = DATASETS["ISBI2012_EM"], folder("ISBI2012_EM", data_dir)
     stacked, slices = (place / "train-volume.tif").is_file(), []
@@ -288,7 +296,7 @@ def scored_split(name: str, data_dir: Path | str) -> str:
     The official DRIVE download has had no test labels since 2019. One missing label
     among others is an error of the folder, not that case, and ``load`` names it.
     """
-    dataset, place = _dataset(name), folder(name, data_dir)
+    dataset, place = _eyes(name), folder(name, data_dir)
     labels = [place / dataset.path(dataset.vessels, i) for i in ids(name, "test")]
     return "test" if any(label.exists() for label in labels) else "val"
 

@@ -31,13 +31,12 @@ def predict_logits(
 ) -> Tensor:
     """Return logits of whole images, (B, C, H, W) -> (B, K, H, W) float32, any size.
 
-    The image is mirrored as far as the network needs it. With ``tile`` pixels, a
-    multiple of the model's divisor, it is answered tile by tile, which bounds the
-    memory and changes nothing else. Batch norm uses its running statistics; the
-    model's mode is restored.
+    The image is mirrored as far as the network needs it. With ``tile`` (pixels, a
+    multiple of ``model.divisor``) the network sees one tile with its surroundings at
+    a time: its memory no longer grows with the image, and logits are the same up to
+    rounding. Batch norm uses its running statistics; the model's mode is restored.
     """
     was_training = model.training
-    model.eval()
     height, width = inputs.shape[-2:]
     rows, columns = spans(height, tile, model), spans(width, tile, model)
     before = model.border
@@ -45,14 +44,17 @@ def predict_logits(
     right = max(column.window.stop for column in columns) - before - width
     padded = mirror(inputs, (before, below), (before, right))
     logits = None
-    for row, column in itertools.product(rows, columns):
-        window = padded[..., row.window, column.window]
-        with runtime.autocast(inputs.device, precision):
-            answer = model(window.contiguous(memory_format=torch.channels_last))
-        if logits is None:
-            logits = answer.new_empty((*answer.shape[:2], height, width)).float()
-        logits[..., row.place, column.place] = answer[..., row.inner, column.inner]
-    model.train(was_training)
+    try:
+        model.eval()
+        for row, column in itertools.product(rows, columns):
+            window = padded[..., row.window, column.window]
+            with runtime.autocast(inputs.device, precision):
+                answer = model(window.contiguous(memory_format=torch.channels_last))
+            if logits is None:
+                logits = answer.new_empty((*answer.shape[:2], height, width)).float()
+            logits[..., row.place, column.place] = answer[..., row.inner, column.inner]
+    finally:
+        model.train(was_training)
     return logits
 
 

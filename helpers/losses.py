@@ -52,17 +52,27 @@ def weighted_cross_entropy(logits: Tensor, classes: Tensor, weight: Tensor) -> T
     Equation (1) of the U-Net paper, with the minus sign that is missing there, and
     divided by the number of pixels.
     """
+    if weight.shape != classes.shape:
+        raise ValueError(
+            f"weight is {tuple(weight.shape)}, classes {tuple(classes.shape)}; both "
+            "must be (B, H, W): drop a channel with weight[:, 0]"
+        )
     return (weight * functional.cross_entropy(logits, classes, reduction="none")).mean()
 
 
 def weight_map(labels: np.ndarray, w0: float = 10.0, sigma: float = 5.0) -> np.ndarray:
-    """Weigh the gaps between cells: (H, W) int, 0 is background -> (H, W) float32.
+    """Weigh the gaps between numbered cells: (H, W) int, 0 outside -> (H, W) float32.
 
     w = w_c + w0 exp(-(d1 + d2)^2 / (2 sigma^2)), equation (2) of the U-Net paper: d1
     and d2 are the distances in pixels of a background pixel to the nearest and the
-    second nearest cell; inside a cell w = w_c. w_c gives both classes the same total
-    and all pixels a mean of 1, or is 1 where one class is missing.
+    second nearest cell; inside a cell w = w_c. w_c alone gives both classes the same
+    total and has a mean of 1; it is 1 where one class is missing.
     """
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels are {labels.dtype} {labels.shape}; needed is (H, W) int, a number "
+            "for each cell: skimage.measure.label(cells[0], connectivity=1)"
+        )
     nearest = np.full((2, *labels.shape), np.inf)
     reach = round(6 * sigma)  # further away the term is below w0 / 10^7
     for number, box in enumerate(ndimage.find_objects(labels), start=1):

@@ -42,11 +42,12 @@ def spans(length: int, tile: int | None, model: nn.Module) -> list[Span]:
     The windows overlap, the places do not. Every place begins on the lattice of the
     poolings, so that each pixel meets the same pairs as in one pass over the whole
     image (``tile=None``); a padded network sees so much of the surroundings that its
-    zeros at a cut cannot reach the place. Overlap-tile, section 1 of the paper.
+    zeros at a cut cannot reach the place. ``model`` has ``divisor``, ``border`` and
+    ``sizes``, as UNet. Overlap-tile, section 1 of the paper.
     """
     lattice = model.divisor
-    end = -(-length // lattice) * lattice
-    tile = end if tile is None else tile
+    if tile is None:
+        tile = -(-length // lattice) * lattice
     if tile <= 0 or tile % lattice:
         below = max(1, tile // lattice) * lattice
         raise ValueError(
@@ -56,8 +57,8 @@ def spans(length: int, tile: int | None, model: nn.Module) -> list[Span]:
     reach = 0 if model.border else 6 * lattice  # as far as zeros at a cut can spread
     result = []
     for start in range(0, length, tile):
-        first, last = max(0, start - reach), min(end, start + tile + reach)
-        least, stop = last - first + 2 * model.border, min(start + tile, length)
+        first, stop = max(0, start - reach), min(start + tile, length)
+        least = min(length, start + tile + reach) - first + 2 * model.border
         size = next(size for size in model.sizes if size >= least)
         window = slice(first, first + size)
         inner = slice(start - first, stop - first)

@@ -340,6 +340,11 @@ def draw_cells(seed: int, height: int = 512, width: int = 512) -> CellImage:
     pixels: a smaller slice shows fewer cells.
     """
     rng, side = np.random.default_rng([seed, 2]), min(height, width)
+    if side < SMALLEST:
+        raise ValueError(
+            f"a slice of {height} x {width} pixels has no room for cells; give at "
+            f"least {SMALLEST} a side"
+        )
 
     def waves(cell: float) -> np.ndarray:
         return noise(rng, cell * DRIVE_SIDE / side, height, width)
@@ -350,9 +355,8 @@ def draw_cells(seed: int, height: int = 512, width: int = 512) -> CellImage:
     large = spatial.cKDTree(coarse).query(points)[1]
     joined = rng.random(len(coarse)) < 0.5
     cell = np.where(joined[large], large, len(coarse) + np.arange(len(points)))
-    places = np.stack(np.indices((height, width)), -1) + 5.0 * np.stack(
-        [waves(30), waves(30)], -1
-    )
+    bend = 5.0 * np.stack([waves(30), waves(30)], -1)
+    places = np.stack(np.indices((height, width)), -1) + bend
     near, owner = spatial.cKDTree(points).query(places, k=12)  # (H, W, 12) each
     other = np.where(cell[owner] == cell[owner[..., :1]], np.inf, near).min(-1)
     to_border = np.minimum((other - near[..., 0]) / 2, 30)

@@ -1,7 +1,8 @@
 """The U-Net, of the paper and of today: one class, two switches.
 
 ``UNet(1, 2, PAPER_WIDTHS, padding="valid", batch_norm=False, dropout=0.5)`` is the
-network of Ronneberger, Fischer and Brox, MICCAI 2015; the defaults are the course's.
+network of Ronneberger, Fischer and Brox, MICCAI 2015 (the paper gives dropout no rate);
+the defaults are the course's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PAPER_WIDTHS = (64, 128, 256, 512, 1024)
 
 
 class DoubleConv(nn.Sequential):
-    """Two 3 x 3 convolutions, each with a ReLU, between them batch norm if wanted.
+    """Twice: a 3 x 3 convolution, batch norm if wanted, a ReLU.
 
     (B, in_channels, H, W) -> (B, out_channels, H, W); with ``padding="valid"`` height
     and width shrink by 4. Before batch norm a convolution needs no bias: the norm
@@ -44,30 +45,31 @@ class DoubleConv(nn.Sequential):
 def border(levels: int, padding: str = "valid") -> int:
     """Return the pixels that a U-Net loses on each side: 92 for the paper's 5 levels.
 
-    Each of the two convolutions of a level takes one pixel, worth 2, 4, 8, ... pixels
-    of the image further down.
+    None with ``padding="same"``. Else each of the two convolutions of a level takes
+    one pixel, worth 2, 4, 8, ... pixels of the image further down.
     """
     return 6 * 2 ** (levels - 1) - 4 if padding == "valid" else 0
 
 
 def valid_sizes(levels: int, padding: str = "valid") -> range:
-    """Return the heights and widths that a U-Net takes, smallest first, without end.
+    """Return the heights and widths that a U-Net takes, smallest first, up to 10^9.
 
     Every pooling must meet an even number (section 2 of the paper): 188, 204, ...,
     572, ... for 5 levels of valid convolutions, the multiples of 16 with padding.
     """
     step = 2 ** (levels - 1)
     least = 2 * border(levels, padding) + 1  # leaves an answer of one pixel
-    rest = -4 % step if padding == "valid" else 0  # of a good size, divided by step
+    rest = -4 % step if padding == "valid" else 0  # of a good size, modulo step
     return range(least + (rest - least) % step, 10**9, step)
 
 
 class UNet(nn.Module):
-    """U-Net with any number of levels; logits for each pixel of the image.
+    """U-Net with any number of levels; logits for each pixel and class.
 
-    ``widths`` gives the channels of each level, from top to bottom; the last one is
-    the bottom of the U, after which ``dropout`` silences channels' numbers at random.
-    Height and width must be among ``sizes``; logits lack ``border`` pixels a side.
+    ``widths``: channels of each level, from top to bottom. ``padding``: "same", or
+    "valid" as in the paper; then logits lack ``border`` pixels a side. ``batch_norm``:
+    after each 3 x 3 convolution. ``dropout``: share of single values that become 0 in
+    training, at the bottom of the U. Height and width must be among ``sizes``.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class UNet(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
+        if padding not in ("same", "valid"):
+            raise ValueError(f"padding is {padding!r}; choose 'same' or 'valid'")
 
         def block(i: int, o: int) -> DoubleConv:
             return DoubleConv(i, o, padding, batch_norm)
@@ -100,7 +104,7 @@ class UNet(nn.Module):
 
     @staticmethod
     def join(skip: Tensor, x: Tensor) -> Tensor:
-        """Copy and crop: stack the middle of ``skip`` and ``x`` along the channels."""
+        """Copy and crop: (B, S, H', W'), (B, C, H, W) -> (B, S + C, H, W)."""
         height, width = x.shape[-2:]
         top, left = (skip.shape[-2] - height) // 2, (skip.shape[-1] - width) // 2
         middle = skip[..., top : top + height, left : left + width]
@@ -133,14 +137,17 @@ def check_size(height: int, width: int, sizes: range) -> None:
 
 
 def he_init(model: nn.Module) -> nn.Module:
-    """Draw weights from N(0, sqrt(2 / N)), a standard deviation; biases become zero.
+    """Draw weights anew, in place: mean 0, standard deviation sqrt(2 / N).
 
-    N counts the numbers that one output is the sum of: 9 channels for a 3 x 3
-    convolution. Section 3 of the paper, after He et al., 2015.
+    N counts the numbers that one output is the sum of: 9 x 64 = 576 for a 3 x 3
+    convolution of 64 channels. Biases become 0; batch norm is left alone.
+    Section 3 of the paper, after He et al., 2015.
     """
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            taps = math.prod(layer.kernel_size) // math.prod(layer.stride)
+            taps = math.prod(layer.kernel_size)
+            if isinstance(layer, nn.ConvTranspose2d):
+                taps //= math.prod(layer.stride)  # those that meet in one output pixel
             nn.init.normal_(layer.weight, std=math.sqrt(2 / (taps * layer.in_channels)))
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
@@ -156,7 +163,7 @@ def count_parameters(model: nn.Module) -> int:
 class Step:
     """One arrow of the U and what it gives; ``level`` 0 is the top."""
 
-    arrow: str  # "input", "conv 3x3", "max pool 2x2", "up-conv 2x2", "copy and crop"
+    arrow: str  # input, conv 3x3, max pool 2x2, up-conv 2x2, copy and crop, conv 1x1
     level: int
     channels: int
     height: int
@@ -175,8 +182,8 @@ def trace(model: UNet, height: int, width: int) -> list[Step]:
     first = model.encoder[0][0]
     steps = [Step("input", 0, first.in_channels, height, width)]
 
-    def note(arrow: str, down: int, x: Tensor) -> None:
-        steps.append(Step(arrow, steps[-1].level + down, *x.shape[1:]))
+    def note(arrow: str, deeper: int, x: Tensor) -> None:
+        steps.append(Step(arrow, steps[-1].level + deeper, *x.shape[1:]))
 
     def ran(layer: nn.Module, _inputs: tuple, output: Tensor) -> None:
         kind, side = type(layer), layer.kernel_size
@@ -191,8 +198,7 @@ def trace(model: UNet, height: int, width: int) -> list[Step]:
     hooks += [level.register_forward_pre_hook(joined) for level in model.decoder]
     was_training = model.training
     try:
-        shape = (1, first.in_channels, height, width)
-        model.eval()(torch.zeros(shape, device=first.weight.device))
+        model.eval()(first.weight.new_zeros(1, first.in_channels, height, width))
     finally:
         model.train(was_training)
         for hook in hooks:

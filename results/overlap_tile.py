@@ -1,7 +1,7 @@
 """Compare one pass with tiles on a DRIVE image: python results/overlap_tile.py.
 
-Needs DRIVE (FUNDUS_DATA) and a Unix system. Each way runs in a process of its own, so
-that the peak of its memory is its own.
+Needs DRIVE (FUNDUS_DATA) and Linux. Each way runs in a process of its own, so that the
+peak of its memory is its own.
 """
 
 import multiprocessing
@@ -36,7 +36,8 @@ def measure(name: str, tile: int | None, target: Path) -> None:
     inputs = torch.from_numpy(preprocess.prepare(eye.image))[None]
     inputs = (inputs - inputs.mean()) / inputs.std()
     net = network(name)
-    inference.predict_logits(net, inputs[..., :16, :16], "fp32")  # libraries load
+    small = unet.UNet(widths=(2, 4))  # the libraries load, and take little
+    inference.predict_logits(small, inputs[..., :16, :16], "fp32")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     logits = inference.predict_logits(net, inputs, "fp32", tile)
@@ -47,7 +48,7 @@ def measure(name: str, tile: int | None, target: Path) -> None:
 
 def main() -> None:
     """Run all ways and write overlap_tile.json."""
-    rows, spawn = [], multiprocessing.get_context("spawn")
+    rows, whole, spawn = [], None, multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         for name, tiles in TILES.items():
             for tile in tiles:
@@ -55,6 +56,8 @@ def main() -> None:
                 process = spawn.Process(target=measure, args=(name, tile, target))
                 process.start()
                 process.join()
+                if process.exitcode:
+                    raise SystemExit(f"{name}, tile {tile}: exit {process.exitcode}")
                 result = torch.load(target, weights_only=True)
                 whole = result["logits"] if tile is None else whole
                 difference = (result["logits"] - whole).abs().max().item()

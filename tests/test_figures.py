@@ -93,11 +93,15 @@ def test_the_readmes_say_in_words_what_the_u_shows(page):
     assert words == [(str(s.channels), str(s.height)) for s in drawn]
 
 
-def test_the_numbers_of_the_u_do_not_overlap():
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [({}, (584, 568)), ({"widths": PAPER_WIDTHS, "padding": "valid"}, (572, 572))],
+)
+def test_the_numbers_of_the_u_do_not_overlap(settings, size):
     """No two numbers touch at 700 pixels, nor does any leave the picture."""
     with torch.device("meta"):
-        net = UNet()
-    fig = figures.draw_unet(trace(net, 584, 568))
+        net = UNet(**settings)
+    fig = figures.draw_unet(trace(net, *size))
     fig.canvas.draw()
     boxes = [t.get_window_extent() for t in fig.axes[0].texts if t.get_text()]
     for k, box in enumerate(boxes):

@@ -44,18 +44,20 @@ def test_any_size_goes_through_and_nothing_is_shifted(size):
     assert np.allclose(probs, 1 / (1 + np.exp(1 - 2 * inputs)), atol=1e-6)
 
 
-def he_net(padding, levels=5, batch_norm=False):
+def he_net(padding, batch_norm=False):
     """Return a narrow network whose logits are far from constant."""
     torch.manual_seed(0)
-    widths = [2 + k for k in range(levels)]
-    return he_init(UNet(1, 2, widths, padding=padding, batch_norm=batch_norm)).eval()
+    net = he_init(UNet(1, 2, (2, 3, 4, 5, 6), padding=padding, batch_norm=batch_norm))
+    if batch_norm:
+        net.train()(torch.randn(4, 1, 64, 64))  # statistics that are not the default
+    return net.eval()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (97, 130), (201, 92), (388, 400)])
-@pytest.mark.parametrize("padding", ["valid", "same"])
-def test_tiles_give_what_one_pass_gives(padding, size):
+@pytest.mark.parametrize("kind", [("valid", False), ("same", False), ("same", True)])
+def test_tiles_give_what_one_pass_gives(kind, size):
     """Any size: odd, smaller than a tile, smaller than the border to mirror."""
-    net, image = he_net(padding), torch.randn(2, 1, *size)
+    net, image = he_net(*kind), torch.randn(2, 1, *size)
     whole = inference.predict_logits(net, image, "fp32")
     assert whole.shape == (2, 2, *size)
     for tile in (16, 96, 384):
@@ -92,7 +94,7 @@ def test_a_tile_bounds_what_the_network_sees():
     net, seen = he_net("valid"), []
     net.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0].shape[-2:]))
     inference.predict_logits(net, torch.randn(1, 1, 500, 90), "fp32", tile=96)
-    assert set(seen) == {(284, 284), (220, 284)}  # the last ones need fewer rows
+    assert set(seen) == {(284, 284), (204, 284)}  # the last ones need fewer rows
     assert len(seen) == 6
 
 
@@ -122,6 +124,11 @@ def test_prediction_uses_running_statistics_and_restores_the_mode():
     net = UNet(1, 1, (4, 8)).train()
     before = {k: v.clone() for k, v in net.state_dict().items()}
     inference.predict_logits(net, torch.randn(1, 1, 16, 16), "fp32")
+    assert net.training
+    with pytest.raises(ValueError, match="multiple of 2"):
+        inference.predict_logits(net, torch.randn(1, 1, 16, 16), "fp32", tile=3)
+    with pytest.raises(RuntimeError):
+        inference.predict_logits(net, torch.randn(1, 5, 16, 16), "fp32")
     assert net.training
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
 

@@ -110,3 +110,14 @@ def test_weight_map_is_that_of_whole_distance_maps():
 def test_weight_map_without_a_class_weighs_all_alike():
     assert (weight_map(np.zeros((4, 5), int)) == 1).all()
     assert (weight_map(np.ones((4, 5), int)) == 1).all()
+
+
+def test_labels_and_weights_of_the_wrong_kind_are_refused():
+    cells = phantom.draw_cells(3, 64, 64).cells
+    with pytest.raises(ValueError, match=r"labels are bool \(64, 64\).*for each cell"):
+        weight_map(cells[0])
+    with pytest.raises(ValueError, match=r"\(1, 64, 64\); needed is \(H, W\) int"):
+        weight_map(cells.astype(int))
+    logits, classes = torch.zeros(2, 2, 4, 4), torch.zeros(2, 4, 4, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"weight is \(2, 1, 4, 4\).*weight\[:, 0\]"):
+        weighted_cross_entropy(logits, classes, torch.ones(2, 1, 4, 4))

@@ -44,7 +44,10 @@ def test_a_tile_of_384_takes_a_window_of_572():
     net = UNet(1, 2, (1,) * 5, padding="valid", batch_norm=False)
     first, second = patches.spans(500, 384, net)
     assert first == (slice(0, 572), slice(0, 384), slice(0, 384))
-    assert second == (slice(384, 700), slice(0, 116), slice(384, 500))  # 700 is enough
+    assert second == (slice(384, 684), slice(0, 116), slice(384, 500))  # 684 is enough
+    assert patches.spans(388, None, net) == [
+        (slice(0, 572), slice(0, 388), slice(0, 388))
+    ]
 
 
 def test_a_step_of_388_is_refused():

@@ -249,6 +249,12 @@ def test_cells_are_the_same_for_a_seed_and_lie_between_dark_membranes():
     assert not np.array_equal(x.cells, phantom.draw_cells(6, 200, 180).cells)
 
 
+def test_too_small_a_slice_is_refused():
+    assert phantom.draw_cells(0, 64, 64).cells.any()
+    with pytest.raises(ValueError, match="63 x 80 pixels has no room for cells.* 64"):
+        phantom.draw_cells(0, 63, 80)
+
+
 def test_membranes_are_thin():
     x = phantom.draw_cells(0, 300, 300)
     inner = ndimage.binary_erosion(~x.cells[0], iterations=4)

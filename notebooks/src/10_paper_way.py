@@ -500,16 +500,16 @@ for high, wide in ((584, 565), (4000, 6000)):
     print(f"{high} x {wide} in one pass: {4 * most_numbers / 1e6:,.0f} MB")
 
 # %% [markdown] lang="en"
-# One pass over a photograph of 6000 x 4000 would need more than most graphics cards have; by tiles it is always the same, whatever the size of the image. (The weights, four bytes for each of 31 million, come on top; training also keeps every map for the way back.) Our count is a lower bound, since a convolution needs some room to work. Measured for a DRIVE image and the paper's full network on a CPU: memory grew by 484 MiB in one pass and by 211 MiB with tiles of 384 ([overlap_tile.json](../results/overlap_tile.json)).
+# One pass over a photograph of 6000 x 4000 would need more than most graphics cards have; by tiles it is always the same, whatever the size of the image. (The weights, four bytes for each of 31 million, come on top; training also keeps every map for the way back.) Our count is a lower bound, since a convolution needs some room to work. Measured for a DRIVE image and the paper's full network on a CPU: memory grew by 537 MiB in one pass and by 301 MiB with tiles of 384 ([overlap_tile.json](../results/overlap_tile.json)).
 #
 # The price: windows overlap, so pixels are read more than once. For each tile of `keep` x `keep` pixels, with `keep` a multiple of 16, the window has `keep` + 188 pixels a side.
 #
 # **Exercise 10.2** How many pixels are read for one that is kept?
 
-# %% [markdown] lang="zh" of="b6b276e3"
+# %% [markdown] lang="zh" of="e492a3ba"
 # 图中文字：arrow of the U, in order U 的箭头，按顺序 · million numbers 百万个数 · 颜色是箭头的种类，和第 03 章的图相同。
 #
-# 一张 6000 x 4000 的照片一次算完，需要的内存超过大多数显卡的显存；分片算，图像再大，需要的也一样多。（权重另算：3100 万个，每个四字节。训练时还要留着每一步的特征图，供反向传播使用。）我们数出来的是下限，因为卷积在计算时自己还要占一些。用一张 DRIVE 图像和论文的完整网络在 CPU 上实测：一次算完，内存增加 484 MiB；分成 384 的切片，增加 211 MiB（[overlap_tile.json](../results/overlap_tile.json)）。
+# 一张 6000 x 4000 的照片一次算完，需要的内存超过大多数显卡的显存；分片算，图像再大，需要的也一样多。（权重另算：3100 万个，每个四字节。训练时还要留着每一步的特征图，供反向传播使用。）我们数出来的是下限，因为卷积在计算时自己还要占一些。用一张 DRIVE 图像和论文的完整网络在 CPU 上实测：一次算完，内存增加 537 MiB；分成 384 的切片，增加 301 MiB（[overlap_tile.json](../results/overlap_tile.json)）。
 #
 # 代价是：窗口重叠，有的像素要读不止一次。每个切片留下 `keep` x `keep` 个像素，`keep` 是 16 的倍数，窗口每边是 `keep` + 188 个像素。
 #

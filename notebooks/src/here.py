@@ -37,9 +37,15 @@ def with_strip(text: str, number: str, language: str) -> str:
     lead = LEAD[language]
     if lead not in text.splitlines():
         return text
+    drawn = PICTURES / f"{number}.png"
+    if number not in CHAPTERS or not drawn.is_file():
+        raise ValueError(
+            f"chapter {number} has no strip; put its names into CHAPTERS of "
+            "notebooks/src/here.py, then run python notebooks/src/here.py"
+        )
     names = {n: f"{n} {both[language == 'zh']}" for n, both in CHAPTERS.items()}
     words = " > ".join(f"**{v}**" if n == number else v for n, v in names.items())
-    data = base64.b64encode((PICTURES / f"{number}.png").read_bytes()).decode()
+    data = base64.b64encode(drawn.read_bytes()).decode()
     picture = f"![{ALT[language]} {names[number]}](data:image/png;base64,{data})"
     return "\n".join(
         f"{lead} {words}\n\n{picture}" if line == lead else line
@@ -51,6 +57,7 @@ def draw(number: str) -> None:
     """Draw the strip of one chapter: the way of an image, with the U in its middle."""
     import io
 
+    import numpy as np
     import torch
     from matplotlib import pyplot as plt
     from PIL import Image
@@ -59,9 +66,11 @@ def draw(number: str) -> None:
 
     fig = plt.figure(figsize=(7, 1.15), dpi=100)
     ax = fig.add_axes((0, 0, 1, 1))
-    row = [n for n in CHAPTERS if n not in IN_THE_U]
-    places = dict(zip(row, (0.42, 1.17, 1.92, 2.77, 3.67, 5.77, 6.52), strict=True))
-    places |= dict(zip(IN_THE_U, (4.28, 4.72, 5.16), strict=True))
+    before = [n for n in CHAPTERS if n not in IN_THE_U and n < "07"]
+    after = [n for n in CHAPTERS if n not in IN_THE_U and n > "07"]
+    row, k_left = [*before, *after], len(before)
+    xs = [*np.linspace(0.38, 3.72, k_left), *np.linspace(5.78, 6.6, len(after))]
+    places = dict(zip([*row, *IN_THE_U], [*xs, 4.28, 4.72, 5.16], strict=True))
     for n, x in places.items():
         y = 0.14 if n in IN_THE_U else 0.68
         width = 0.36 if n in IN_THE_U else 0.44
@@ -70,10 +79,10 @@ def draw(number: str) -> None:
         ax.text(x, y - 0.01, n, ha="center", va="center", fontsize=9)
         if n not in IN_THE_U:
             ax.text(x, y - 0.32, CHAPTERS[n][0], ha="center", fontsize=8)
-    between = [*(places[n] for n in row[:5]), 4.72, *(places[n] for n in row[5:])]
+    between = [*xs[:k_left], 4.72, *xs[k_left:]]
     for k, (a, b) in enumerate(pairwise(between)):
-        left = 0.62 if k == 5 else 0.24
-        right = 0.62 if k == 4 else 0.24
+        left = 0.62 if k == k_left else 0.24
+        right = 0.62 if k == k_left - 1 else 0.24
         arrow = {"arrowstyle": "->", "color": figures.GREY}
         ax.annotate("", (b - right, 0.68), (a + left, 0.68), arrowprops=arrow)
     ax.set(xlim=(0, 7), ylim=(0, 1.15))
