@@ -75,6 +75,10 @@ def test_chapter_10_and_its_record_agree():
     network = lesson["membranes"]["network"]["dice"]
     for rival in ("threshold", "sato"):
         assert network >= lesson["membranes"][rival]["dice"] + 0.05
+    run = read("lesson_run.json")["chapters"]["10"]["em"]["membranes"]
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        assert all(f" {row['dice']:.3f}" in text for row in run.values())
     quoted = [
         lesson["val_dice"]["network"],
         runs["SGD, momentum 0.99", True]["val_dice"]["network"],

@@ -15,18 +15,18 @@
 #
 # **After this chapter you can** answer an image of any size tile by tile and without a seam; write the weight map; say how large to draw the first weights, and why; read what momentum 0.99 means; train the paper's network and score it fairly.
 #
-# **Minutes** 90 to read and try, 4 to compute.
+# **Minutes** 90 to read and try, 3 to compute.
 #
 # **You need** the paper's sizes (chapter 03), the network and its padding (07), the training loop (08).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="0c57bbc3"
+# %% [markdown] lang="zh" of="f5972748"
 # 选修章。第 04 到 09 章只从论文里取了血管用得上的部分。这一章照作者的做法一步一步走一遍，最后在他们用的那种图像上训练他们的网络：电子显微镜下的神经组织切面。
 #
 # **学完这一章你能** 一片一片地处理任意大小的图像，不留接缝；写出权重图；说清初始权重该取多大、为什么；读懂动量 0.99 的含义；训练论文的网络，并公平地打分。
 #
-# **用时** 阅读和练习 90 分钟，计算 4 分钟。
+# **用时** 阅读和练习 90 分钟，计算 3 分钟。
 #
 # **预备知识** 论文里的各种大小（第 03 章），网络和填充（第 07 章），训练循环（第 08 章）。
 #
