@@ -299,7 +299,9 @@ def test_progress_says_size_and_speed(monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_in_the_middle_leaves_nothing(server, tmp_path):
     code = (
-        "import sys; from helpers import download\n"
+        "import signal, sys; from helpers import download\n"
+        # a job in the background inherits that Ctrl-C is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try: download.fetch(sys.argv[1], [sys.argv[2]], None)\n"
         "except KeyboardInterrupt: sys.exit(7)"
     )
