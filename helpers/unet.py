@@ -45,8 +45,8 @@ class DoubleConv(nn.Sequential):
 def border(levels: int, padding: str = "valid") -> int:
     """Return the pixels that a U-Net loses on each side: 92 for the paper's 5 levels.
 
-    None with ``padding="same"``. Else each of the two convolutions of a level takes
-    one pixel, worth 2, 4, 8, ... pixels of the image further down.
+    0 with ``padding="same"``; else each of the two convolutions of a level takes one
+    pixel, worth 2, 4, 8, ... pixels of the image further down.
     """
     return 6 * 2 ** (levels - 1) - 4 if padding == "valid" else 0
 
