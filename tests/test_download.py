@@ -5,6 +5,7 @@ import http.server
 import inspect
 import io
 import os
+import re
 import shutil
 import signal
 import socket
@@ -567,7 +568,7 @@ def test_dead_sources_end_in_a_message_with_the_remedy(sources, tmp_path):
         download.get("DRIVE", tmp_path, say=said.append)
     for part in ("by hand at https://drive", "--from FILE_OR_FOLDER", "--accept-terms"):
         assert part in str(error.value)
-    assert sum("404" in line for line in said) == 2
+    assert sum(re.search(r"\b404\b", line) is not None for line in said) == 2
     assert not list(tmp_path.iterdir())
 
 

@@ -125,10 +125,10 @@ lesson.check("Windows", windows, (20 - 7 + 1) ** 2, fit, mistakes=mistakes)
 print("The next cell counts.")
 
 # %% [markdown] lang="en"
-# A tiny network of three 3x3 convolutions looks at 7 x 7 pixels and gives two numbers, one for each class. We use it twice: first as a sliding window, one forward pass for each window; then once on the whole image. **Before you run:** will the two answers be equal?
+# A tiny network of three 3x3 convolutions looks at 7 x 7 pixels and gives two numbers, one for each class. (*ReLU* between them: a negative number becomes 0, the others stay.) We use it twice: first as a sliding window, one forward pass for each window; then once on the whole image. **Before you run:** will the two answers be equal?
 
-# %% [markdown] lang="zh" of="6be52ce3"
-# 下面是一个很小的网络：三次 3x3 卷积 (convolution)，看 7 x 7 个像素，给出两个数，每类一个。我们用它两次。先把它当滑动窗口，每个窗口做一次前向计算 (forward pass)；再对整幅图只做一次。**运行之前想一想：** 两次的答案相等吗？
+# %% [markdown] lang="zh" of="897a0b3a"
+# 下面是一个很小的网络：三次 3x3 卷积 (convolution)，看 7 x 7 个像素，给出两个数，每类一个。（中间的 ReLU：负数变成 0，其余不变。）我们用它两次。先把它当滑动窗口，每个窗口做一次前向计算 (forward pass)；再对整幅图只做一次。**运行之前想一想：** 两次的答案相等吗？
 
 # %%
 torch.manual_seed(0)
@@ -192,14 +192,18 @@ print(f"a corner pixel is read {read[0, 0]:.0f} time, one in the middle", end=" 
 print(f"{read[10, 10]:.0f} times; on average {read.mean():.0f} times.")
 
 # %% [markdown] lang="en"
-# That was the first fault: slow. The second is a conflict. To know what a pixel is, one wants to see its wide surroundings, the *context*. Wide windows need poolings, else the network becomes too deep. But a pooling keeps one number for 2 x 2 pixels.
+# That was the first fault: slow. The second is a conflict. Read 49 times, yet the work above was 9 times, not 49: inside a window the later layers compute fewer and fewer squares, 25, then 9, then 1.
+#
+# To know what a pixel is, one wants to see its wide surroundings, the *context*. Wide windows need poolings (a *max pooling* replaces each 2 x 2 block by its largest number; section 4), else the network becomes too deep. But a pooling keeps one number for 2 x 2 pixels.
 #
 # The next cell puts two 3x3 convolutions between poolings, as U-Net does, and follows both: how wide a number sees, and how far away its neighbour stands. A convolution reaches one step further on each of two sides; a pooling reaches one step further and makes all later steps twice as long.
 
-# %% [markdown] lang="zh" of="d1708cd7"
+# %% [markdown] lang="zh" of="8fc0adad"
 # 图中文字：windows that read the pixel 读到这个像素的窗口数。
 #
-# 这是第一个缺点：慢。第二个缺点是一对矛盾。要认出一个像素，就要看它周围的一大片，也就是上下文 (context)。窗口一大，就需要池化 (pooling)，不然网络会太深。可是池化在每 2 x 2 个像素里只留一个数。
+# 这是第一个缺点：慢。第二个缺点是一对矛盾。一个像素读了 49 次，上面算出的工作量却是 9 倍而不是 49 倍：在窗口里，后面的层要算的方格越来越少，先是 25 个，再是 9 个，最后 1 个。
+#
+# 要认出一个像素，就要看它周围的一大片，也就是上下文 (context)。窗口一大，就需要池化 (pooling)（最大池化：每 2 x 2 个像素只留最大的数，见第 4 节），不然网络会太深。可是池化在每 2 x 2 个像素里只留一个数。
 #
 # 下一个单元格像 U-Net 那样，在两次池化之间放两次 3x3 卷积。我们跟踪两个量：一个数能看多宽，它和邻居隔多远。卷积一次，两边各多看一步；池化一次，多看一步，而且以后每一步都长一倍。
 
@@ -920,10 +924,10 @@ print(
 print(f"{count_parameters(paper.head)} numbers to learn")
 
 # %% [markdown] lang="en"
-# Two outputs: a score for background and a score for cell. The *soft-max* turns them into two probabilities that add up to 1. The course, apart from chapter 10, works with one score and the sigmoid. Is that less? **Before you run:** the scores are 3 and 5; then 0 and 2. Which pair gives the larger probability of a cell?
+# Two outputs: a score for background and a score for cell. The *soft-max* turns them into two probabilities that add up to 1. The course, apart from chapter 10, works with one score and the sigmoid. Is that less? **Before you run:** the scores are 3 and 5; then 0 and 2. Which pair gives the larger probability of a cell? (Soft-max: $p = e^b / (e^a + e^b)$ for a cell with score $b$ and background with score $a$.)
 
-# %% [markdown] lang="zh" of="f8a0f81f"
-# 两个输出：背景的得分和细胞的得分，都是 logits。softmax 把它们变成两个概率，加起来是 1。除了第 10 章，课程只用一个得分和 sigmoid。这样少了什么吗？**运行之前想一想：** 得分先是 3 和 5，再换成 0 和 2。哪一对给出的细胞概率更大？
+# %% [markdown] lang="zh" of="993e5c1d"
+# 两个输出：背景的得分和细胞的得分，都是 logits。softmax 把它们变成两个概率，加起来是 1。除了第 10 章，课程只用一个得分和 sigmoid。这样少了什么吗？**运行之前想一想：** 得分先是 3 和 5，再换成 0 和 2。哪一对给出的细胞概率更大？（softmax：背景得分 $a$，细胞得分 $b$，细胞的概率是 $p = e^b / (e^a + e^b)$。）
 
 # %%
 for scores in ((3.0, 5.0), (0.0, 2.0), (2.0, -1.0)):
@@ -1560,7 +1564,7 @@ for number in sorted(said):
 #
 # ## What you learned
 #
-# - A fully convolutional network is a sliding window that forgets nothing: one pass, the same numbers.
+# - A network of convolutions and ReLUs alone is a sliding window that forgets nothing: one pass, the same numbers. With poolings the windows must lie on their lattice (chapter 10).
 # - Convolutions without padding take a ring; pooling keeps *what* and loses *where*; it keeps the channels, and the convolution after it doubles them.
 # - Up-convolution: a learned stamp for every pixel, 2 x 2 and stride 2, no overlap, no inverse.
 # - One crops because the border was lost. One copies to localise. One stacks so that nothing is mixed before the network has learned how.
@@ -1577,12 +1581,12 @@ for number in sorted(said):
 #
 # Next: [04 the data](04_data.ipynb)
 
-# %% [markdown] lang="zh" of="90ad7999"
+# %% [markdown] lang="zh" of="81e8defb"
 # **选做：** 选一行，用两句话写下：学这一章之前，你自己的笔记会怎么写？再到论文里找出能定下答案的那句话。
 #
 # ## 小结
 #
-# - 全卷积网络就是滑动窗口，只是算过的都记得住：一次算完，数字一样。
+# - 只有卷积和 ReLU 的网络就是滑动窗口，只是算过的都记得住：一次算完，数字一样。有了池化，窗口必须落在池化的格点上（第 10 章）。
 # - 不填充的卷积丢掉一圈；池化留下**是什么**，丢掉**在哪里**；它不改变通道数，后面的卷积才让通道数翻倍。
 # - 上卷积：每个像素盖一个学来的印章，2 x 2，步幅 2，不重叠，也不是逆操作。
 # - 裁剪，是因为边缘丢了。复制，是为了定位。叠起来，是为了不提前混在一起：怎样混，让网络自己学。
