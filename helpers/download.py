@@ -383,6 +383,7 @@ def import_from(
     those known by name only, {path in the set: file in the source}: their bytes are
     not the original's, so they are not taken. ``sha256`` is that of an archive.
     """
+    dataset = fundus.DATASETS[name]
     files, wanted, others = fundus.manifest(name), _lacking(name, data_dir), {}
     num_lacking = len(wanted)
     with tempfile.TemporaryDirectory(prefix="fundus-") as scratch:
@@ -400,8 +401,7 @@ def import_from(
     if len(wanted) == len(files) and not others:
         raise ValueError(
             f"{source} holds no file of {name}, neither by content nor by name; "
-            f"{fundus.DATASETS[name].by_hand or 'fetch the set at'} "
-            f"{fundus.DATASETS[name].home}"
+            + (dataset.by_hand or f"fetch the set at {dataset.home}")
         )
     if wanted and len(wanted) == num_lacking:
         say(f"{source} holds no original of what is lacking here")

@@ -225,6 +225,9 @@ def test_a_set_without_a_public_source_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"does not exist; put.*train-labels"):
         fundus.folder("ISBI2012_EM", tmp_path)
     assert not any(tmp_path.iterdir())
+    (tmp_path / "notes.txt").write_text("no slices")
+    with pytest.raises(ValueError, match=r"no file of ISBI.*slices \(PNG\) only$"):
+        download.import_from("ISBI2012_EM", tmp_path, tmp_path / "data")
 
 
 # ---- The real images, where FUNDUS_DATA points to them ----
