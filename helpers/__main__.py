@@ -1,4 +1,4 @@
-"""The commands: python3 -m helpers run|test|data|train|evaluate|segment.
+"""The commands: python3 -m helpers run|test|data|train|evaluate|bench|segment.
 
 Only the standard library is imported until the environment exists. It is made once, in
 .venv beside this package, unless the running Python has all that is required.
@@ -244,16 +244,23 @@ def load_split(name: str, split: str) -> list:
 
 def train(args: argparse.Namespace) -> int:
     """Train a network; writes checkpoint, weights, history and a result record."""
-    from helpers import augment, fundus, losses, runtime, training, unet
+    from helpers import augment, fundus, inference, losses, runtime, training, unet
 
+    given = args.threshold and inference.Segmenter.load(args.threshold).threshold
+    if args.with_val and not given:
+        raise ValueError("--with-val leaves no image to choose by: give --threshold")
     steps = {"steps": args.steps} if args.steps else {}
     settings = dataclasses.replace(config.PRESETS[args.mode], seed=args.seed, **steps)
+    if args.with_val:  # one look, after the last step: it chooses nothing
+        settings = dataclasses.replace(settings, val_every=settings.steps)
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists() and not args.resume:
         raise ValueError(
             f"{args.out} holds a run: add --resume or choose another --out"
         )
     images, val = (load_split(args.dataset, split) for split in ("train", "val"))
+    if args.with_val:
+        images = images + val
     runtime.seed_everything(settings.seed)
     model = unet.UNet(settings.in_channels, 1, settings.widths)
     loss = functools.partial(losses.bce_dice_loss, dice_weight=settings.dice_weight)
@@ -271,8 +278,10 @@ def train(args: argparse.Namespace) -> int:
             dice = f", val Dice {trained.history[-1]['dice']:.4f}" if validated else ""
             print(f"  step {trained.step}/{settings.steps}, loss {value:.4f}{dice}")
     best = training.segmenter(trained, images)
-    result = training.record(trained, images, dataset=args.dataset)
-    best.origin = {key: result[key] for key in ("dataset", "steps", "config")}
+    best.threshold = given or best.threshold
+    facts = {"dataset": args.dataset, "trained_on": [x.name for x in images]}
+    result = training.record(trained, images, **facts, threshold=best.threshold)
+    best.origin = {key: result[key] for key in (*facts, "steps", "config")}
     best.save(args.out / "weights.pt")
     config.write_json(args.out / "history.json", {"history": result.pop("history")})
     result["weights_sha256"] = fundus.sha256(args.out / "weights.pt")
@@ -283,7 +292,7 @@ def train(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Score weights on a split, inside the field of view, with intervals."""
-    from helpers import fundus, inference, runtime
+    from helpers import fundus, inference, metrics, runtime
 
     split = args.split
     if split == "test" and args.dataset != "PHANTOM":
@@ -294,13 +303,15 @@ def evaluate(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     images, val = load_split(args.dataset, split), load_split(args.dataset, "val")
-    segmenter = inference.Segmenter.load(args.weights)
+    networks = [inference.Segmenter.load(file) for file in args.weights or [None]]
+    threshold = sum(network.threshold for network in networks) / len(networks)
 
-    def predict(image) -> object:
+    def predict(image):
         print(f"  {args.dataset} {image.name}")
-        return segmenter.probs(image.image, image.fov, args.tta)
+        probs = (n.probs(image.image, image.fov, args.tta) for n in networks)
+        return sum(probs) / len(networks)
 
-    rows = {"network": inference.evaluate(predict, images, segmenter.threshold)}
+    rows = {"network": inference.evaluate(predict, images, threshold)}
     print("  second observer and Sato filter")
     rows |= inference.baselines(images, val)
     print_table(f"{args.dataset} {split}, {len(images)} images, inside the FOV", rows)
@@ -308,8 +319,8 @@ def evaluate(args: argparse.Namespace) -> int:
         "dataset": args.dataset,
         "split": split,
         "tta": args.tta,
-        "weights": str(args.weights or "shipped"),
-        "precision": segmenter.precision,
+        "weights": " ".join(map(str, args.weights or ["shipped"])),
+        "precision": inference.Segmenter.precision,
         "environment": runtime.environment(),
         "data_sha256": fundus.data_sha256(images),
     }
@@ -317,6 +328,28 @@ def evaluate(args: argparse.Namespace) -> int:
     for name in ("second_observer", "sato"):
         row = rows[name] and {k: rows[name][k] for k in ("threshold", "pooled", "ci95")}
         result[name] = row
+    result["calibration"] = metrics.calibration(sum(rows["network"]["histograms"]))
+    for name, row in rows.items():
+        if row:
+            scored = (row["probs"], images, row["threshold"])
+            sizes = (0, inference.SPECK)
+            objects = [inference.evaluate_objects(*scored, size) for size in sizes]
+            result["objects" if name == "network" else f"{name}_objects"] = objects
+    if rows["second_observer"]:
+        pair = [rows[name] for name in ("network", "second_observer")]
+        result["against_second_observer"] = metrics.paired_differences(
+            *(row["histograms"] for row in pair), [row["threshold"] for row in pair]
+        )
+    if args.json:
+        config.write_json(args.json, result)
+    return 0
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure speed, each time beside a naive version; all of it takes ten minutes."""
+    load_split("DRIVE", "val")  # a word, where it is not there, before anything starts
+    sys.path.insert(0, str(ROOT / "results"))
+    result = importlib.import_module("bench").main(args.names)
     if args.json:
         config.write_json(args.json, result)
     return 0
@@ -420,11 +453,16 @@ def parser() -> argparse.ArgumentParser:
     option("--mode", **modes)
     option("--steps", type=int)
     option("--resume", action="store_true", help="go on from the checkpoint in --out")
+    option("--with-val", action="store_true", help="train on these images, too")
+    option("--threshold", type=Path, metavar="FILE", help="use that of these weights")
     option = add(evaluate)
     option("--dataset", required=True, choices=sets)
     option("--split", choices=("test", "val", "train", "all"), default="test")
     option("--tta", choices=("none", "flips", "d4"), default="none")
-    option("--weights", **weights)
+    option("--weights", **weights, nargs="+")  # the mean of several networks
+    option("--json", type=Path, metavar="FILE")
+    option = add(bench)
+    option("names", nargs="*", metavar="WORD", help="only rows with one of these words")
     option("--json", type=Path, metavar="FILE")
     option = add(segment)
     option("images", nargs="+", type=Path, metavar="IMAGE")

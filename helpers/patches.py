@@ -86,7 +86,7 @@ class PatchBatches:
     ``state_dict`` holds the position in the stream, so that training can resume.
     """
 
-    margin = 1.5  # window over patch: room to turn by 45 degrees
+    margin = 2.0  # window over patch: room to turn by 45 degrees and to shrink
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import config as settings
 from . import fundus, metrics, runtime
@@ -51,11 +52,27 @@ def mean_loss(losses: Sequence[float], sizes: Sequence[int]) -> float:
     return float(np.average(losses, weights=sizes))
 
 
+def running_average(model: nn.Module, decay: float) -> AveragedModel:
+    """Return a copy of the model that follows it, as the mean of its recent weights.
+
+    At each update the copy keeps ``decay`` of itself and takes the rest from the
+    model. Early on it keeps less, so that the first random weights are soon forgotten.
+    """
+
+    def mix(kept: list[Tensor], new: list[Tensor], count: Tensor) -> None:
+        warm = (1 + int(count)) / (10 + int(count))
+        get_ema_multi_avg_fn(min(decay, warm))(kept, new, count)
+
+    return AveragedModel(model, multi_avg_fn=mix, use_buffers=True)
+
+
 class TrainingRun:
     """A model on its way: optimiser, schedule, history, best weights so far.
 
     ``validate(model)`` returns a dict with at least "auc_pr", by which the best weights
-    are kept, and "threshold". ``history`` holds one dict per validation.
+    are kept, and "threshold". ``history`` holds one dict per validation. What is
+    validated and kept is the running average of the weights: while the learning rate
+    is high, single steps jump about, and four validation images would choose by luck.
     """
 
     def __init__(
@@ -71,12 +88,16 @@ class TrainingRun:
         self.validate, self.config, self.precision = validate, config, precision
         device = next(model.parameters()).device
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            model.parameters(),
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, config.learning_rate, total_steps=config.steps
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self.average = running_average(model, config.ema)
         self.step, self.seconds, self.history = 0, 0.0, []
         self.recent: list[float] = []  # losses since the last validation
         self.best: dict = {}  # its history entry and its weights
@@ -96,6 +117,7 @@ class TrainingRun:
                 self.precision,
             )
             self.schedule.step()
+            self.average.update_parameters(self.model)
             self.step += 1
             self.recent.append(loss)
             self.seconds += time.perf_counter() - start
@@ -110,11 +132,11 @@ class TrainingRun:
             "loss": float(np.mean(self.recent)),  # all batches are of one size
             "learning_rate": self.schedule.get_last_lr()[0],
             "seconds": self.seconds,
-        } | self.validate(self.model)
+        } | self.validate(self.average.module)
         self.recent = []
         self.history.append(entry)
         if not self.best or entry["auc_pr"] >= self.best["entry"]["auc_pr"]:
-            weights = copy.deepcopy(self.model.state_dict())
+            weights = copy.deepcopy(self.average.module.state_dict())
             self.best = {"entry": entry, "weights": weights}
 
     def state_dict(self) -> dict:
@@ -124,6 +146,7 @@ class TrainingRun:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "average": self.average.state_dict(),
             "batches": self.batches.state_dict(),  # the random state
             "step": self.step,
             "seconds": self.seconds,
@@ -143,7 +166,8 @@ class TrainingRun:
                 f"the checkpoint was made with other settings ({', '.join(changed)}); "
                 "resume with the same ones, or start anew in another folder"
             )
-        for part in ("model", "optimizer", "schedule", "scaler", "batches"):
+        parts = ("model", "optimizer", "schedule", "scaler", "average", "batches")
+        for part in parts:
             getattr(self, part).load_state_dict(state[part])
         for number in ("step", "seconds", "history", "recent", "best"):
             setattr(self, number, copy.deepcopy(state[number]))
@@ -169,6 +193,7 @@ def new_run(
     model: nn.Module,
     loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
     augment: Callable,
+    prepare: Callable[[np.ndarray], np.ndarray] = prepare,
     device: torch.device | None = None,
     precision: str | None = None,
 ) -> TrainingRun:
@@ -189,7 +214,8 @@ def new_run(
         config.seed,
         augment,
     )
-    validate = Validation(val, scaling, loss_fn, device, precision)
+    validate = Validation(val, scaling, loss_fn, device, prepare)
+    runtime.keep_memory()
     model = model.to(device).to(memory_format=torch.channels_last)
     return TrainingRun(model, batches, loss_fn, validate, config, precision)
 
@@ -203,10 +229,9 @@ class Validation:
         scaling: Standardisation,
         loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
         device: torch.device,
-        precision: str,
+        prepare: Callable[[np.ndarray], np.ndarray] = prepare,
     ):
         self.images, self.scaling, self.loss_fn = images, scaling, loss_fn
-        self.precision = precision
         self.batches = [
             (
                 torch.from_numpy(scaling(prepare(x.image)))[None].to(device),
@@ -223,7 +248,7 @@ class Validation:
         for k, ((inputs, vessels, fov), x) in enumerate(
             zip(self.batches, self.images, strict=True)
         ):
-            logits = predict_logits(model, inputs, self.precision)
+            logits = predict_logits(model, inputs, Segmenter.precision)
             losses.append(self.loss_fn(logits, vessels, fov).item())
             probs = logits.sigmoid()[0].cpu().numpy()
             histograms.append(metrics.histogram(probs, x.vessels, x.fov))

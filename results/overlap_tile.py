@@ -33,10 +33,11 @@ def measure(name: str, tile: int | None, target: Path) -> None:
     """Predict image 37 and save logits, seconds and the growth of the memory's peak."""
     torch.set_num_threads(2)
     eye = fundus.load_one("DRIVE", "37", config.data_dir())
-    inputs = torch.from_numpy(preprocess.prepare(eye.image))[None]
+    prepare = preprocess.prepare if name == "shipped" else preprocess.enhance
+    inputs = torch.from_numpy(prepare(eye.image))[None]
     inputs = (inputs - inputs.mean()) / inputs.std()
     net = network(name)
-    small = unet.UNet(widths=(2, 4))  # the libraries load, and take little
+    small = unet.UNet(inputs.shape[1], 1, (2, 4))  # the libraries load, and take little
     inference.predict_logits(small, inputs[..., :16, :16], "fp32")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()

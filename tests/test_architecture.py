@@ -46,8 +46,8 @@ NO_TORCH = (
 )
 # Lines of code; docstrings, comments and blank lines are not counted. The commands make
 # the environment, too; downloading meets all that goes wrong.
-MAX_CODE = {"__main__": 380, "download": 400}
-MAX_CODE_MODULE, MAX_CODE_ALL = 320, 2700
+MAX_CODE = {"__main__": 405, "download": 400}
+MAX_CODE_MODULE, MAX_CODE_ALL = 320, 2850
 
 
 def tree(name: str) -> ast.Module:

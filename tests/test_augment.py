@@ -103,9 +103,25 @@ def test_centre_crop_changes_nothing():
     assert torch.equal(out[2], fov[..., 8:40, 8:40])
 
 
-def test_random_grey_is_one_line_per_patch():
-    image = torch.linspace(-1, 1, 16).view(1, 1, 4, 4).expand(3, 1, 4, 4)
-    out = augment.random_grey(image, generator())
-    for patch in out:
-        slope, offset = np.polyfit(image[0].flatten(), patch.flatten(), 1)
-        assert 0.8 <= slope <= 1.2 and -0.2 <= offset <= 0.2
+def test_random_grey_is_one_line_per_patch_and_channel():
+    image = torch.linspace(-1, 1, 16).view(1, 1, 4, 4).expand(3, 2, 4, 4)
+    out = augment.random_grey(image, generator(), contrast=0.2, shift=0.1)
+    lines = [
+        np.polyfit(image[0, 0].flatten(), x.flatten(), 1) for x in out.flatten(0, 1)
+    ]
+    for slope, offset in lines:
+        assert 0.8 <= slope <= 1.2 and -0.1 <= offset <= 0.1
+    assert len({round(float(slope), 6) for slope, _ in lines}) == 6
+    still = augment.random_grey(image, generator(), contrast=0, shift=0)
+    assert torch.equal(still, image)
+
+
+def test_random_sharpness_changes_details_and_keeps_the_rest():
+    ramp = torch.arange(16.0).expand(8, 1, 16, 16).clone()
+    out = augment.random_sharpness(ramp, generator())
+    inner = (..., slice(2, -2), slice(2, -2))
+    assert torch.allclose(out[inner], ramp[inner], atol=1e-5)  # a slope has no details
+    ramp[..., 8, 8] += 1
+    peaks = augment.random_sharpness(ramp, generator())[..., 8, 8] - 8
+    assert peaks.min() < 0.8 and peaks.max() > 1.2  # blurred, and sharpened
+    assert torch.equal(augment.random_sharpness(ramp, generator(), amount=0), ramp)

@@ -28,11 +28,11 @@ class Pointwise(nn.Conv2d):
 def small_segmenter(**changes):
     torch.manual_seed(0)
     parts = {
-        "model": UNet(1, 1, (4, 8)).eval(),
+        "model": UNet(4, 1, (4, 8)).eval(),
         "standardisation": Standardisation(0.5, 0.1),
         "threshold": 0.25,
         "fov_diameter": fundus.fov_diameter(phantom.draw(0, 68, 66).fov),
-        "settings": {"in_channels": 1, "widths": [4, 8]},
+        "settings": {"in_channels": 4, "widths": [4, 8]},
     }
     return Segmenter(**(parts | changes))
 

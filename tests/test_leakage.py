@@ -19,9 +19,9 @@ from helpers.unet import UNet
 def weights(tmp_path):
     """Return a file of small weights with a threshold of its own."""
     diameter = fundus.fov_diameter(phantom.draw(0, 96, 93).fov)
-    shape = {"in_channels": 1, "widths": [4, 8]}
+    shape = {"in_channels": 4, "widths": [4, 8]}
     torch.manual_seed(0)
-    model, scaling = UNet(1, 1, [4, 8]).eval(), Standardisation(0.5, 0.1)
+    model, scaling = UNet(4, 1, [4, 8]).eval(), Standardisation(0.5, 0.1)
     path = tmp_path / "weights.pt"
     Segmenter(model, scaling, 0.4375, diameter, shape).save(path)
     return path

@@ -16,7 +16,7 @@ from helpers import config, download, fundus, inference, phantom
 
 commands = importlib.import_module("helpers.__main__")
 ROOT = Path(__file__).resolve().parents[1]
-ALL = ("run", "test", "data", "train", "evaluate", "segment")
+ALL = ("run", "test", "data", "train", "evaluate", "bench", "segment")
 
 
 @pytest.fixture(autouse=True)
@@ -204,6 +204,62 @@ def test_evaluate_prints_and_writes_scores(trained, phantoms, tmp_path, capsys):
     ]
     assert {"weights", "precision", "environment", "threshold"} <= set(result)
     assert f"{result['pooled']['dice']:.4f}" in capsys.readouterr().out
+
+
+def test_retraining_takes_all_labelled_images_and_keeps_the_threshold(
+    trained, phantoms, tmp_path, capsys
+):
+    first = inference.Segmenter.load(trained / "weights.pt")
+    first.threshold = 0.375
+    first.save(tmp_path / "first.pt")
+    command = ["train", "--dataset", "PHANTOM", "--data", str(phantoms), "--seed", "1"]
+    command += ["--mode", "smoke", "--out", str(tmp_path), "--with-val"]
+    assert commands.main(command) == 2
+    assert "give --threshold" in capsys.readouterr().err
+    assert commands.main([*command, "--threshold", str(tmp_path / "first.pt")]) == 0
+    again = inference.Segmenter.load(tmp_path / "weights.pt")
+    assert again.threshold == first.threshold
+    splits = fundus.DATASETS["PHANTOM"].splits
+    assert again.origin["trained_on"] == [*splits["train"], *splits["val"]]
+    assert first.origin["trained_on"] == list(splits["train"])
+    steps = first.origin["config"]["steps"]
+    expected = first.origin["config"] | {"seed": 1, "val_every": steps}
+    assert again.origin["config"] == expected  # one look, at the end: nothing to choose
+    assert again.origin["steps"] == steps
+
+
+def test_evaluate_averages_networks_and_scores_objects(trained, phantoms, tmp_path):
+    weights = str(trained / "weights.pt")
+    command = ["evaluate", "--dataset", "PHANTOM", "--data", str(phantoms)]
+    results = []
+    for number in (1, 2):
+        out = tmp_path / f"{number}.json"
+        options = ["--json", str(out), "--weights", *[weights] * number]
+        assert commands.main([*command, *options]) == 0
+        results.append(json.loads(out.read_text("utf-8")))
+    one, two = results
+    assert two["weights"] == f"{weights} {weights}"
+    assert one["pooled"] == two["pooled"] and one["threshold"] == two["threshold"]
+    raw, cleaned = one["objects"]
+    assert (raw["speck"], cleaned["speck"]) == (0, inference.SPECK)
+    assert raw["dice"] == pytest.approx(one["pooled"]["dice"])
+    assert raw["betti_0_error"] != cleaned["betti_0_error"]
+    assert sum(one["calibration"]["share"]) == pytest.approx(1)
+    difference, low, high = one["against_second_observer"]["dice"]
+    second = one["second_observer"]["pooled"]["dice"]
+    assert difference == pytest.approx(one["pooled"]["dice"] - second)
+    assert low < high
+
+
+def test_bench_hands_its_words_on_and_writes(monkeypatch, phantoms, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "results")
+    bench = importlib.import_module("bench")
+    monkeypatch.setattr(fundus, "load", lambda *_: [])
+    monkeypatch.setattr(fundus, "verify", lambda *_: {"differs": []})
+    monkeypatch.setattr(bench, "main", lambda words: {"rows": words})
+    out = tmp_path / "bench.json"
+    assert commands.main(["bench", "training", "--json", str(out)]) == 0
+    assert json.loads(out.read_text("utf-8")) == {"rows": ["training"]}
 
 
 def test_evaluate_without_test_labels_takes_validation(

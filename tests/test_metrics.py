@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from helpers import fundus, inference, metrics
@@ -148,6 +149,102 @@ def test_bad_input_is_named(case):
         metrics.count(probs[:, :5] > 0.5, vessels, fov)
     with pytest.raises(ValueError, match="vessel and background"):
         metrics.auc_roc(metrics.histogram(probs, vessels & False, fov))
+
+
+def test_paired_differences_are_those_of_the_pooled_scores(case):
+    probs, vessels, fov = case
+    rng = np.random.default_rng(3)
+    better, worse = [], []
+    for _ in range(6):
+        noise = rng.random(probs.shape, dtype=np.float32)
+        better.append(metrics.histogram((probs + noise) / 2, vessels, fov))
+        worse.append(metrics.histogram((probs + 3 * noise) / 4, vessels, fov))
+    rows = metrics.paired_differences(better, worse, (0.5, 0.6))
+    a, b = metrics.pooled_scores(better, 0.5), metrics.pooled_scores(worse, 0.6)
+    for key, (difference, low, high) in rows.items():
+        assert difference == pytest.approx(a[key] - b[key]) and low <= high
+    assert 0 < rows["auc_roc"][1] < rows["auc_roc"][0] < rows["auc_roc"][2]
+    same = metrics.paired_differences(better, better, (0.5, 0.5))
+    assert set(same.values()) == {(0.0, 0.0, 0.0)}  # paired: the eyes cancel out
+    with pytest.raises(ValueError, match="pairs are needed"):
+        metrics.paired_differences(better, worse[:5], (0.5, 0.6))
+
+
+def test_calibration_agrees_with_scikit_learn(case):
+    probs, vessels, fov = case
+    rows = metrics.calibration(metrics.histogram(probs, vessels, fov))
+    observed, predicted = calibration_curve(vessels[fov], probs[fov], n_bins=10)
+    found = [k for k, share in enumerate(rows["share"]) if share]
+    assert [rows["observed"][k] for k in found] == pytest.approx(observed, abs=1e-3)
+    assert [rows["predicted"][k] for k in found] == pytest.approx(predicted, abs=1e-3)
+    assert sum(rows["share"]) == pytest.approx(1)
+    gaps = np.abs(np.array(observed) - predicted)
+    expected = gaps @ np.array([rows["share"][k] for k in found])
+    assert rows["error"] == pytest.approx(expected, abs=1e-3)
+
+
+def picture(*rows):
+    """Return a (1, H, W) bool map drawn in characters."""
+    return np.array([[[letter == "#" for letter in row] for row in rows]])
+
+
+def test_betti_numbers_count_pieces_and_holes():
+    drawn = picture(
+        ".........",
+        ".###...#.",
+        ".#.#....#",
+        ".###.....",
+        "......##.",
+        "......##.",
+    )
+    assert metrics.betti_numbers(drawn) == (3, 1)  # a corner connects
+    assert metrics.betti_numbers(drawn & False) == (0, 0)
+    assert metrics.betti_numbers(~drawn) == (2, 2)  # what touches the edge is no hole
+    assert metrics.betti_numbers(metrics.remove_specks(drawn, 3)) == (2, 1)
+    assert metrics.remove_specks(drawn, 5).sum() == 8
+    assert np.array_equal(metrics.remove_specks(drawn, 0), drawn)
+
+
+def test_cldice_sees_length_and_not_thickness():
+    line = np.zeros((1, 40, 60), bool)
+    line[:, 20, 5:55] = True
+    thick, half, fov = line.copy(), line.copy(), np.ones_like(line)
+    thick[:, 17:24, 5:55] = True
+    half[:, :, 30:] = False
+    assert metrics.cldice(line, line, fov) == 1
+    assert metrics.cldice(thick, line, fov) > 0.9
+    assert metrics.cldice(half, line, fov) == pytest.approx(2 / 3, abs=0.02)
+    assert metrics.cldice(line & False, line, fov) == 0
+    assert metrics.cldice(half, line, fov & (np.arange(60) < 30)) == 1
+
+
+def test_widths_and_sensitivity_of_thin_and_thick_vessels():
+    vessels = np.zeros((1, 60, 80), bool)
+    vessels[:, 10:11, 5:75] = True
+    vessels[:, 30:37, 5:75] = True
+    widths = metrics.vessel_widths(vessels)
+    assert widths[0, 10, 40] == 1 and widths[0, 33, 40] == 7
+    assert widths[0, 30, 40] == 7 and widths[0, 20, 40] == 0
+    assert not metrics.vessel_widths(vessels & False).any()
+    pred = vessels.copy()
+    pred[:, 10, 40:] = False
+    scores = metrics.object_scores(pred, vessels, np.ones_like(pred))
+    assert scores["sensitivity_thin"] == 0.5 and scores["sensitivity_thick"] == 1
+    assert scores["betti_0_error"] == scores["betti_1_error"] == 0
+    pred[:, 50, 10] = True
+    scores = metrics.object_scores(pred, vessels, np.ones_like(pred))
+    assert scores["betti_0_error"] == 1
+
+
+def test_the_second_observer_as_others_measured_it(real_data):
+    images = fundus.load("DRIVE", "test", real_data)
+    rows = [metrics.object_scores(x.second, x.vessels, x.fov) for x in images]
+    assert np.mean([r["cldice"] for r in rows]) == pytest.approx(0.7634, abs=5e-5)
+    assert np.mean([r["betti_1_error"] for r in rows]) == pytest.approx(16.8)
+    pieces, holes = np.mean(
+        [metrics.betti_numbers(x.vessels & x.fov) for x in images], 0
+    )
+    assert (round(pieces, 2), holes) == (2.85, 59)
 
 
 def test_areas_agree_with_scikit_learn_on_real_predictions(real_data):

@@ -27,7 +27,7 @@ def images():
 def new_run(images, settings=SMALL, **changes):
     torch.manual_seed(settings.seed)
     parts = {
-        "model": UNet(1, 1, settings.widths),
+        "model": UNet(4, 1, settings.widths),
         "loss_fn": bce_dice_loss,
         "augment": augment.augment,
         "device": torch.device("cpu"),
@@ -50,6 +50,22 @@ def test_twice_the_same_run_gives_the_same_weights(images):
     assert not torch.equal(weights(a), weights(other))
 
 
+def test_the_running_average_is_looked_at_and_kept(images):
+    looked, run = [], new_run(images)
+    run.validate = lambda model: looked.append(model) or {"auc_pr": 0, "threshold": 0.5}
+    expected, kept = {}, SMALL.ema
+    for k, _ in enumerate(run.steps()):
+        keep = min(kept, (1 + k) / (10 + k)) if k else 0  # the first is taken as it is
+        for name, new in run.model.state_dict().items():
+            if new.is_floating_point():
+                old = expected.get(name, torch.zeros_like(new))
+                expected[name] = keep * old + (1 - keep) * new
+    for name, value in expected.items():
+        assert torch.allclose(run.best["weights"][name], value, atol=1e-6), name
+    assert all(model is run.average.module for model in looked)
+    assert run.best["weights"]["head.weight"].ne(run.model.head.weight).any()
+
+
 def test_history_has_an_entry_per_look_and_the_best_is_kept(images):
     run = new_run(images)
     list(run.steps())
@@ -70,7 +86,7 @@ def test_stopped_and_resumed_is_as_if_never_stopped(images, tmp_path):
     list(first.steps(until=6))
     first.save(tmp_path / "checkpoint.pt")
     torch.manual_seed(99)
-    second = new_run(images, model=UNet(1, 1, SMALL.widths))
+    second = new_run(images, model=UNet(4, 1, SMALL.widths))
     second.resume(tmp_path / "checkpoint.pt")
     assert second.step == 6
     assert list(second.steps()) == losses[6:]

@@ -142,25 +142,25 @@ print(f"Vessel: {pred[fov].mean():.1%} of the pixels inside the lit disc.")
 #
 # - `fp32`: 32 bits. Every machine has it.
 # - `fp16`: 16 bits, small range. In training, small numbers would round to zero, so a trick is needed.
-# - `bf16`: 16 bits, the range of `fp32` with fewer digits. Simple to use. NVIDIA's GPUs have the hardware from compute capability 8 on, and so have CPUs with AMX.
+# - `bf16`: 16 bits, the range of `fp32` with fewer digits. Simple to use. NVIDIA's GPUs have the hardware from compute capability 8 on, and so have CPUs with AMX or AVX-512 BF16.
 #
-# The next cell shows what you have. The *forward pass* is the way through the network, from image to answer.
+# In training the *forward pass*, the way through the network from image to answer, takes the short numbers where they are fast. Segmenting takes `fp32` everywhere, so that every machine finds the same vessels. The next cell shows what you have.
 
-# %% [markdown] lang="zh" of="22ab0542"
+# %% [markdown] lang="zh" of="72e3d1ba"
 # ## 这是一台什么机器？
 #
 # GPU 能同时做成千上万次乘法，到第 08 章训练时才真正派上用场。NVIDIA 给每一代 GPU 一个编号，叫计算能力 (compute capability)。它决定硬件能快速计算哪种短的数：
 #
 # - `fp32`：32 位，每台机器都有。
 # - `fp16`：16 位，数值范围小。训练时很小的数会变成零，要专门防止。
-# - `bf16`：16 位，范围和 `fp32` 一样，有效数字少一些。用起来简单。NVIDIA 的 GPU 从计算能力 8 起才有这种硬件，带 AMX 的 CPU 也有。
+# - `bf16`：16 位，范围和 `fp32` 一样，有效数字少一些。用起来简单。NVIDIA 的 GPU 从计算能力 8 起才有这种硬件，带 AMX 或 AVX-512 BF16 指令的 CPU 也有。
 #
-# 下一个单元格输出你用的机器。前向计算 (forward pass) 指从图像算到结果的过程。
+# 前向计算 (forward pass) 指从图像算到结果的过程。训练时，只要硬件算短的数快，前向计算就用短的数。分割时处处都用 `fp32`，这样每台机器找到的血管都一样。下一个单元格输出你用的机器。
 
 # %% tags=["varies"]
 device = runtime.pick_device()
 print("device:", runtime.device_name(device))
-print("numbers of the forward pass:", runtime.pick_precision(device))
+print("numbers in training:", runtime.pick_precision(device))
 print("torch", torch.__version__, "| CPU threads:", torch.get_num_threads())
 
 # %% [markdown] lang="en"

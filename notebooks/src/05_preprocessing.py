@@ -641,7 +641,7 @@ for name, (kernel_size, clip_limit) in calls.items():
 # 正确的调用写在 `helpers/preprocess.py` 里，后面各章都从那里取用。下面的单元格就是其中的函数。你可以随意修改，改动只在这个笔记本文件里有效。
 
 # %% tags=["show-source"]
-from helpers.preprocess import green, clahe, gamma, prepare
+from helpers.preprocess import green, clahe, gamma, enhance, prepare
 
 # %% [markdown] lang="en"
 # ## Gamma has two conventions
@@ -973,17 +973,17 @@ print(f"with limit 2/256 the noise of flat areas becomes {doubled:.1f} times as 
 # 还要注意问的是哪些图像：训练图像。在测试图像上选阈值，就又多了一样照着它们拟合的东西。
 
 # %% [markdown] lang="en"
-# ## The course's chain
+# ## What the network is shown
 #
-# From here on the course uses `prepare`: green channel, CLAHE with 8 x 8 tiles and limit 2/256, exponent 1/1.2; then the standardisation of the training images. It is the classic chain without its grey mixture and without its idle step.
+# `enhance` is the course's chain: green channel, CLAHE with 8 x 8 tiles and limit 2/256, exponent 1/1.2. It is the classic chain without its grey mixture and without its idle step. `prepare` puts the photograph's own red, green and blue beside it. These four channels, with the standardisation of the training images, are the network's input from here on.
 
-# %% [markdown] lang="zh" of="0652a880"
-# ## 本课程的流程
+# %% [markdown] lang="zh" of="115108ec"
+# ## 给网络看什么
 #
-# 从这里起，课程使用 `prepare`：绿色通道，CLAHE（8 x 8 个子块，阈值 2/256），指数 1/1.2；然后用训练图像的均值和标准差做标准化。它就是经典流程，去掉了灰度混合和不起作用的那一步。
+# `enhance` 就是本课程的流程：绿色通道，CLAHE（8 x 8 个子块，阈值 2/256），指数 1/1.2。它是经典流程去掉了灰度混合和不起作用的那一步。`prepare` 再把照片本身的红、绿、蓝放在它旁边。从这里起，网络的输入就是这四个通道，用训练图像的均值和标准差做过标准化。
 
 # %%
-final = prepare(eye.image)
+final = enhance(eye.image)
 figures.show_images(
     [chain[0][0][crop], final[0][crop]],
     ["classic chain (grey)", "course's chain (green)"],
@@ -1002,16 +1002,20 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it, with several seeds, can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are. The course keeps the chain because many tutorials have it, because it is cheap, and because you now know what it does.
+# All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it can answer it. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are.
+#
+# The course shows its network both: the chain, which looks alike under every lamp, and the colours, which hold more than green alone. With four channels the network can take from each what helps.
 #
 # **Extra:** OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round?
 #
 # **Extra:** subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
-# %% [markdown] lang="zh" of="ab962a6a"
+# %% [markdown] lang="zh" of="8d0542be"
 # 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
-# 本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能用多个随机种子，有 CLAHE 和没有 CLAHE 各训练一遍。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。课程保留这个流程，因为许多教程都用它，因为它几乎不花时间，也因为你现在知道它做了什么。
+# 本章所有数字问的都是单个像素显示了什么。训练好的网络看的是邻域，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能有 CLAHE 和没有 CLAHE 各训练一遍。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。
+#
+# 本课程的网络两样都看：处理后的绿色通道，在什么光照下看起来都差不多；原来的颜色，信息比单独的绿色多。有了四个通道，网络可以各取所需。
 #
 # **选做：** OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？
 #

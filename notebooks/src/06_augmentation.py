@@ -54,19 +54,19 @@ from notebooks.exercises.chapter_06 import EXERCISES
 # %% [markdown] lang="en"
 # A network that sees the same few eyes for thousands of steps learns them by heart.
 # **Data augmentation** shows it each eye in another pose every time: turned, mirrored,
-# a little larger, a little bent, under another lamp. The U-Net paper calls this
+# a little larger, a little bent, under another lamp, through another lens. The U-Net paper calls this
 # essential where annotated images are few; it had thirty.
 #
 # We start from the training images, prepared and standardised as in chapter 05.
 
-# %% [markdown] lang="zh" of="5e132c11"
-# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。**数据增强 (data augmentation)** 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
+# %% [markdown] lang="zh" of="b9f1fd64"
+# 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。**数据增强 (data augmentation)** 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照、换一个镜头。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
 #
 # 先取训练图像，按第 05 章的办法处理并标准化 (standardization)。
 
 # %%
 eyes = course.load("train")
-prepared = [preprocess.prepare(x.image) for x in eyes]
+prepared = [preprocess.enhance(x.image) for x in eyes]
 standardise = preprocess.fit_standardisation(prepared, [x.fov for x in eyes])
 inputs = [standardise(x) for x in prepared]
 patch_size = course.config.patch_size
@@ -204,7 +204,7 @@ def painted(image, vessels):
     return figures.overlay(colours, vessels[0].numpy() > 0.5)
 
 
-window = 3 * patch_size // 2
+window = 2 * patch_size
 density = functional.avg_pool2d(as_batch(eye.vessels), window, stride=8)[0, 0]
 row, column = (8 * k for k in divmod(int(density.argmax()), density.shape[1]))
 here = np.s_[:, row : row + window, column : column + window]
@@ -549,30 +549,37 @@ for name, bend in bends.items():
 # On a much smaller patch the same 10 px bend more sharply than any eye does, so the
 # course uses 4 px.
 #
-# ## Grey values: another lamp
+# ## Another lamp, another lens
 #
-# The next patient is lit differently. `random_grey` changes contrast and brightness of
-# the image. The label does not change: a vessel under another lamp stays where it is.
+# The next patient is lit differently: `random_grey` changes contrast and brightness of
+# the image. The next camera is more or less sharp: `random_sharpness` takes the details,
+# which are what a blurred copy lacks, and adds some more of them or takes some away. The
+# label does not change: a vessel under another lamp stays where it is.
 
-# %% [markdown] lang="zh" of="0a0e2a1c"
+# %% [markdown] lang="zh" of="757c30d1"
 # 图中文字：still 不动 · each alone 每个像素各自抽。
 #
 # 相邻的像素一起移动，血管才还是血管。论文的切片宽 572 px。在小得多的图像块上，同样的 10 px 弯得比任何眼底都厉害，所以课程用 4 px。
 #
-# ## 灰度：换一种光照
+# ## 换一种光照，换一个镜头
 #
-# 下一位病人的光照不一样。`random_grey` 改变图像的对比度和亮度。标签不变：换了光照，血管还在原处。
+# 下一位病人的光照不一样：`random_grey` 改变图像的对比度和亮度。下一台相机的清晰度也不一样：图像减去它模糊后的样子，剩下的就是细节，`random_sharpness` 把细节加强一些，或者减弱一些。标签不变：换了光照，血管还在原处。
 
 # %% tags=["show-source"]
-from helpers.augment import random_grey
+from helpers.augment import random_grey, random_sharpness
 
 # %%
-generator = torch.Generator().manual_seed(0)
+generator = torch.Generator().manual_seed(20)
 lit = [image] + [random_grey(image, generator) for _ in range(3)]
+seen = [image] + [random_sharpness(image, generator) for _ in range(3)]
+steps = [(x[..., 1:] - x[..., :-1]).std().item() for x in seen]
 titles = [f"mean {x.mean():+.2f}, sd {x.std():.2f}" for x in lit]
-figures.show_images([grey(x[0])[0] for x in lit], titles, size=1.6)
+titles += [f"steps of {step:.2f}" for step in steps]
+figures.show_images([grey(x[0])[0] for x in lit + seen], titles, columns=4, size=1.6)
 plt.show()
-print("The first is the original; the order of any two pixels is the same in all four.")
+print("On the left the original. Above, the order of any two pixels stays the same;")
+print(f"below, neighbours differ by {min(steps) / steps[0]:.1f}", end=" ")
+print(f"to {max(steps) / steps[0]:.1f} times what they did.")
 
 # %% [markdown] lang="en"
 # ## All of it, in one step
@@ -582,7 +589,7 @@ print("The first is the original; the order of any two pixels is the same in all
 # so nothing can stay behind.
 
 # %% [markdown] lang="zh" of="65a82099"
-# 图中文字：mean 均值 · sd 标准差。
+# 图中文字：mean 均值 · sd 标准差 · steps 相邻像素之差的标准差。
 #
 # ## 合起来，一步完成
 #
@@ -601,12 +608,12 @@ from helpers.augment import augment
 
 # %%
 fig, ax = plt.subplots(figsize=(3, 3), dpi=80)
-ax.imshow(painted(image, 0 * vessels), extent=(-0.75, 0.75, 0.75, -0.75))
+ax.imshow(painted(image, 0 * vessels), extent=(-1, 1, 1, -1))
 outside = {}
 for (degrees, factor), colour in {
     (0, 1.0): figures.SKY,
     (45, 1.0): figures.ORANGE,
-    (45, 1.2): figures.RED,
+    (45, 1.5): figures.RED,
 }.items():
     at = factor * turn(degrees, patch_size)[0]
     corners = torch.stack([at[0, 0], at[0, -1], at[-1, -1], at[-1, 0], at[0, 0]])
@@ -614,14 +621,14 @@ for (degrees, factor), colour in {
     y, x = corners.T / patch_size
     ax.plot(x, y, color=colour, label=label)
     outside[label] = (at.abs() > window / 2).any(-1).float().mean()
-ax.set(xlim=(-0.9, 0.9), ylim=(0.9, -0.9), xlabel="patch widths")
+ax.set(xlim=(-1.15, 1.15), ylim=(1.15, -1.15), xlabel="patch widths")
 ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), fontsize=8, frameon=False)
 plt.show()
 for label, part in outside.items():
     print(f"{label}: {part:.1%} of its pixels lie outside the window")
 
 # %% [markdown] lang="en"
-# A window of one and a half patches leaves out the tips only, and those are mirrored.
+# A window of two patches leaves out the tips only, and those are mirrored.
 #
 # ## Patches
 #
@@ -629,10 +636,10 @@ for label, part in outside.items():
 # its FOV, cuts the window around it and calls `augment`. It is an endless stream,
 # decided by its seed alone. Chapter 08 trains on it.
 
-# %% [markdown] lang="zh" of="75a3e2b7"
+# %% [markdown] lang="zh" of="bebd0a22"
 # 图中文字：degrees 度 · scale 比例 · patch widths 以图像块宽度为单位。
 #
-# 窗口取图像块的一倍半，只有尖角落在外面，那里用镜像补上。
+# 窗口的边长取图像块的两倍，只有尖角落在外面，那里用镜像补上。
 #
 # ## 图像块
 #
@@ -801,7 +808,7 @@ print(f"Training in this mode draws {drawn:,} patches, {area:.2g} times the area
 
 # %%
 val = course.load("val")
-val_inputs = [standardise(preprocess.prepare(x.image)) for x in val]
+val_inputs = [standardise(preprocess.enhance(x.image)) for x in val]
 val_labels, val_fovs = [x.vessels for x in val], [x.fov for x in val]
 
 

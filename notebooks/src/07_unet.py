@@ -52,23 +52,23 @@ from helpers.augment import centre_crop
 from helpers.inference import Segmenter, predict_probs
 from helpers.losses import bce_dice_loss
 from helpers.patches import PatchBatches, cut
-from helpers.preprocess import fit_standardisation, prepare
+from helpers.preprocess import enhance, fit_standardisation, prepare
 from helpers.unet import border, check_size, valid_sizes
 from notebooks.exercises.chapter_07 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The patch that goes through
 #
-# We need something to send through the network: a patch of 128 x 128 pixels from a training image, prepared as in chapter 05 (green channel, CLAHE, gamma, standardised). `typical_corner` looks for a place inside the field of view where the share of vessel pixels is about that of the whole image, so that the patch is neither empty nor crowded.
+# We need something to send through the network: a patch of 128 x 128 pixels from a training image, after `enhance` of chapter 05 (green channel, CLAHE, gamma) and standardised: one channel, like the images of the paper. (The course's shipped network, which comes later, takes the four channels of `prepare`.) `typical_corner` looks for a place inside the field of view where the share of vessel pixels is about that of the whole image, so that the patch is neither empty nor crowded.
 
-# %% [markdown] lang="zh" of="f1eb90c3"
+# %% [markdown] lang="zh" of="0cfaab57"
 # ## 要送进网络的图像块
 #
-# 先准备一样东西送进网络：从一张训练图像里切一个 128 x 128 像素的图像块 (patch)，按第 05 章的方法处理好（绿色通道、CLAHE、伽马校正、标准化）。`typical_corner` 在视野 (FOV) 内找一个位置，那里的血管像素占比和整张图差不多。这样的图像块既不空，也不挤。
+# 先准备一样东西送进网络：从一张训练图像里切一个 128 x 128 像素的图像块 (patch)，用第 05 章的 `enhance` 处理（绿色通道、CLAHE、伽马校正），再做标准化：只有一个通道，和论文的图像一样。（后面用到的课程自带的网络，看的是 `prepare` 给出的四个通道。）`typical_corner` 在视野 (FOV) 内找一个位置，那里的血管像素占比和整张图差不多。这样的图像块既不空，也不挤。
 
 # %%
 eyes = [course.load_one(i) for i in fundus.ids(course.dataset, "train")[:4]]
-prepared = [prepare(eye.image) for eye in eyes]  # (1, H, W) in 0..1
+prepared = [enhance(eye.image) for eye in eyes]  # (1, H, W) in 0..1
 scaling = fit_standardisation(prepared, [eye.fov for eye in eyes])
 inputs = [scaling(image) for image in prepared]
 
@@ -327,8 +327,8 @@ for number in range(1, 41):
 
 # %%
 segmenter = Segmenter.load(device=torch.device("cpu"))
-crop = segmenter.standardisation(cut(prepared[0], *corner, 128))
-crop = torch.from_numpy(crop)[None]  # our patch, scaled as these weights want it
+crop = segmenter.standardisation(cut(prepare(eyes[0].image), *corner, 128))
+crop = torch.from_numpy(crop)[None]  # our patch in the four channels of chapter 05
 
 
 def dice_at_half(model, image, label):
@@ -761,7 +761,7 @@ from helpers.patches import mirror
 # 填充、预测、裁剪：用课程自带的网络处理整张图像。（使用 DRIVE 时这是训练图像，所以只看大小，不看好坏。）
 
 # %%
-whole = torch.from_numpy(segmenter.standardisation(prepared[0]))[None]
+whole = torch.from_numpy(segmenter.standardisation(prepare(eyes[0].image)))[None]
 below = padded_side(height, segmenter.model.divisor) - height
 right = padded_side(width, segmenter.model.divisor) - width
 padded = mirror(whole, (0, below), (0, right))
@@ -933,7 +933,7 @@ row, column = typical_corner(val, 128)
 window = (0, slice(row, row + 128), slice(column, column + 128))
 soft, hard, dice, kept = [], [], {}, {}
 for name, model in networks.items():
-    probs = predict_probs(model, scaling(prepare(val.image)))
+    probs = predict_probs(model, scaling(enhance(val.image)))
     threshold = np.quantile(probs[val.fov], 1 - val.vessels[val.fov].mean())
     pred = (probs > threshold) & val.fov
     dice[name] = metrics.scores(metrics.count(pred, val.vessels, val.fov))["dice"]

@@ -398,10 +398,14 @@ from helpers.training import train_step
 # %% [markdown] lang="en"
 # `TrainingRun.steps` in the same file repeats such steps. In words: take the next batch, call `train_step`, move the learning rate one place along its schedule, note the loss; every `val_every` steps look at the whole validation images, write a line into `history`, and keep a copy of the weights if they are the best so far.
 #
+# One thing goes along beside it. While the steps are long, the weights jump about, and of two looks shortly after one another one may be lucky. So the run keeps a second network, the **running average** (exponential moving average, EMA): after each step it keeps 99 % of its own weights and takes 1 % from the network that trains, which makes it the mean of about the last hundred steps. The looks and the copies are taken from this average.
+#
 # Here are five steps on one and the same batch, with a network of their own.
 
-# %% [markdown] lang="zh" of="2455fc04"
+# %% [markdown] lang="zh" of="3db211aa"
 # 同一个文件里的 `TrainingRun.steps` 重复这样的步。它做的是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步看一遍完整的验证图像，在 `history` 里写一行，如果是目前最好的，就留一份权重。
+#
+# 旁边还有一样东西跟着走。步子大的时候，权重跳来跳去，隔不多久的两次验证，可能有一次只是碰巧好。所以训练还带着第二个网络，叫滑动平均 (exponential moving average, EMA)：每走一步，它保留自己权重的 99%，再从正在训练的网络取 1%，大致就是最近一百步的平均。验证看的、留下来的，都是这个平均。
 #
 # 下面用一个单独的网络，在同一批图像块上走五步。
 

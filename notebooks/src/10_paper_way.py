@@ -59,7 +59,7 @@ from helpers import config, figures, fundus, metrics, runtime
 from helpers.augment import affine_grid, elastic_displacement, random_grey, warp
 from helpers.inference import Segmenter
 from helpers.patches import mirror
-from helpers.preprocess import prepare
+from helpers.preprocess import enhance, prepare
 from helpers.unet import PAPER_WIDTHS, UNet, border, trace, valid_sizes
 from notebooks.exercises.chapter_10 import EXERCISES
 
@@ -84,7 +84,7 @@ from notebooks.exercises.chapter_10 import EXERCISES
 # %%
 smoke = course.mode == "smoke"
 eye = course.load_one(fundus.ids(course.dataset, "val")[0])
-photo = prepare(eye.image)  # (1, H, W), green
+photo = enhance(eye.image)  # (1, H, W), green
 image = torch.from_numpy((photo - photo.mean()) / photo.std())[None]
 height, width = image.shape[-2:]
 
@@ -587,12 +587,12 @@ print("pixels shown to the network are shown more than once")
 # %%
 segmenter, tile = Segmenter.load(device=torch.device("cpu")), 64 if smoke else 256
 model = segmenter.model
-scaled = torch.from_numpy(segmenter.standardisation(photo))[None]
+scaled = torch.from_numpy(segmenter.standardisation(prepare(eye.image)))[None]
 at_once = predict_logits(model, scaled, "fp32").sigmoid()
 tiled = predict_logits(model, scaled, "fp32", tile).sigmoid()
 
 padded = mirror(scaled, (0, -height % model.divisor), (0, -width % model.divisor))
-naive = torch.empty_like(padded)  # each tile for itself, nothing overlaps
+naive = torch.empty_like(padded[:, :1])  # each tile for itself, nothing overlaps
 for row, column in product(range(0, height, tile), range(0, width, tile)):
     place = np.s_[..., row : row + tile, column : column + tile]
     with torch.no_grad():
@@ -895,7 +895,8 @@ def draw_tile(stacks, size, generator, sd=10.0):
     centre = torch.rand(2, generator=generator) * sides - sides / 2
     places = affine_grid(1, size, generator, scale=1.1) + centre
     places = places + elastic_displacement(1, size, generator, sd)
-    image = random_grey(warp(chosen[:, :1], places, "bilinear"), generator)
+    image = warp(chosen[:, :1], places, "bilinear")
+    image = random_grey(image, generator, contrast=0.2, shift=0.2)
     inner = places[:, rim:-rim, rim:-rim]
     classes = warp(chosen[:, 1:2], inner, "nearest")[:, 0].long()
     return image, classes, warp(chosen[:, 2:], inner, "bilinear")[:, 0]

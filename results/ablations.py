@@ -1,0 +1,251 @@
+"""Change one thing of the recipe at a time; judge it on eyes that were held out.
+
+    python results/ablations.py NAME...     train and score what is missing of these
+    python results/ablations.py             collect all that is there: ablations.json
+
+Needs DRIVE (FUNDUS_DATA). Images 21 to 40 are dealt into four folds, every fourth one
+into the same; a fold is scored by a network that was trained on the other three. The
+test images have no part in it. Two processes of one thread each; a network takes six
+to eight minutes. Answers are kept in outputs/ablations.
+"""
+
+import functools
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from helpers import augment as augmentation
+from helpers import (
+    config,
+    fundus,
+    inference,
+    losses,
+    metrics,
+    preprocess,
+    runtime,
+    training,
+    unet,
+)
+
+FOLDS, FOLDS_USED, STEPS, BINS = 4, (0, 1), 2500, 2**14
+STORE = config.ROOT / "outputs/ablations"
+
+
+def mild(image, vessels, fov, patch_size, generator):
+    """Augment less: scale up to 1.2, light +-20 %, sharpness as it is."""
+    offsets = augmentation.affine_grid(len(image), patch_size, generator, scale=1.2)
+    size = (len(image), patch_size, generator)
+    offsets = offsets + augmentation.elastic_displacement(*size, sd=4.0)
+    image = augmentation.warp(image, offsets, "bilinear")
+    image = augmentation.random_grey(image, generator, contrast=0.2, shift=0.2)
+    labels = augmentation.warp(torch.cat([vessels, fov], 1), offsets, "nearest")
+    return image, labels[:, :1], labels[:, 1:]
+
+
+def turned(image, vessels, fov, patch_size, generator):
+    """Augment by the eight symmetries of the square alone."""
+    layers = augmentation.centre_crop(image, vessels, fov, patch_size, generator)
+    turns = torch.randint(8, (len(image),), generator=generator).tolist()
+    return tuple(
+        torch.stack([augmentation.d4(x, k) for x, k in zip(layer, turns, strict=True)])
+        for layer in layers
+    )
+
+
+def clahe_of_green(image):
+    """Return the green channel after CLAHE, without gamma."""
+    return preprocess.clahe(preprocess.green(image))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change of the recipe."""
+
+    question: str
+    text: str
+    changes: dict = field(default_factory=dict)  # of the lesson's TrainConfig
+    prepare: Callable = preprocess.prepare
+    augment: Callable = augmentation.augment
+    num_images: int | None = None  # train on the first so many only
+    averaged: bool = True  # score the running average of the weights
+
+
+VARIANTS = {
+    "base": Variant("", "the recipe"),
+    "green": Variant("input", "green", {"in_channels": 1}, preprocess.green),
+    "clahe": Variant("input", "green, CLAHE", {"in_channels": 1}, clahe_of_green),
+    "enhanced": Variant(
+        "input", "green, CLAHE, gamma", {"in_channels": 1}, preprocess.enhance
+    ),
+    "colour": Variant("input", "red, green, blue", {"in_channels": 3}, np.asarray),
+    "unchanged": Variant("augmentation", "none", augment=augmentation.centre_crop),
+    "turned": Variant("augmentation", "flips and quarter turns", augment=turned),
+    "mild": Variant("augmentation", "mild", augment=mild),
+    "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
+    "dice": Variant("loss", "BCE + 2 Dice", {"dice_weight": 2.0}),
+    "patch64": Variant("patch", "64", {"patch_size": 64, "batch_size": 32}),
+    "patch256": Variant("patch", "256", {"patch_size": 256, "batch_size": 2}),
+    "narrow": Variant("network", "half as wide", {"widths": (8, 16, 32, 64)}),
+    "wide": Variant("network", "twice as wide", {"widths": (32, 64, 128, 256)}),
+    "shallow": Variant("network", "three levels", {"widths": (16, 32, 64)}),
+    "deep": Variant("network", "five levels", {"widths": (16, 32, 64, 128, 256)}),
+    "rate1": Variant("learning rate", "0.001", {"learning_rate": 1e-3}),
+    "rate10": Variant("learning rate", "0.01", {"learning_rate": 1e-2}),
+    "last": Variant("weights", "those of the last step", averaged=False),
+    "eyes2": Variant("images", "2", num_images=2),
+    "eyes4": Variant("images", "4", num_images=4),
+    "eyes8": Variant("images", "8", num_images=8),
+    "long": Variant("steps", "5000", {"steps": 2 * STEPS}),
+}
+
+
+def other_camera(image: np.ndarray) -> np.ndarray:
+    """Darken and tint a photograph, with light that falls off from bottom to top."""
+    gains = np.array([0.8, 0.5, 0.3], np.float32)[:, None, None]
+    fall = 1 + 0.4 * np.linspace(-1, 1, image.shape[1], dtype=np.float32)[:, None]
+    return (gains * image**1.6 * fall).clip(0, 1)
+
+
+def other_lens(image: np.ndarray) -> np.ndarray:
+    """Blur a photograph by 1.2 pixels."""
+    return ndimage.gaussian_filter(image, (0, 1.2, 1.2))
+
+
+CONDITIONS = {  # what is done to the photograph, test-time augmentation
+    "plain": (np.asarray, "none"),
+    "flips": (np.asarray, "flips"),
+    "camera": (other_camera, "none"),
+    "lens": (other_lens, "none"),
+}
+
+
+def eyes() -> list[fundus.FundusImage]:
+    """Return DRIVE 21 to 40."""
+    parts = (fundus.load("DRIVE", part, config.data_dir()) for part in ("train", "val"))
+    return sorted((x for part in parts for x in part), key=lambda x: x.name)
+
+
+def train(variant: Variant, fold: int, steps: int) -> tuple[training.TrainingRun, list]:
+    """Train a variant on the other folds; return the run and the images held out."""
+    torch.set_num_threads(1)
+    images = eyes()
+    held = images[fold::FOLDS]
+    others = [x for k, x in enumerate(images) if k % FOLDS != fold]
+    settings = replace(config.PRESETS["lesson"], steps=steps)
+    settings = replace(settings, **variant.changes)
+    settings = replace(settings, val_every=settings.steps)
+    runtime.seed_everything(settings.seed)
+    weight = settings.dice_weight
+    run = training.new_run(
+        others[: variant.num_images],
+        held[:1],  # looked at once, after the last step; nothing is chosen by it
+        settings,
+        model=unet.UNet(settings.in_channels, 1, settings.widths),
+        loss_fn=functools.partial(losses.bce_dice_loss, dice_weight=weight),
+        augment=variant.augment,
+        prepare=variant.prepare,
+    )
+    return run, held
+
+
+def train_and_score(name: str, fold: int) -> None:
+    """Train a variant on the other folds; keep histograms of this one's images."""
+    target = STORE / f"{name}-{fold}.npz"
+    if target.exists():
+        return
+    variant = VARIANTS[name]
+    run, held = train(variant, fold, STEPS)
+    for _ in run.steps():
+        pass
+    model, tables = run.average.module if variant.averaged else run.model, {}
+    for condition, (change, tta) in CONDITIONS.items():
+        rows = []
+        for x in held:
+            inputs = run.validate.scaling(variant.prepare(change(x.image)))
+            probs = inference.predict_probs(model, inputs, tta)
+            table = metrics.histogram(probs, x.vessels, x.fov)
+            rows.append(table.reshape(2, BINS, -1).sum(-1))
+        tables[condition] = np.stack(rows)
+    STORE.mkdir(parents=True, exist_ok=True)
+    names, seconds = [x.name for x in held], run.seconds
+    facts = {"names": names, "seconds": seconds, "precision": run.precision}
+    with config.atomic(target) as part, part.open("wb") as file:
+        np.savez_compressed(file, **facts, **tables)
+    print(f"{name}, fold {fold}: {seconds:.0f} s of training", flush=True)
+
+
+def tables_of(name: str, condition: str) -> list[np.ndarray]:
+    """Return the histogram of every held-out image, its bins made as many as usual."""
+    result = []
+    for fold in FOLDS_USED:
+        for coarse in np.load(STORE / f"{name}-{fold}.npz")[condition]:
+            fine = np.zeros((2, metrics.NUM_BINS), np.int32)
+            fine[:, :: metrics.NUM_BINS // BINS] = coarse
+            result.append(fine)
+    return result
+
+
+def collect() -> dict:
+    """Return all variants with their scores and paired differences to the recipe.
+
+    Each is scored at its own best threshold of the held-out images: the same favour
+    to all, so only differences count.
+    """
+    rows, base = (
+        [],
+        {condition: tables_of("base", condition) for condition in CONDITIONS},
+    )
+    keys = ("auc_roc", "auc_pr", "dice")
+    for name, variant in VARIANTS.items():
+        files = [STORE / f"{name}-{fold}.npz" for fold in FOLDS_USED]
+        if not all(file.exists() for file in files):
+            continue
+        scores, differences = {}, {}
+        for condition in CONDITIONS:
+            tables = tables_of(name, condition)
+            thresholds = tuple(map(metrics.best_threshold, (tables, base[condition])))
+            pooled = metrics.pooled_scores(tables, thresholds[0])
+            scores[condition] = {key: pooled[key] for key in keys}
+            pair = (tables, base[condition], thresholds)
+            paired = metrics.paired_differences(*pair)
+            differences[condition] = {key: paired[key] for key in keys}
+        rows.append(
+            {
+                "name": name,
+                "question": variant.question,
+                "text": variant.text,
+                "seconds": [float(np.load(file)["seconds"]) for file in files],
+                "precision": str(np.load(files[0])["precision"]),
+                "scores": scores,
+                "difference": differences,
+            }
+        )
+        print(name, {k: round(v, 4) for k, v in scores["plain"].items()})
+    images = [n for f in FOLDS_USED for n in np.load(STORE / f"base-{f}.npz")["names"]]
+    return {
+        "dataset": "DRIVE",
+        "images": list(map(str, images)),
+        "folds": FOLDS,
+        "config": asdict(replace(config.PRESETS["lesson"], steps=STEPS)),
+        "environment": runtime.environment(torch.device("cpu")) | {"threads": 1},
+        "date": time.strftime("%Y-%m-%d"),
+        "rows": rows,
+    }
+
+
+if __name__ == "__main__":
+    if names := sys.argv[1:]:
+        tasks = [(name, fold) for name in names for fold in FOLDS_USED]
+        with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
+            pool.starmap(train_and_score, tasks, chunksize=1)
+    else:
+        config.write_json(Path(__file__).with_suffix(".json"), collect())
