@@ -34,15 +34,22 @@ def test_gamma_of_the_classic_chain_brightens():
         preprocess.gamma(half, 0)
 
 
-def test_prepare_is_green_then_clahe_then_gamma(image):
-    out = preprocess.prepare(image)
+def test_enhance_is_green_then_clahe_then_gamma(image):
+    out = preprocess.enhance(image)
     assert out.shape == (1, 117, 113) and out.dtype == np.float32
     assert 0 <= out.min() and out.max() <= 1
     tile = (15, 15)  # rounded up: eight tiles cover 117 x 113, a ninth is not needed
     expected = exposure.equalize_adapthist(image[1], tile, 2 / 256) ** (1 / 1.2)
     assert np.allclose(out[0], expected, atol=1e-6)
     image[[0, 2]] = 0  # red and blue do not count
-    assert np.array_equal(preprocess.prepare(image), out)
+    assert np.array_equal(preprocess.enhance(image), out)
+
+
+def test_prepare_puts_the_colours_beside_it(image):
+    out = preprocess.prepare(image)
+    assert out.shape == (4, 117, 113) and out.dtype == np.float32
+    assert np.array_equal(out[:1], preprocess.enhance(image))
+    assert np.array_equal(out[1:], image)
 
 
 def test_standardisation_uses_pixels_inside_the_fov_only(image):
