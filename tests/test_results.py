@@ -128,3 +128,19 @@ def test_scores_can_come_from_the_pixels_inside_the_fov(name):
             image_identifier=row["name"], scores=rounded(row), **about
         )["inconsistency"]
         assert not found["inconsistency_fov"], row["name"]
+
+
+def test_speed_in_the_readmes_is_measured():
+    rows = {row["what"]: row for row in read("bench.json")["rows"]}
+    plain = 1 / rows["segmenting, images"]["ours"]
+    flips = 1 / rows["segmenting with flips, images"]["ours"]
+    marks = rows["training to validation AUC"]
+    assert marks["naive"]["0.98"] is None and read("bench.json")["limit_seconds"] == 300
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        for number in (
+            f" {plain:.2f} ",
+            f" {flips:.2f} ",
+            f" {marks['ours']['0.98']:.0f} ",
+        ):
+            assert number in text
