@@ -1,4 +1,9 @@
-"""Random changes that keep a fundus a fundus; image, vessels and fov move together."""
+"""Random changes that keep a fundus a fundus; image, vessels and fov move together.
+
+What happens to each patch is drawn by a generator on the CPU, so that a seed means the
+same on every machine; the pixels are moved where they lie, on a GPU too, and the few
+numbers sent there (``non_blocking``) without waiting for it.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +37,7 @@ def affine_grid(
     generator: torch.Generator,
     degrees: float = 180.0,
     scale: float = 1.5,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Draw where each output pixel looks: a flip, a rotation and a scale per patch.
 
@@ -43,14 +49,19 @@ def affine_grid(
     factor = torch.exp(uniform(-1, 1, batch, generator) * math.log(scale))
     flip = torch.where(uniform(0, 1, batch, generator) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(angle) * factor, torch.sin(angle) * factor
-    matrix = torch.stack([cos, -sin * flip, sin, cos * flip], 1).view(batch, 1, 2, 2)
-    axis = torch.arange(size) - (size - 1) / 2
+    matrix = torch.stack([cos, -sin * flip, sin, cos * flip], 1).view(batch, 2, 2)
+    axis = torch.arange(size, device=device) - (size - 1) / 2
     offsets = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)  # (P, P, 2)
-    return (matrix @ offsets.view(1, -1, 2, 1)).view(batch, size, size, 2)
+    turned = offsets.view(1, -1, 2) @ matrix.mT.to(device, non_blocking=True)
+    return turned.view(batch, size, size, 2)
 
 
 def elastic_displacement(
-    batch: int, size: int, generator: torch.Generator, sd: float = 10.0
+    batch: int,
+    size: int,
+    generator: torch.Generator,
+    sd: float = 10.0,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Draw a smooth displacement per patch: (batch, size, size, 2) in pixels.
 
@@ -59,6 +70,7 @@ def elastic_displacement(
     Brox 2015, section 3.1).
     """
     coarse = sd * torch.randn(batch, 2, 3, 3, generator=generator)
+    coarse = coarse.to(device, non_blocking=True)
     fine = functional.interpolate(
         coarse, size=(size, size), mode="bicubic", align_corners=True
     )
@@ -91,8 +103,8 @@ def random_sharpness(
     # Sums of shifted copies, rows first: six times as fast as ``avg_pool2d`` on a CPU.
     rows = sum(wider[..., k : k + height, :] for k in range(5))
     blurred = sum(rows[..., k : k + width] for k in range(5)) / 25
-    factor = uniform(-amount, amount, len(image), generator)
-    return image + factor.view(-1, 1, 1, 1) * (image - blurred)
+    factor = uniform(-amount, amount, len(image), generator).view(-1, 1, 1, 1)
+    return image + factor.to(image.device, non_blocking=True) * (image - blurred)
 
 
 def random_grey(
@@ -105,8 +117,9 @@ def random_grey(
     batch, channels = image.shape[:2]
     factor = uniform(1 - contrast, 1 + contrast, batch * channels, generator)
     offset = uniform(-shift, shift, batch * channels, generator)
-    size = (batch, channels, 1, 1)
-    return image * factor.view(size) + offset.view(size)
+    both = torch.stack([factor, offset]).view(2, batch, channels, 1, 1)
+    factor, offset = both.to(image.device, non_blocking=True)
+    return image * factor + offset
 
 
 def augment(
@@ -121,9 +134,9 @@ def augment(
     image (B, C, W, W), vessels and fov (B, 1, W, W) come as windows larger than the
     patch, so that rotation brings in real surroundings; (B, ., P, P) each go out.
     """
-    batch = len(image)
-    offsets = affine_grid(batch, patch_size, generator)
-    offsets = offsets + elastic_displacement(batch, patch_size, generator, sd=4.0)
+    size, device = (len(image), patch_size, generator), image.device
+    offsets = affine_grid(*size, device=device)
+    offsets = offsets + elastic_displacement(*size, sd=4.0, device=device)
     image = random_sharpness(warp(image, offsets, "bilinear"), generator)
     labels = warp(torch.cat([vessels, fov], 1), offsets, "nearest")
     return random_grey(image, generator), labels[:, :1], labels[:, 1:]

@@ -81,9 +81,9 @@ class PatchBatches:
     """An endless stream of augmented training batches, decided by its seed alone.
 
     Iterating gives (image, vessels, fov): (B, C, P, P), (B, 1, P, P), (B, 1, P, P)
-    float32 tensors. Each patch is cut around a random pixel inside the FOV, as a
-    window larger than the patch, which ``augment`` turns, bends and trims to it.
-    ``state_dict`` holds the position in the stream, so that training can resume.
+    float32 tensors on ``device``. Each patch is cut around a random pixel inside the
+    FOV, as a window larger than the patch, which ``augment`` turns, bends and trims to
+    it. ``state_dict`` holds the position in the stream, so that training can resume.
     """
 
     margin = 2.0  # window over patch: room to turn by 45 degrees and to shrink
@@ -97,6 +97,7 @@ class PatchBatches:
         batch_size: int,
         seed: int,
         augment: Callable,
+        device: torch.device | str = "cpu",
     ):
         self.patch_size, self.batch_size, self.augment = patch_size, batch_size, augment
         self.window = 2 * round(self.margin * patch_size / 2)
@@ -106,8 +107,8 @@ class PatchBatches:
             edges = ((0, 0), (pad, pad), (pad, pad))
             mirrored = np.pad(x, edges, mode="symmetric")
             labels = np.pad(np.concatenate([vessel, fov]), edges)  # no FOV out there
-            layers = np.concatenate([mirrored, labels]).astype(np.float32)
-            self.layers.append(torch.from_numpy(layers))  # (C + 2, H + W, W + W)
+            layers = torch.from_numpy(np.concatenate([mirrored, labels])).float()
+            self.layers.append(layers.to(device))  # (C + 2, H + W, W + W)
             self.centres.append(torch.from_numpy(np.argwhere(fov[0])))
         self.generator = torch.Generator().manual_seed(seed)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import config as settings
 from . import fundus, metrics, runtime
@@ -52,18 +52,38 @@ def mean_loss(losses: Sequence[float], sizes: Sequence[int]) -> float:
     return float(np.average(losses, weights=sizes))
 
 
-def running_average(model: nn.Module, decay: float) -> AveragedModel:
-    """Return a copy of the model that follows it, as the mean of its recent weights.
+class RunningAverage:
+    """A copy of a model that follows it, as the mean of its recent weights.
 
     At each update the copy keeps ``decay`` of itself and takes the rest from the
     model. Early on it keeps less, so that the first random weights are soon forgotten.
     """
 
-    def mix(kept: list[Tensor], new: list[Tensor], count: Tensor) -> None:
-        warm = (1 + int(count)) / (10 + int(count))
-        get_ema_multi_avg_fn(min(decay, warm))(kept, new, count)
+    def __init__(self, model: nn.Module, decay: float):
+        self.module, self.decay, self.updates = copy.deepcopy(model), decay, 0
 
-    return AveragedModel(model, multi_avg_fn=mix, use_buffers=True)
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move the copy towards the model; nothing here makes a GPU wait."""
+        keep = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        keep = keep if self.updates else 0.0
+        pairs = zip(floats(self.module), floats(model), strict=True)
+        get_ema_multi_avg_fn(keep)(*map(list, zip(*pairs, strict=True)), None)
+        self.updates += 1
+
+    def state_dict(self) -> dict:
+        """Return the copy's weights and how often it was updated."""
+        return {"module": self.module.state_dict(), "updates": self.updates}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue from ``state_dict``."""
+        self.module.load_state_dict(state["module"])
+        self.updates = state["updates"]
+
+
+def floats(model: nn.Module) -> list[Tensor]:
+    """Return weights and running statistics, all that is averaged."""
+    return [x for x in model.state_dict().values() if x.is_floating_point()]
 
 
 class TrainingRun:
@@ -97,7 +117,7 @@ class TrainingRun:
             self.optimizer, config.learning_rate, total_steps=config.steps
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-        self.average = running_average(model, config.ema)
+        self.average = RunningAverage(model, config.ema)
         self.step, self.seconds, self.history = 0, 0.0, []
         self.recent: list[float] = []  # losses since the last validation
         self.best: dict = {}  # its history entry and its weights
@@ -117,7 +137,7 @@ class TrainingRun:
                 self.precision,
             )
             self.schedule.step()
-            self.average.update_parameters(self.model)
+            self.average.update(self.model)
             self.step += 1
             self.recent.append(loss)
             self.seconds += time.perf_counter() - start
@@ -213,6 +233,7 @@ def new_run(
         config.batch_size,
         config.seed,
         augment,
+        device,
     )
     validate = Validation(val, scaling, loss_fn, device, prepare)
     runtime.keep_memory()

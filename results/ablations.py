@@ -5,12 +5,14 @@
 
 Needs DRIVE (FUNDUS_DATA). Images 21 to 40 are dealt into four folds, every fourth one
 into the same; a fold is scored by a network that was trained on the other three. The
-test images have no part in it. Two processes of one thread each; a network takes six
-to eight minutes. Answers are kept in outputs/ablations.
+test images have no part in it. Each network has a process of one thread: two at a time
+on a CPU, as many as it has cores where a GPU does the work. Answers are kept in
+outputs/ablations.
 """
 
 import functools
 import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +32,7 @@ from helpers import (
     inference,
     losses,
     metrics,
+    phantom,
     preprocess,
     runtime,
     training,
@@ -37,14 +40,16 @@ from helpers import (
 )
 
 FOLDS, FOLDS_USED, STEPS, BINS = 4, (0, 1), 2500, 2**14
+THRESHOLDS = np.linspace(0.1, 0.7, 13).round(2)  # of the curve Dice against topology
 STORE = config.ROOT / "outputs/ablations"
 
 
 def mild(image, vessels, fov, patch_size, generator):
     """Augment less: scale up to 1.2, light +-20 %, sharpness as it is."""
-    offsets = augmentation.affine_grid(len(image), patch_size, generator, scale=1.2)
-    size = (len(image), patch_size, generator)
-    offsets = offsets + augmentation.elastic_displacement(*size, sd=4.0)
+    size, device = (len(image), patch_size, generator), image.device
+    offsets = augmentation.affine_grid(*size, scale=1.2, device=device)
+    bends = augmentation.elastic_displacement(*size, sd=4.0, device=device)
+    offsets = offsets + bends
     image = augmentation.warp(image, offsets, "bilinear")
     image = augmentation.random_grey(image, generator, contrast=0.2, shift=0.2)
     labels = augmentation.warp(torch.cat([vessels, fov], 1), offsets, "nearest")
@@ -61,6 +66,12 @@ def turned(image, vessels, fov, patch_size, generator):
     )
 
 
+def cldice_loss(logits, vessels, fov):
+    """Add soft-clDice to the recipe's loss, as much of it as there is soft Dice."""
+    more = losses.soft_cldice_loss(logits, vessels, fov)
+    return losses.bce_dice_loss(logits, vessels, fov) + 0.5 * more
+
+
 def clahe_of_green(image):
     """Return the green channel after CLAHE, without gamma."""
     return preprocess.clahe(preprocess.green(image))
@@ -75,12 +86,17 @@ class Variant:
     changes: dict = field(default_factory=dict)  # of the lesson's TrainConfig
     prepare: Callable = preprocess.prepare
     augment: Callable = augmentation.augment
+    loss: Callable | None = None  # instead of BCE and soft Dice
     num_images: int | None = None  # train on the first so many only
+    phantoms: bool = False  # train on drawn eyes first
     averaged: bool = True  # score the running average of the weights
 
 
+LARGE = {"widths": (32, 64, 128, 256), "patch_size": 256, "steps": 5000}
 VARIANTS = {
     "base": Variant("", "the recipe"),
+    "seed1": Variant("seed", "1 instead of 0", {"seed": 1}),
+    "seed2": Variant("seed", "2 instead of 0", {"seed": 2}),
     "green": Variant("input", "green", {"in_channels": 1}, preprocess.green),
     "clahe": Variant("input", "green, CLAHE", {"in_channels": 1}, clahe_of_green),
     "enhanced": Variant(
@@ -92,6 +108,7 @@ VARIANTS = {
     "mild": Variant("augmentation", "mild", augment=mild),
     "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
     "dice": Variant("loss", "BCE + 2 Dice", {"dice_weight": 2.0}),
+    "cldice": Variant("loss", "BCE + 0.5 Dice + 0.5 clDice", loss=cldice_loss),
     "patch64": Variant("patch", "64", {"patch_size": 64, "batch_size": 32}),
     "patch256": Variant("patch", "256", {"patch_size": 256, "batch_size": 2}),
     "narrow": Variant("network", "half as wide", {"widths": (8, 16, 32, 64)}),
@@ -101,11 +118,27 @@ VARIANTS = {
     "rate1": Variant("learning rate", "0.001", {"learning_rate": 1e-3}),
     "rate10": Variant("learning rate", "0.01", {"learning_rate": 1e-2}),
     "last": Variant("weights", "those of the last step", averaged=False),
+    "drawn": Variant("images", "0, phantoms alone", num_images=0, phantoms=True),
     "eyes2": Variant("images", "2", num_images=2),
+    "eyes2drawn": Variant("images", "2 after phantoms", num_images=2, phantoms=True),
     "eyes4": Variant("images", "4", num_images=4),
     "eyes8": Variant("images", "8", num_images=8),
+    "alldrawn": Variant("images", "15 after phantoms", phantoms=True),
     "long": Variant("steps", "5000", {"steps": 2 * STEPS}),
+    "longer": Variant("steps", "10000", {"steps": 4 * STEPS}),
+    "large": Variant("size", "twice as wide, 8 patches of 256, 5000 steps", LARGE),
+    "largest": Variant(
+        "size",
+        "the same with five levels",
+        LARGE | {"widths": (32, 64, 128, 256, 512)},
+    ),
+    "large10k": Variant(
+        "size",
+        "twice as wide, 16 patches of 128, 10000 steps",
+        LARGE | {"patch_size": 128, "batch_size": 16, "steps": 10000},
+    ),
 }
+AVERAGED = ("base", "seed1", "seed2")  # their networks are kept
 
 
 def other_camera(image: np.ndarray) -> np.ndarray:
@@ -123,6 +156,7 @@ def other_lens(image: np.ndarray) -> np.ndarray:
 CONDITIONS = {  # what is done to the photograph, test-time augmentation
     "plain": (np.asarray, "none"),
     "flips": (np.asarray, "flips"),
+    "d4": (np.asarray, "d4"),
     "camera": (other_camera, "none"),
     "lens": (other_lens, "none"),
 }
@@ -134,8 +168,15 @@ def eyes() -> list[fundus.FundusImage]:
     return sorted((x for part in parts for x in part), key=lambda x: x.name)
 
 
+def drawn_eyes() -> list[fundus.FundusImage]:
+    """Return the phantoms of the training split, drawn once."""
+    folder = config.ROOT / "outputs/phantoms"
+    phantom.write(folder / "PHANTOM")
+    return fundus.load("PHANTOM", "train", folder)
+
+
 def train(variant: Variant, fold: int, steps: int) -> tuple[training.TrainingRun, list]:
-    """Train a variant on the other folds; return the run and the images held out."""
+    """Prepare the training of a variant on the other folds; return run, held out."""
     torch.set_num_threads(1)
     images = eyes()
     held = images[fold::FOLDS]
@@ -145,16 +186,49 @@ def train(variant: Variant, fold: int, steps: int) -> tuple[training.TrainingRun
     settings = replace(settings, val_every=settings.steps)
     runtime.seed_everything(settings.seed)
     weight = settings.dice_weight
-    run = training.new_run(
-        others[: variant.num_images],
-        held[:1],  # looked at once, after the last step; nothing is chosen by it
-        settings,
-        model=unet.UNet(settings.in_channels, 1, settings.widths),
-        loss_fn=functools.partial(losses.bce_dice_loss, dice_weight=weight),
-        augment=variant.augment,
-        prepare=variant.prepare,
-    )
+    loss = functools.partial(losses.bce_dice_loss, dice_weight=weight)
+    model = unet.UNet(settings.in_channels, 1, settings.widths)
+    sources = [others[: variant.num_images]] if variant.num_images != 0 else []
+    if variant.phantoms:
+        sources.insert(0, drawn_eyes())
+    for source in sources:
+        run = training.new_run(
+            source,
+            held[:1],  # looked at once, after the last step; nothing is chosen by it
+            settings,
+            model=model,
+            loss_fn=variant.loss or loss,
+            augment=variant.augment,
+            prepare=variant.prepare,
+        )
+        if source is not sources[-1]:
+            for _ in run.steps():
+                pass
+            model = run.average.module
     return run, held
+
+
+def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
+    """Return histograms (images, 2, BINS) of each condition, and the objects' scores.
+
+    ``predict(image, tta)`` gives probabilities. "objects" is (thresholds, images, 3):
+    Dice, clDice and Betti-0 error without specks, of the unchanged photographs.
+    """
+    tables = {}
+    for condition, (change, tta) in CONDITIONS.items():
+        rows, probs = [], [predict(change(x.image), tta) for x in held]
+        for p, x in zip(probs, held, strict=True):
+            table = metrics.histogram(p, x.vessels, x.fov)
+            rows.append(table.reshape(2, BINS, -1).sum(-1))
+        tables[condition] = np.stack(rows)
+        if condition == "plain":
+            keys = ("dice", "cldice", "betti_0_error")
+            objects = np.zeros((len(THRESHOLDS), len(held), len(keys)))
+            for i, j in np.ndindex(objects.shape[:2]):
+                pair = ([probs[j]], [held[j]], THRESHOLDS[i], inference.SPECK)
+                row = inference.evaluate_objects(*pair)
+                objects[i, j] = [row[key] for key in keys]
+    return tables | {"objects": objects}
 
 
 def train_and_score(name: str, fold: int) -> None:
@@ -166,21 +240,27 @@ def train_and_score(name: str, fold: int) -> None:
     run, held = train(variant, fold, STEPS)
     for _ in run.steps():
         pass
-    model, tables = run.average.module if variant.averaged else run.model, {}
-    for condition, (change, tta) in CONDITIONS.items():
-        rows = []
-        for x in held:
-            inputs = run.validate.scaling(variant.prepare(change(x.image)))
-            probs = inference.predict_probs(model, inputs, tta)
-            table = metrics.histogram(probs, x.vessels, x.fov)
-            rows.append(table.reshape(2, BINS, -1).sum(-1))
-        tables[condition] = np.stack(rows)
-    STORE.mkdir(parents=True, exist_ok=True)
+    model = run.average.module if variant.averaged else run.model
+    scaling, prepare = run.validate.scaling, variant.prepare
+
+    def predict(image: np.ndarray, tta: str) -> np.ndarray:
+        return inference.predict_probs(model, scaling(prepare(image)), tta)
+
+    tables = score(predict, held)
+    if name in AVERAGED:
+        training.segmenter(run, eyes()).save(STORE / f"{name}-{fold}.pt")
     names, seconds = [x.name for x in held], run.seconds
+    device = runtime.device_name(runtime.pick_device())
     facts = {"names": names, "seconds": seconds, "precision": run.precision}
-    with config.atomic(target) as part, part.open("wb") as file:
-        np.savez_compressed(file, **facts, **tables)
+    facts["device"] = device
+    keep(target, facts | tables)
     print(f"{name}, fold {fold}: {seconds:.0f} s of training", flush=True)
+
+
+def keep(target: Path, content: dict) -> None:
+    """Write arrays to a file, whole or not at all."""
+    with config.atomic(target) as part, part.open("wb") as file:
+        np.savez_compressed(file, **content)
 
 
 def tables_of(name: str, condition: str) -> list[np.ndarray]:
@@ -245,7 +325,9 @@ def collect() -> dict:
 if __name__ == "__main__":
     if names := sys.argv[1:]:
         tasks = [(name, fold) for name in names for fold in FOLDS_USED]
-        with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
+        workers = os.cpu_count() if torch.cuda.is_available() else 2
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(workers, maxtasksperchild=1) as pool:
             pool.starmap(train_and_score, tasks, chunksize=1)
     else:
         config.write_json(Path(__file__).with_suffix(".json"), collect())

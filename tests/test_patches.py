@@ -65,19 +65,29 @@ def test_cut():
         patches.cut(image, 2, 0, 3)
 
 
-def stream(seed=0, change=augment.augment):
+def stream(seed=0, change=augment.augment, device="cpu"):
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal((1, 40, 50)).astype(np.float32) for _ in range(3)]
     fov = np.zeros((1, 40, 50), bool)
     fov[:, 5:35, 5:45] = True
     vessels = [x[:1] > 1 for x in inputs]
-    return patches.PatchBatches(inputs, vessels, [fov] * 3, 16, 4, seed, change)
+    layers = (inputs, vessels, [fov] * 3)
+    return patches.PatchBatches(*layers, 16, 4, seed, change, device)
 
 
 def test_order_shapes_and_types():
     image, vessels, fov = next(stream())
     assert image.shape == vessels.shape == fov.shape == (4, 1, 16, 16)
     assert image.dtype == vessels.dtype == fov.dtype == torch.float32
+
+
+def test_batches_are_made_where_the_pixels_lie():
+    """The "meta" device has no numbers: whatever would fetch one fails there."""
+    here, there = stream(3), stream(3, device="meta")
+    for x, y in zip(next(here), next(there), strict=True):
+        assert (y.device.type, x.shape) == ("meta", y.shape)
+    state = here.state_dict()["generator"]
+    assert torch.equal(there.state_dict()["generator"], state)  # drawn alike
 
 
 def test_without_augmentation_label_and_image_belong_together():

@@ -55,6 +55,14 @@ def test_autocast():
         runtime.autocast(cpu, "int4")
 
 
+def test_fp32_on_a_gpu_is_not_rounded_to_tf32():
+    before = torch.backends.cudnn.allow_tf32
+    with runtime.autocast(torch.device("cuda"), "fp32"):
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 def test_environment_names_what_decides_a_number():
     report = runtime.environment(torch.device("cpu"))
     assert report["torch"] == torch.__version__
