@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from helpers import config, fundus, inference
@@ -101,6 +102,46 @@ def test_tiles_cost_no_accuracy_and_less_memory():
         text = (config.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
         for row in rows[:2]:
             assert f"{row['peak_mib']} MiB" in text
+
+
+def test_ablations_say_what_chapters_05_and_12_say():
+    content = read("ablations.json")
+    eyes = set(fundus.ids("DRIVE", "train")) | set(fundus.ids("DRIVE", "val"))
+    assert set(content["images"]) < eyes
+    rows = {row["name"]: row for row in content["rows"]}
+    change = {name: row["difference"]["plain"] for name, row in rows.items()}
+    assert all(value == [0, 0, 0] for value in change["base"].values())
+    for name, row in rows.items():
+        each = row["scores"]["plain"]["dice_of_each"]
+        assert len(each) == len(content["images"])
+        for mean, low, high in change[name].values():
+            assert low <= mean <= high
+    dice = {name: values["dice"][0] for name, values in change.items()}
+    assert min(dice, key=dice.get) == "unchanged"
+    assert min(dice["flips"], dice["d4"]) > max(dice["long"], dice["wide"])
+    _, low, high = change["colour"]["auc_roc"]
+    assert low < 0 < high  # colours alone do as well as both
+    assert change["enhanced"]["auc_roc"][2] < 0  # the chain alone a little worse
+    assert rows["colour"]["difference"]["camera"]["auc_roc"][2] < 0  # another lamp
+    inputs = ("enhanced", "colour", "base")
+    lamp = {name: rows[name]["scores"]["camera"]["auc_roc"] for name in inputs}
+    assert sorted(lamp, key=lamp.get) == ["colour", "enhanced", "base"]
+    curves = {name: rows[name]["topology"] for name in ("base", "cldice")}
+    best = {name: max(curve["cldice"]) for name, curve in curves.items()}
+    top = {name: max(curve["dice"]) for name, curve in curves.items()}
+    assert best["cldice"] > best["base"] and top["cldice"] < top["base"]
+    crossval = read("crossval.json")
+    four = [crossval["threshold_of_each_image"][k] for k in fundus.ids("DRIVE", "val")]
+    assert min(four) > crossval["threshold"]
+
+
+def test_seeds_differ_little():
+    content = read("seeds.json")
+    assert [row["seed"] for row in content["rows"]] == [0, 1, 2]
+    assert {row["split"] for row in content["rows"]} == {"test"}
+    dice = [row["pooled"]["dice"] for row in content["rows"]]
+    assert content["sd"]["dice"] == pytest.approx(np.std(dice, ddof=1))
+    assert content["sd"]["dice"] < 0.002
 
 
 DRIVE_TEST = [path.stem for path in sorted(RESULTS.glob("drive_test*.json"))]

@@ -608,10 +608,11 @@ print(f"{cured} runs.")
 # | [08 training](08_training.ipynb) | how does the network learn, and how do you see that it does? |
 # | [09 results](09_results.ipynb) | how good is it, how sure are we, and compared with whom? |
 # | [10 the paper's own way](10_paper_way.ipynb) (elective) | how did the authors train and predict in 2015, and does it still work? |
+# | [12 what matters](12_what_matters.ipynb) | which of all these choices change the result, and how do we know? |
 #
 # Each chapter runs alone. In a hurry: this one, then 07, 08 and 09.
 
-# %% [markdown] lang="zh" of="7115cd35"
+# %% [markdown] lang="zh" of="b33ef5da"
 # ## 课程地图
 #
 # | 章 | 问题 |
@@ -625,6 +626,7 @@ print(f"{cured} runs.")
 # | [08 训练](08_training.ipynb) | 网络怎样学习，怎样看出它在学？ |
 # | [09 结果](09_results.ipynb) | 它有多好，结论有多可靠，和谁相比？ |
 # | [10 论文自己的做法](10_paper_way.ipynb)（选修） | 2015 年作者们怎样训练、怎样预测，今天还管用吗？ |
+# | [12 什么最重要](12_what_matters.ipynb) | 这么多选择里，哪些真的影响结果，怎么知道？ |
 #
 # 每一章都能单独运行。时间紧的话：先学这一章，再学 07、08、09。
 

@@ -23,6 +23,7 @@ CHAPTERS = {  # number: name in English, in Chinese
     "08": ("training", "训练"),
     "09": ("results", "结果"),
     "10": ("the paper's own way", "论文自己的做法"),
+    "12": ("what matters", "什么最重要"),
 }
 LEAD = {"en": "**You are here**", "zh": "**你在这里**"}
 ALT = {
@@ -64,12 +65,13 @@ def draw(number: str) -> None:
 
     from helpers import figures, unet
 
-    fig = plt.figure(figsize=(7, 1.15), dpi=100)
-    ax = fig.add_axes((0, 0, 1, 1))
     before = [n for n in CHAPTERS if n not in IN_THE_U and n < "07"]
     after = [n for n in CHAPTERS if n not in IN_THE_U and n > "07"]
     row, k_left = [*before, *after], len(before)
-    xs = [*np.linspace(0.38, 3.72, k_left), *np.linspace(5.78, 6.6, len(after))]
+    xs = [*np.linspace(0.38, 3.72, k_left), *(5.78 + 0.82 * np.arange(len(after)))]
+    wide = xs[-1] + 0.4  # inches
+    fig = plt.figure(figsize=(wide, 1.15), dpi=100)
+    ax = fig.add_axes((0, 0, 1, 1))
     places = dict(zip([*row, *IN_THE_U], [*xs, 4.28, 4.72, 5.16], strict=True))
     for n, x in places.items():
         y = 0.14 if n in IN_THE_U else 0.68
@@ -85,11 +87,11 @@ def draw(number: str) -> None:
         right = 0.62 if k == k_left - 1 else 0.24
         arrow = {"arrowstyle": "->", "color": figures.GREY}
         ax.annotate("", (b - right, 0.68), (a + left, 0.68), arrowprops=arrow)
-    ax.set(xlim=(0, 7), ylim=(0, 1.15))
+    ax.set(xlim=(0, wide), ylim=(0, 1.15))
     ax.axis("off")
     with torch.device("meta"):
         net = unet.UNet(widths=(16, 32, 64))
-    middle = fig.add_axes((4.12 / 7, 0.28, 1.2 / 7, 0.7))
+    middle = fig.add_axes((4.12 / wide, 0.28, 1.2 / wide, 0.7))
     figures.draw_unet(unet.trace(net, 64, 64), text=False, ax=middle)
     raw = io.BytesIO()
     fig.savefig(raw, format="png")
