@@ -135,13 +135,24 @@ def test_ablations_say_what_chapters_05_and_12_say():
     assert min(four) > crossval["threshold"]
 
 
-def test_seeds_differ_little():
+def test_seeds_differ_little_and_the_readmes_quote_them():
     content = read("seeds.json")
     assert [row["seed"] for row in content["rows"]] == [0, 1, 2]
     assert {row["split"] for row in content["rows"]} == {"test"}
     dice = [row["pooled"]["dice"] for row in content["rows"]]
     assert content["sd"]["dice"] == pytest.approx(np.std(dice, ddof=1))
     assert content["sd"]["dice"] < 0.002
+    change = {
+        r["name"]: r["difference"]["plain"] for r in read("ablations.json")["rows"]
+    }
+    phantoms = read("drive_test_phantom.json")
+    said = [f"{value:.4f}" for value in (*dice, content["sd"]["dice"])]
+    said += [f"{phantoms['pooled']['auc_roc']:.3f}"]
+    said += [f"{abs(change[name]['dice'][0]):.3f}" for name in ("unchanged", "flips")]
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        assert all(number in text for number in said), page
+    assert phantoms["pooled"]["auc_roc"] < phantoms["sato"]["pooled"]["auc_roc"]
 
 
 DRIVE_TEST = [path.stem for path in sorted(RESULTS.glob("drive_test*.json"))]
