@@ -62,11 +62,11 @@ from results import ablations
 # %% [markdown] lang="zh" of="746178f4"
 # ## 一次只改一处
 #
-# **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，不是这处改动造成的，就是偶然。
+# **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。
 #
 # 训练几十个网络要好几个小时，所以分数随课程一起保存；用 [results/ablations.py](../results/ablations.py) 可以重新得到它们。本章最后你会自己训练两个。
 #
-# 测试图像完全不参与。拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。DRIVE 21 到 40 这二十只眼睛分成四折 (fold)，给其中两折评分；评分的网络都是在另外十五只眼睛上训练的。
+# 测试图像完全不参与。拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。DRIVE 21 到 40 这二十只眼睛分成四折 (fold)，只给其中两折评分。每一折用的网络，都是在这一折以外的十五只眼睛上训练的。
 
 # %%
 file = config.ROOT / "results" / "ablations.json"
@@ -98,12 +98,12 @@ print(f"measured on {stored['date']}, most of them on: {recipe['device']}")
 # %% [markdown] lang="zh" of="ffd2547f"
 # 图中文字：数字是眼睛的编号；蓝色用于训练，橙色用于评分。
 #
-# 基准方案就是第 08 章的方案，只是步数少一些。先猜一猜：下面四处改动，有一处的损失比其他的大得多，是哪一处？
+# 基准方案就是第 08 章的方案，只是步数少一些。先猜一猜：下面四处改动，有一处让分数下降得比其他的多得多，是哪一处？
 #
-# - `"unchanged"`：完全不做数据增强
+# - `"unchanged"`：完全不做数据增强 (data augmentation)
 # - `"eyes4"`：只用四只眼睛学习，而不是十五只
 # - `"colour"`：不用 CLAHE 和伽马，照片原样输入
-# - `"bce"`：只用交叉熵，不加 Dice 损失
+# - `"bce"`：只用交叉熵 (cross-entropy, BCE)，不加 Dice 损失
 
 # %%
 guess = None  # one of the four words
@@ -117,7 +117,7 @@ lesson.check(
     worst,
     hint=(
         "Fifteen eyes are few, and the network sees each of them over a thousand times.",
-        "十五只眼睛很少，而每一只网络都要看上千遍。",
+        "十五只眼睛很少，而且每只眼睛网络都要看上一千多遍。",
     ),
 )
 for name, cost in costs.items():
@@ -156,9 +156,9 @@ print(f"one eye, two networks: difference {gap.mean():+.4f}, sd {gap.std(ddof=1)
 # %% [markdown] lang="zh" of="73393586"
 # 图中文字：左边是用 15 只眼睛训练的网络，右边是用 4 只训练的；纵轴是每只眼睛的 Dice；一条线是一只眼睛。
 #
-# 这些线几乎平行：换一只眼睛，Dice 的变化比换一个网络还大。如果给每个网络各算一个置信区间，区间的宽度取决于眼睛之间的差别，两个区间会重叠。真正回答问题的是**差值**的置信区间。
+# 这些线几乎平行：换一只眼睛，Dice 的变化比换一个网络还大。如果给每个网络各算一个置信区间 (confidence interval)，区间的宽度取决于眼睛之间的差别，两个区间会重叠。真正回答问题的是**差值**的置信区间。
 #
-# **练习 12.1** `ours` 和 `theirs` 里每只眼睛有一个 Dice，次序相同。返回平均差值 `theirs - ours` 的 95 % 自助法置信区间 (下限, 上限)：有放回地抽眼睛，抽 2000 次。
+# **练习 12.1** `ours` 和 `theirs` 里每只眼睛有一个 Dice，次序相同。返回平均差值 `theirs - ours` 的 95 % 自助法 (bootstrap) 置信区间 (下限, 上限)：每次有放回地抽出同样多只眼睛，共抽 2000 次。
 
 # %% tags=["exercise"]
 def interval_of_difference(ours, theirs):
@@ -184,7 +184,7 @@ interval_of_difference = lesson.exercise(interval_of_difference, EXERCISES["12.1
 # %% [markdown] lang="zh" of="33b3526c"
 # <details><summary>参考答案</summary>
 #
-# 两个网络必须用同一次抽到的眼睛，所以直接对差值抽样。如果分开抽，就会拿一个网络的容易的眼睛，去比另一个网络的难的眼睛。
+# 两个网络必须用同一次抽到的眼睛，所以直接对差值抽样。如果分开抽，就会拿一个网络在容易的眼睛上的分数，去比另一个网络在难的眼睛上的分数。
 #
 # ```python
 # def interval_of_difference(ours, theirs):
@@ -208,7 +208,7 @@ print(f"the difference: {low:+.4f} to {high:+.4f}")
 # **Exercise 12.2** Turn an interval (low, high) of a difference, new minus recipe, into one of the words `"gain"`, `"loss"`, `"cannot tell"`.
 
 # %% [markdown] lang="zh" of="1ea43586"
-# `metrics.paired_differences` 对合并分数做同样的事。区间全在零的一侧，就知道哪个网络更好；区间包含零，就说明这些眼睛看不出来。
+# `metrics.paired_differences` 对合并分数 (pooled) 做同样的事。区间全在零的一侧，就知道哪个网络更好；区间包含零，就说明凭这些眼睛看不出来。
 #
 # **练习 12.2** 给定差值（改动后减去基准方案）的置信区间 (low, high)，返回 `"gain"`（更好）、`"loss"`（更差）、`"cannot tell"`（看不出来）三者之一。
 
@@ -289,11 +289,11 @@ print("'<' lies outside the frame, to the left")
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe, scored once on the test images, show how much that is.
 
 # %% [markdown] lang="zh" of="5dd71bce"
-# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示在图框左边之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · network 网络 · images 训练用的眼睛数 · steps 步数 · test time 测试时（4 或 8 个翻转、旋转的副本取平均）。
+# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示在图框左边之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · network 网络（twice as wide 宽度加倍）· seed 随机种子 · images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
 # 绿色比基准方案好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西大多是灰色的。
 #
-# 这些横线说的是*眼睛*：换另外十只眼睛，答案还一样吗？还有第二种偶然它们并不知道：换一个**随机种子**（初始权重不同，图像块不同），同样的方案会得到另一个网络。课程方案的三个种子在测试图像上各评分一次，可以看出这种偶然有多大。
+# 这些横线只考虑了*眼睛*带来的偶然：换另外十只眼睛，答案还一样吗？还有第二种偶然，横线里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课程方案用三个种子训练出三个网络，在测试图像上各评分一次，可以看出这种偶然有多大。
 
 # %%
 seeds = json.loads((config.ROOT / "results" / "seeds.json").read_text("utf-8"))
@@ -316,11 +316,11 @@ print(f"Dice moved less than two of these sd: {', '.join(small)}")
 # The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Three inputs were tried: the chain alone, the colours alone, and both, which is the recipe. Each network also saw the held-out eyes under another lamp, and through another lens:
 
 # %% [markdown] lang="zh" of="b52260e6"
-# 如果一处改动让 Dice 移动的幅度还不如换个种子，那么不管它的横线怎么说，都不值得在论文里写一句话。
+# 有的改动给 Dice 带来的变化还不如换一个种子大。不管它的横线在哪里，都不值得在论文里写一句话。
 #
 # ## CLAHE 有用吗？
 #
-# 教程用绿色通道、CLAHE 和伽马处理照片，第 05 章也看到这样处理后人眼看得更清楚。可是对一个*训练过的*网络有用吗？试了三种输入：只用这条处理链；只用颜色；两者都用，也就是基准方案。每个网络还要面对换了光照、换了镜头的同样这些眼睛：
+# 教程用绿色通道、CLAHE 和伽马处理照片，第 05 章也看到这样处理后人眼看得更清楚。可是对一个*训练过的*网络有用吗？试了三种输入：只用这样处理后的绿色通道；只用原来的颜色；两者都用，也就是基准方案。评分用的眼睛还换了光照、换了镜头，再让每个网络各看一遍：
 
 # %%
 eye = course.load("val")[0]
@@ -347,9 +347,9 @@ for name in inputs[:2]:
 # Tracing all vessels of an eye by hand is slow work for a specialist. How much does the next eye bring?
 
 # %% [markdown] lang="zh" of="4fa2c336"
-# 图中文字：as it is 原样 · another lamp 换了光照 · another lens 换了镜头。表中是 AUC，三行依次是：只用处理链，只用颜色，两者都用。
+# 图中文字：as it is 原样 · another lamp 换了光照 · another lens 换了镜头。表中是 AUC，三行依次是：只用处理后的绿色通道，只用原来的颜色，两者都用。
 #
-# 如果照片和学过的差不多，只用颜色的网络和两者都用的一样好：它自己会找到对比度，CLAHE 没有带来什么。只用处理链略差一点：它丢掉了两种颜色。换了光照，情况就反过来：只用颜色的网络吃了亏，因为那十五只眼睛里没有这样的光照，而 CLAHE 能把光照的影响去掉大半。两者都用最经得起变化。所以答案是“在这里没用，换个地方有用”，只看一个数据集是发现不了的。
+# 如果照片和学过的差不多，只用颜色的网络和两者都用的一样好：它自己学会了提取对比度，CLAHE 没有带来好处。只用处理后的绿色通道略差一点：它丢掉了两种颜色。换了光照，情况就反过来：只用颜色的网络吃了亏，因为那十五只眼睛里没有这样的光照，而 CLAHE 能把光照的影响去掉大半。两者都用时受光照的影响最小。所以答案是“在这里没用，换个地方有用”，只看一个数据集是发现不了的。
 #
 # ## 要多少只眼睛？
 #
@@ -386,13 +386,13 @@ for name, count in counts.items():
 # %% [markdown] lang="zh" of="9b628610"
 # 图中文字：横轴是学习用的眼睛数，纵轴分别是 AUC 和 Dice。
 #
-# 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪四只眼睛，这也是偶然，竖线同样不知道。
+# 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪四只眼睛，这也是偶然，竖线里同样没有算进去。
 #
 # ## 测试的时候
 #
 # 网络可以把一只眼睛看好几遍：翻转后再看，旋转后再看，换一个种子的权重再看，然后把概率取平均。往下读之前，先从上面的图里估计作用有多大：那几行叫 “test time”。
 #
-# **练习 12.3** `probs` 是几个网络对同一只眼睛给出的概率，形状 (N, 1, H, W)。返回它们合在一起的血管图：先取平均，再取阈值。
+# **练习 12.3** `probs` 是几个网络对同一只眼睛给出的概率，形状 (N, 1, H, W)。返回它们合在一起的血管图：先取平均，再和阈值比较。
 
 # %% tags=["exercise"]
 def together(probs, threshold):
@@ -421,7 +421,7 @@ together = lesson.exercise(together, EXERCISES["12.3"])
 #     return probs.mean(0) >= threshold
 # ```
 #
-# 如果让取过阈值的图投票，每个网络有多大把握就丢掉了。
+# 如果让二值化之后的图投票，就丢掉了每个网络有多大把握这个信息。
 #
 # </details>
 
@@ -447,11 +447,11 @@ for name in [name for name in looking_twice if name in rows]:
 # Each eye has a threshold at which its own Dice is best. Nobody knows it beforehand; we use one for all. Four networks of the full recipe, cross-validated, give the best threshold of each of the twenty eyes ([results/crossval.json](../results/crossval.json)).
 
 # %% [markdown] lang="zh" of="f053f411"
-# 把眼睛看四遍，带来的好处不亚于训练步数翻倍，也不亚于网络加宽一倍（乘法变成四倍），而且完全不用训练。代价是每张照片用的时间变成四倍左右。
+# 把眼睛看四遍，带来的好处不亚于训练步数翻倍，也不亚于网络加宽一倍（乘法次数变成四倍），而且不必再训练。代价是每张照片用的时间变成四倍左右。
 #
 # ## 阈值从哪里来
 #
-# 每只眼睛都有一个让自己的 Dice 最高的阈值。事先谁也不知道它，我们只能对所有眼睛用同一个。完整方案的四个网络做了交叉验证，给出了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
+# 每只眼睛都有一个让自己的 Dice 最高的阈值。事先谁也不知道它，我们只能对所有眼睛用同一个。按完整方案训练四个网络，做交叉验证 (cross-validation)，得到了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
 
 # %%
 crossval = json.loads((config.ROOT / "results" / "crossval.json").read_text("utf-8"))
@@ -474,16 +474,16 @@ print(f"the four of validation (orange): mean {np.mean(val_four):.2f}")
 #
 # ## Whole vessels or many pixels?
 #
-# Dice counts pixels, and most of them lie in wide vessels. clDice counts centrelines: a thin branch weighs as much as a wide one of its length. One network gives many maps, one for each threshold. Draw them all.
+# Dice counts pixels, so a wide vessel weighs more than a thin one of the same length. clDice counts centrelines, and there both weigh the same. One network gives many maps, one for each threshold. Draw them all.
 
-# %% [markdown] lang="zh" of="956b1337"
+# %% [markdown] lang="zh" of="bb67b63f"
 # 图中文字：横轴是一只眼睛的最佳阈值；橙色是四只验证用的眼睛，红线是对二十只眼睛都最好的阈值。
 #
-# 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对大多数眼睛都太高：哪怕只选一个数，四只眼睛也太少。所以随课程附带的权重用的是二十只眼睛选出的阈值。
+# 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对其余的大多数眼睛都太高。哪怕只选一个数，四只眼睛也太少。所以随课程附带的权重用的是二十只眼睛选出的阈值。
 #
 # ## 要完整的血管，还是要更多的像素？
 #
-# Dice 数的是像素，而大部分像素在粗血管里。clDice 数的是中心线：同样长的细支和主干一样重。一个网络可以给出许多张图，每个阈值一张。把它们都画出来。
+# Dice 数的是像素，所以同样长的血管，粗的比细的分量重。clDice 数的是中心线 (centreline)，粗细的分量就一样了。一个网络可以给出许多张血管图，每个阈值一张。把它们都画出来。
 
 # %%
 fig, ax = plt.subplots(figsize=(5, 3.4), dpi=figures.DPI)
@@ -516,13 +516,13 @@ print(f"pieces of fewer than {stored['speck']} pixels were dropped")
 # %% [markdown] lang="zh" of="40b319a2"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
 #
-# 阈值越低，点越靠上。从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，但那些阈值要损失 Dice；在 Dice 最高的地方，还是基准方案领先。哪个点合适，要看问题是什么：要量血管的长度，就取低一点的阈值；要量面积，就取 Dice 的最高点。
+# 阈值越低，点越靠上。从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，但在那些阈值上 Dice 会下降。在 Dice 最高的地方，还是基准方案领先。哪个点合适，要看问题是什么：要量血管的长度，就取低一点的阈值；要量面积，就取 Dice 的最高点。
 #
 # （小碎块在计数前已经去掉，多小算小，见最后一行输出；否则几十个小点都会被当成单独的血管。）
 #
 # ## 你自己的消融实验
 #
-# 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。它们又小又短，课堂上等得起。在保存的结果里，数据增强影响最大。猜猜看，短的训练会怎么说？
+# 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。网络小，训练也短，课堂上等得起。在保存的结果里，数据增强影响最大。猜猜看，短的训练会怎么说？
 
 # %%
 STEPS = 300  # @param {type: "slider", min: 100, max: 2000, step: 100}
@@ -562,12 +562,12 @@ print(f"after {stored['config']['steps']} steps: {stored_gap:+.4f}")
 # %% [markdown] lang="en"
 # In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead. Augmentation makes the task harder, and a short run has not had time to profit; only in a long one does the network without it learn its few eyes by heart. An ablation answers for its own number of steps and no other. Slide `STEPS` up to find the crossing, or hand `train_with` an augmentation of your own.
 #
-# ## What made no difference
+# ## What ten eyes cannot tell
 
-# %% [markdown] lang="zh" of="e8f6068a"
+# %% [markdown] lang="zh" of="d6b03925"
 # 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先。数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络才会把那几只眼睛死记下来。消融实验的答案只对它自己的步数成立。把 `STEPS` 往上调，找找两者在哪里交叉；也可以把你自己的增强函数交给 `train_with`。
 #
-# ## 哪些没有影响
+# ## 哪些看不出差别
 
 # %%
 keys = ("auc_roc", "dice")
@@ -611,7 +611,7 @@ course.record(
 # - 在同一批眼睛上比较：看差值的一个区间，而不是看两个区间。
 # - 偶然有两种：眼睛和随机种子；论文应当两种都给出。
 # - 在这里，数据增强和眼睛的数量最重要；多看几遍有好处，代价只是时间；其余许多选择分不出高下。
-# - “有没有用”离不开“在哪里、训练了多少步”。
+# - “有没有用”：不说清在哪里、训练了多少步，就没有答案。
 #
 # **选做：** 给 [results/ablations.py](../results/ablations.py) 加一个你自己的变体：在 `VARIANTS` 里加一行，再运行 `python results/ablations.py NAME`。
 #
