@@ -32,7 +32,6 @@ from helpers import (
     inference,
     losses,
     metrics,
-    phantom,
     preprocess,
     runtime,
     training,
@@ -88,11 +87,9 @@ class Variant:
     augment: Callable = augmentation.augment
     loss: Callable | None = None  # instead of BCE and soft Dice
     num_images: int | None = None  # train on the first so many only
-    phantoms: bool = False  # train on drawn eyes first
     averaged: bool = True  # score the running average of the weights
 
 
-LARGE = {"widths": (32, 64, 128, 256), "patch_size": 256, "steps": 5000}
 VARIANTS = {
     "base": Variant("", "the recipe"),
     "seed1": Variant("seed", "1 instead of 0", {"seed": 1}),
@@ -109,8 +106,12 @@ VARIANTS = {
     "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
     "dice": Variant("loss", "BCE + 2 Dice", {"dice_weight": 2.0}),
     "cldice": Variant("loss", "BCE + 0.5 Dice + 0.5 clDice", loss=cldice_loss),
-    "patch64": Variant("patch", "64", {"patch_size": 64, "batch_size": 32}),
-    "patch256": Variant("patch", "256", {"patch_size": 256, "batch_size": 2}),
+    "patch64": Variant(
+        "patch", "64, batch of 32", {"patch_size": 64, "batch_size": 32}
+    ),
+    "patch256": Variant(
+        "patch", "256, batch of 2", {"patch_size": 256, "batch_size": 2}
+    ),
     "narrow": Variant("network", "half as wide", {"widths": (8, 16, 32, 64)}),
     "wide": Variant("network", "twice as wide", {"widths": (32, 64, 128, 256)}),
     "shallow": Variant("network", "three levels", {"widths": (16, 32, 64)}),
@@ -118,27 +119,11 @@ VARIANTS = {
     "rate1": Variant("learning rate", "0.001", {"learning_rate": 1e-3}),
     "rate10": Variant("learning rate", "0.01", {"learning_rate": 1e-2}),
     "last": Variant("weights", "those of the last step", averaged=False),
-    "drawn": Variant("images", "0, phantoms alone", num_images=0, phantoms=True),
     "eyes2": Variant("images", "2", num_images=2),
-    "eyes2drawn": Variant("images", "2 after phantoms", num_images=2, phantoms=True),
     "eyes4": Variant("images", "4", num_images=4),
     "eyes8": Variant("images", "8", num_images=8),
-    "alldrawn": Variant("images", "15 after phantoms", phantoms=True),
     "long": Variant("steps", "5000", {"steps": 2 * STEPS}),
-    "longer": Variant("steps", "10000", {"steps": 4 * STEPS}),
-    "large": Variant("size", "twice as wide, 8 patches of 256, 5000 steps", LARGE),
-    "largest": Variant(
-        "size",
-        "the same with five levels",
-        LARGE | {"widths": (32, 64, 128, 256, 512)},
-    ),
-    "large10k": Variant(
-        "size",
-        "twice as wide, 16 patches of 128, 10000 steps",
-        LARGE | {"patch_size": 128, "batch_size": 16, "steps": 10000},
-    ),
 }
-AVERAGED = ("base", "seed1")  # their networks are kept
 
 
 def other_camera(image: np.ndarray) -> np.ndarray:
@@ -168,43 +153,26 @@ def eyes() -> list[fundus.FundusImage]:
     return sorted((x for part in parts for x in part), key=lambda x: x.name)
 
 
-def drawn_eyes() -> list[fundus.FundusImage]:
-    """Return the phantoms of the training split, drawn once."""
-    folder = config.ROOT / "outputs/phantoms"
-    phantom.write(folder / "PHANTOM")
-    return fundus.load("PHANTOM", "train", folder)
-
-
 def train(variant: Variant, fold: int, steps: int) -> tuple[training.TrainingRun, list]:
     """Prepare the training of a variant on the other folds; return run, held out."""
     torch.set_num_threads(1)
     images = eyes()
     held = images[fold::FOLDS]
     others = [x for k, x in enumerate(images) if k % FOLDS != fold]
-    settings = replace(config.PRESETS["lesson"], steps=steps)
-    settings = replace(settings, **variant.changes)
+    settings = replace(config.PRESETS["lesson"], **{"steps": steps} | variant.changes)
     settings = replace(settings, val_every=settings.steps)
     runtime.seed_everything(settings.seed)
     weight = settings.dice_weight
     loss = functools.partial(losses.bce_dice_loss, dice_weight=weight)
-    model = unet.UNet(settings.in_channels, 1, settings.widths)
-    sources = [others[: variant.num_images]] if variant.num_images != 0 else []
-    if variant.phantoms:
-        sources.insert(0, drawn_eyes())
-    for source in sources:
-        run = training.new_run(
-            source,
-            held[:1],  # looked at once, after the last step; nothing is chosen by it
-            settings,
-            model=model,
-            loss_fn=variant.loss or loss,
-            augment=variant.augment,
-            prepare=variant.prepare,
-        )
-        if source is not sources[-1]:
-            for _ in run.steps():
-                pass
-            model = run.average.module
+    run = training.new_run(
+        others[: variant.num_images],
+        held[:1],  # looked at once, after the last step; nothing is chosen by it
+        settings,
+        model=unet.UNet(settings.in_channels, 1, settings.widths),
+        loss_fn=variant.loss or loss,
+        augment=variant.augment,
+        prepare=variant.prepare,
+    )
     return run, held
 
 
@@ -247,20 +215,15 @@ def train_and_score(name: str, fold: int) -> None:
         return inference.predict_probs(model, scaling(prepare(image)), tta)
 
     tables = score(predict, held)
-    if name in AVERAGED:
-        training.segmenter(run, eyes()).save(STORE / f"{name}-{fold}.pt")
-    names, seconds = [x.name for x in held], run.seconds
-    device = runtime.device_name(runtime.pick_device())
-    facts = {"names": names, "seconds": seconds, "precision": run.precision}
-    facts["device"] = device
-    keep(target, facts | tables)
-    print(f"{name}, fold {fold}: {seconds:.0f} s of training", flush=True)
-
-
-def keep(target: Path, content: dict) -> None:
-    """Write arrays to a file, whole or not at all."""
+    facts = {
+        "names": [x.name for x in held],
+        "seconds": run.seconds,
+        "precision": run.precision,
+        "device": runtime.device_name(runtime.pick_device()),
+    }
     with config.atomic(target) as part, part.open("wb") as file:
-        np.savez_compressed(file, **content)
+        np.savez_compressed(file, **facts, **tables)
+    print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
 
 
 def tables_of(name: str, condition: str) -> list[np.ndarray]:
@@ -272,28 +235,6 @@ def tables_of(name: str, condition: str) -> list[np.ndarray]:
             fine[:, :: metrics.NUM_BINS // BINS] = coarse
             result.append(fine)
     return result
-
-
-def average(fold: int) -> None:
-    """Score the mean of the kept networks on this fold; keep it as a variant's."""
-    target = STORE / f"average-{fold}.npz"
-    kept = [STORE / f"{name}-{fold}.pt" for name in AVERAGED]
-    if target.exists() or not all(file.exists() for file in kept):
-        return
-    networks, held = list(map(inference.Segmenter.load, kept)), eyes()[fold::FOLDS]
-
-    def predict(image: np.ndarray, tta: str) -> np.ndarray:
-        inputs = preprocess.prepare(image)
-        return np.mean(
-            [
-                inference.predict_probs(n.model, n.standardisation(inputs), tta)
-                for n in networks
-            ],
-            0,
-        )
-
-    facts = {"names": [x.name for x in held], "seconds": 0.0, "precision": ""}
-    keep(target, facts | {"device": ""} | score(predict, held))
 
 
 def compare(ours: list, theirs: list) -> tuple[dict, dict]:
@@ -336,11 +277,8 @@ def row_of(name: str, variant: Variant) -> dict:
 
 def collect() -> dict:
     """Return all variants with their scores and paired differences to the recipe."""
-    for fold in FOLDS_USED:
-        average(fold)
-    more = {"average": Variant("test time", f"average of {len(AVERAGED)} seeds")}
     rows = []
-    for name, variant in (VARIANTS | more).items():
+    for name, variant in VARIANTS.items():
         if all((STORE / f"{name}-{fold}.npz").exists() for fold in FOLDS_USED):
             rows.append(row_of(name, variant))
             plain = rows[-1]["scores"]["plain"]
@@ -358,7 +296,7 @@ def collect() -> dict:
         "config": asdict(replace(config.PRESETS["lesson"], steps=STEPS)),
         "thresholds": THRESHOLDS.tolist(),  # of the curves in "topology"
         "speck": inference.SPECK,  # smaller pieces were dropped before them
-        "date": time.strftime("%Y-%m-%d"),
+        "collected": time.strftime("%Y-%m-%d"),
         "rows": rows,
     }
 

@@ -30,8 +30,7 @@ def work(seed: int) -> dict:
         files = ("--weights", str(weights), "--json", str(scored))
         call("evaluate", "--dataset", "DRIVE", *files)
     record, test = (
-        json.loads(file.read_text("utf-8"))
-        for file in (folder / "result.json", scored)
+        json.loads(file.read_text("utf-8")) for file in (folder / "result.json", scored)
     )
     facts = {"seed": seed, "device": record["environment"]["device"]}
     facts |= {"precision": record["precision"], "threshold": test["threshold"]}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import config, metrics
+from helpers import config, metrics, phantom
 
 
 @pytest.fixture
@@ -85,26 +85,58 @@ def test_other_augmentations_move_labels_along(script, name):
 def test_differences_are_paired_and_against_the_recipe(script, monkeypatch, tmp_path):
     ablations = script("ablations")
     monkeypatch.setattr(ablations, "STORE", tmp_path)
+    some = {name: ablations.CONDITIONS[name] for name in ("plain", "flips", "d4")}
+    monkeypatch.setattr(ablations, "CONDITIONS", some)
     rng = np.random.default_rng(0)
     better = np.zeros((5, 2, ablations.BINS), np.int64)
     for eye in better:
         eye[0] = np.bincount(rng.integers(0, 9000, 4000), minlength=ablations.BINS)
         eye[1] = np.bincount(rng.integers(7000, 16000, 900), minlength=ablations.BINS)
     worse = np.roll(better, -1500, axis=2) * [[0], [1]] + better * [[1], [0]]
-    for name, tables in (("base", better), ("green", better), ("bce", worse)):
+    for name, tables in (("base", better), ("bce", worse)):
         for fold in ablations.FOLDS_USED:
             facts = {"seconds": 1.0, "precision": "fp32", "names": list("abcde")}
+            facts |= {"device": "CPU", "objects": np.full((13, 5, 3), 0.25)}
             tables_of_all = dict.fromkeys(ablations.CONDITIONS, tables)
             np.savez_compressed(
                 tmp_path / f"{name}-{fold}.npz", **facts, **tables_of_all
             )
     content = ablations.collect()
     rows = {row["name"]: row for row in content["rows"]}
-    assert set(rows) == {"base", "green", "bce"}  # only what was trained
-    assert rows["green"]["difference"]["plain"]["dice"] == (0.0, 0.0, 0.0)
+    assert set(rows) == {"base", "bce", "flips", "d4"}  # what was trained
+    assert rows["flips"]["difference"]["plain"]["auc_roc"] == (0.0, 0.0, 0.0)
+    assert rows["bce"]["topology"]["cldice"] == [0.25] * 13
+    dice = rows["base"]["scores"]["plain"]["dice_of_each"]
+    assert len(dice) == len(content["images"]) == 10
+    assert rows["base"]["difference"]["plain"]["dice"] == (0.0, 0.0, 0.0)
     difference, low, high = rows["bce"]["difference"]["flips"]["auc_roc"]
     assert low < difference < high < 0
     tables = ablations.tables_of("bce", "plain")
     expected = metrics.auc_roc(np.sum(tables, axis=0))
     assert rows["bce"]["scores"]["plain"]["auc_roc"] == expected
     assert expected == pytest.approx(metrics.auc_roc(worse.sum(0)), abs=1e-12)
+
+
+def test_scores_of_a_perfect_answer(script, monkeypatch):
+    ablations = script("ablations")
+    monkeypatch.setattr(ablations, "THRESHOLDS", [0.3, 0.6])
+    eye, asked = phantom.draw(0, 146, 141), []
+    answer = np.where(eye.vessels, 0.5, 0.1)
+
+    def predict(image, tta):
+        asked.append((image, tta))
+        return answer
+
+    tables = ablations.score(predict, [eye])
+    assert {tta for _, tta in asked} == {"none", "flips", "d4"}
+    assert sum(image is eye.image for image, _ in asked) == 3  # two were changed
+    for condition in ablations.CONDITIONS:
+        both = tables[condition][0]
+        assert both.shape == (2, ablations.BINS)
+        assert both.sum(1).tolist() == [
+            (eye.fov & ~eye.vessels).sum(),
+            (eye.fov & eye.vessels).sum(),
+        ]
+    (dice, cldice, pieces), nothing = tables["objects"][:, 0]
+    assert dice > 0.97 and cldice > 0.97 and pieces <= 12  # but for specks
+    assert nothing[0] == nothing[1] == 0

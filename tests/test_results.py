@@ -118,7 +118,10 @@ def test_ablations_say_what_chapters_05_and_12_say():
             assert low <= mean <= high
     dice = {name: values["dice"][0] for name, values in change.items()}
     assert min(dice, key=dice.get) == "unchanged"
-    assert min(dice["flips"], dice["d4"]) > max(dice["long"], dice["wide"])
+    assert min(change["flips"]["dice"][1], change["d4"]["dice"][1]) > 0
+    for name in ("mild", "patch256"):
+        assert change[name]["auc_roc"][1] < 0 < change[name]["auc_roc"][2]
+        assert rows[name]["difference"]["camera"]["auc_roc"][2] < 0
     _, low, high = change["colour"]["auc_roc"]
     assert low < 0 < high  # colours alone do as well as both
     assert change["enhanced"]["auc_roc"][2] < 0  # the chain alone a little worse

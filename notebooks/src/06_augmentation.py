@@ -634,16 +634,18 @@ for label, part in outside.items():
 #
 # Training does not use whole images. `PatchBatches` draws an image, then a pixel inside
 # its FOV, cuts the window around it and calls `augment`. It is an endless stream,
-# decided by its seed alone. Chapter 08 trains on it.
+# decided by its seed alone. Chapter 08 trains on it. `device` says where the images lie: on
+# a GPU they are cut, turned and bent there, and only the few random numbers travel. Those
+# are drawn on the CPU, so a seed means the same patches on every machine.
 
-# %% [markdown] lang="zh" of="bebd0a22"
+# %% [markdown] lang="zh" of="c0057b10"
 # 图中文字：degrees 度 · scale 比例 · patch widths 以图像块宽度为单位。
 #
 # 窗口的边长取图像块的两倍，只有尖角落在外面，那里用镜像补上。
 #
 # ## 图像块
 #
-# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，交给 `augment`。这是一条没有尽头的数据流，完全由种子决定。第 08 章就用它训练。
+# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，交给 `augment`。这是一条没有尽头的数据流，完全由种子决定。第 08 章就用它训练。`device` 说明图像放在哪里：放在 GPU 上，切窗口、旋转、弯曲都在那里完成，传过去的只有几个随机数。随机数在 CPU 上抽，所以同一个种子在每台机器上给出同样的图像块。
 
 # %% tags=["show-source"]
 from helpers.patches import PatchBatches
