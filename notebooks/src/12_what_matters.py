@@ -56,18 +56,18 @@ from results import ablations
 #
 # Training all these networks takes hours on a CPU, so their scores are stored with the course; [results/ablations.py](../results/ablations.py) makes them again. At the end you train two yourself.
 #
-# Whoever tries twenty recipes on the test images and keeps the best has chosen by the test images. So nothing is compared there. The twenty eyes of DRIVE 21 to 40 are dealt into four folds, every fourth eye into the same one. Two folds are scored (four would take twice as long), each by networks that were trained on the other fifteen eyes.
+# Whoever tries twenty recipes on the test images and keeps the best has chosen by the test images. So no change of the recipe is compared there. The twenty eyes of DRIVE 21 to 40 are dealt into four folds like cards. Two folds are scored (four would take twice as long), each by networks that were trained on the other fifteen eyes.
 #
 # Two favours you should know of. The recipe's input, augmentation and number of steps were chosen on held-out eyes such as these, so other rows may look a little worse than they are. And every network gets the threshold that suits these ten eyes best: its Dice is too high, for all alike. AUC needs no threshold.
 
-# %% [markdown] lang="zh" of="009c17ee"
+# %% [markdown] lang="zh" of="2573747f"
 # ## 一次只改一处
 #
 # **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多。）
 #
 # 在 CPU 上训练这些网络要好几个小时，所以分数随课程一起保存；用 [results/ablations.py](../results/ablations.py) 可以重新得到它们。本章最后你会自己训练两个。
 #
-# 拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。所以这里不在测试图像上比较。DRIVE 21 到 40 这二十只眼睛分成四折 (fold)，每隔四只归入同一折。只给其中两折评分（四折都评要花两倍时间）。每一折用的网络，都是在这一折以外的十五只眼睛上训练的。
+# 拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。所以各处改动都不在测试图像上比较。DRIVE 21 到 40 这二十只眼睛像发牌一样，轮流分到四折 (fold) 里。只给其中两折评分（四折都评要花两倍时间）。每一折用的网络，都是在这一折以外的十五只眼睛上训练的。
 #
 # 有两处偏心要先说明。基准方案的输入、数据增强和步数，就是在这样留出的眼睛上选出来的，所以其他各行看上去可能比实际略差。另外，每个网络用的都是最适合这十只眼睛的阈值，所以 Dice 都偏高，大家一样；AUC 不需要阈值。
 
@@ -367,16 +367,16 @@ for name in inputs[:2]:
     print(f"{rows[name]['text']}, against both: {', '.join(words)}")
 
 # %% [markdown] lang="en"
-# On photographs like those it learnt from, the colours alone do as well as both, and the interval is narrow: a trained network finds its own contrast. The chain alone is a little worse in AUC. Under the other lamp both single inputs fall behind, the colours most, probably because the chain undoes a part of the lamp. Behind the other lens the colours do as well as both again. So CLAHE and gamma bring nothing on photographs like the training ones, and something under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise.
+# On photographs like those it learnt from, the colours alone do as well as both, and the interval is narrow: a trained network finds its own contrast. The chain alone is a little worse in AUC. Under the other lamp both single inputs fall behind, the colours most, probably because the chain undoes a part of the lamp. Behind the other lens the colours do as well as both again. So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and something under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise.
 #
 # ## How many eyes?
 #
 # Tracing all vessels of an eye by hand is slow work for a specialist. How much does the next eye bring?
 
-# %% [markdown] lang="zh" of="fda283da"
+# %% [markdown] lang="zh" of="cb0eb764"
 # 图中文字：as it is 原样 · another lamp 换了光照 · another lens 换了镜头。表中是 AUC，三行依次是：只用处理后的绿色通道，只用原来的颜色，两者都用。
 #
-# 如果照片和学过的差不多，只用颜色和两者都用一样好，而且区间很窄：训练过的网络自己会提取对比度。只用处理后的绿色通道，AUC 略低一点。换了光照，两种单独的输入都落后了，只用颜色的落后最多，大概是因为处理时去掉了光照的一部分影响。换了镜头，只用颜色又和两者都用一样好。所以在和训练照片差不多的照片上，CLAHE 和伽马没有带来什么；换了光照，它们有些用处。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。
+# 如果照片和学过的差不多，只用颜色和两者都用一样好，而且区间很窄：训练过的网络自己会提取对比度。只用处理后的绿色通道，AUC 略低一点。换了光照，两种单独的输入都落后了，只用颜色的落后最多，大概是因为处理时去掉了光照的一部分影响。换了镜头，只用颜色又和两者都用一样好。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们有些用处。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。
 #
 # ## 要多少只眼睛？
 #
