@@ -1,13 +1,12 @@
 """Losses on logits: for vessels inside the field of view, and that of the paper.
 
-In those for vessels ``logits``, ``vessels`` and ``fov`` are (B, 1, H, W) float tensors;
+In the first three ``logits``, ``vessels`` and ``fov`` are (B, 1, H, W) float tensors;
 vessels and fov are 0 or 1.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
@@ -44,44 +43,6 @@ def bce_dice_loss(
     """BCE plus ``dice_weight`` times the soft Dice loss."""
     dice = soft_dice_loss(logits, vessels, fov)
     return bce_loss(logits, vessels, fov) + dice_weight * dice
-
-
-def soft_skeleton(x: Tensor, reach: int = 5) -> Tensor:
-    """Thin a map of values 0 to 1 to its ridges, by minima and maxima alone.
-
-    (B, 1, H, W) -> the same. What an opening takes away is ridge; then the map is
-    eroded by a pixel and asked again, ``reach`` times: half the width in pixels of
-    the widest vessel. Shit et al., CVPR 2021, algorithm 1.
-    """
-
-    def eroded(x: Tensor) -> Tensor:
-        rows = functional.max_pool2d(-x, (3, 1), 1, (1, 0))
-        return -torch.maximum(rows, functional.max_pool2d(-x, (1, 3), 1, (0, 1)))
-
-    def ridges(x: Tensor) -> Tensor:
-        return functional.relu(x - functional.max_pool2d(eroded(x), 3, 1, 1))
-
-    skeleton = ridges(x)
-    for _ in range(reach):
-        x = eroded(x)
-        skeleton = skeleton + (1 - skeleton) * ridges(x)
-    return skeleton
-
-
-def soft_cldice_loss(
-    logits: Tensor, vessels: Tensor, fov: Tensor, smooth: float = 1.0
-) -> Tensor:
-    """One minus the centreline Dice, with soft skeletons, over the batch in the FOV.
-
-    A broken vessel costs its length and not its area. It sees nothing beside the
-    centrelines, so it is added to another loss and never used alone. Shit et al.,
-    CVPR 2021, algorithm 2; ``smooth`` as in ``soft_dice_loss``.
-    """
-    probs, vessels = logits.sigmoid() * fov, vessels * fov
-    mine, theirs = soft_skeleton(probs), soft_skeleton(vessels)
-    precision = ((mine * vessels).sum() + smooth) / (mine.sum() + smooth)
-    sensitivity = ((theirs * probs).sum() + smooth) / (theirs.sum() + smooth)
-    return 1 - 2 * precision * sensitivity / (precision + sensitivity)
 
 
 def weighted_cross_entropy(logits: Tensor, classes: Tensor, weight: Tensor) -> Tensor:

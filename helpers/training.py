@@ -67,8 +67,7 @@ class RunningAverage:
         """Move the copy towards the model; nothing here makes a GPU wait."""
         keep = min(self.decay, (1 + self.updates) / (10 + self.updates))
         keep = keep if self.updates else 0.0
-        pairs = zip(floats(self.module), floats(model), strict=True)
-        get_ema_multi_avg_fn(keep)(*map(list, zip(*pairs, strict=True)), None)
+        get_ema_multi_avg_fn(keep)(floats(self.module), floats(model), None)
         self.updates += 1
 
     def state_dict(self) -> dict:

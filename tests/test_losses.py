@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
-from skimage import draw, morphology
 
-from helpers import metrics, phantom
+from helpers import phantom
 from helpers.losses import (
     bce_dice_loss,
     bce_loss,
-    soft_cldice_loss,
     soft_dice_loss,
-    soft_skeleton,
     weight_map,
     weighted_cross_entropy,
 )
@@ -43,9 +40,7 @@ def test_limits():
     assert bce_loss(LOGITS, VESSELS, empty).item() == 0
 
 
-@pytest.mark.parametrize(
-    "loss_fn", [bce_loss, soft_dice_loss, bce_dice_loss, soft_cldice_loss]
-)
+@pytest.mark.parametrize("loss_fn", [bce_loss, soft_dice_loss, bce_dice_loss])
 def test_pixels_outside_the_fov_have_no_say(loss_fn):
     torch.manual_seed(0)
     logits = torch.randn(1, 1, 8, 8, requires_grad=True)
@@ -126,58 +121,3 @@ def test_labels_and_weights_of_the_wrong_kind_are_refused():
     logits, classes = torch.zeros(2, 2, 4, 4), torch.zeros(2, 4, 4, dtype=torch.long)
     with pytest.raises(ValueError, match=r"weight is \(2, 1, 4, 4\).*weight\[:, 0\]"):
         weighted_cross_entropy(logits, classes, torch.ones(2, 1, 4, 4))
-
-
-def bar(rows: slice) -> np.ndarray:
-    """Return a (1, 60, 60) bool bar, 40 long, with a thin branch to the right."""
-    picture = np.zeros((1, 60, 60), bool)
-    picture[0, rows, 10:50] = True
-    for start in (15, 25, 35):
-        picture[0, *draw.line(30, start, 50, start + 8)] = True
-    return picture
-
-
-def batch(picture: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(picture)[None].float()
-
-
-def test_soft_skeleton_lies_along_the_centreline_and_is_thin():
-    picture = bar(slice(26, 34))
-    soft = soft_skeleton(batch(picture))[0].numpy()
-    exact = morphology.skeletonize(picture[0])[None]
-    assert soft.min() >= 0
-    assert soft.max() <= 1
-    assert not soft[~picture].any()
-    near = morphology.binary_dilation(exact[0], morphology.disk(2))[None]
-    assert soft[near].sum() > 0.95 * soft.sum()
-    assert soft.sum() < picture.sum() / 2
-    line = bar(slice(30, 31))  # a pixel wide already
-    assert np.array_equal(soft_skeleton(batch(line))[0].numpy() > 0, line)
-
-
-def test_soft_cldice_of_sharp_maps_is_near_the_measured_one():
-    vessels, fov = bar(slice(26, 34)), np.ones((1, 60, 60), bool)
-    for pred in (vessels, bar(slice(28, 32)), bar(slice(24, 36)), bar(slice(0))):
-        logits = 1000 * (2 * batch(pred) - 1)
-        loss = soft_cldice_loss(logits, batch(vessels), batch(fov)).item()
-        exact = metrics.cldice(pred, vessels, fov)
-        assert loss == pytest.approx(1 - exact, abs=0.1)
-    broken = vessels.copy()
-    broken[0, :, 29:32] = False  # three columns of forty
-    logits = [1000 * (2 * batch(x) - 1) for x in (vessels, broken)]
-    whole, cut = (
-        soft_cldice_loss(x, batch(vessels), batch(fov)).item() for x in logits
-    )
-    assert whole == pytest.approx(0, abs=1e-6)
-    assert cut > 0.01
-
-
-def test_soft_cldice_asks_for_the_missing_piece():
-    vessels, fov = batch(bar(slice(26, 34))), torch.ones(1, 1, 60, 60)
-    logits = 4 * (2 * vessels - 1)
-    logits[..., 29:32] = -4
-    logits.requires_grad_()
-    soft_cldice_loss(logits, vessels, fov).backward()
-    pull = -logits.grad[0, 0]
-    assert torch.isfinite(pull).all()
-    assert pull[26:34, 29:32].sum() > 0  # gradient descent raises the gap

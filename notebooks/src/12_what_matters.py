@@ -274,7 +274,7 @@ def forest(names, key, ax, limits):
     labels = [f"{rows[n]['question']}: {rows[n]['text']}" for n in names]
     ax.set_yticks(range(len(names)), labels)
     ax.set(xlim=limits, ylim=(len(names) - 0.5, -0.5), title=TITLES[key])
-    ax.locator_params(axis="x", nbins=5)
+    ax.locator_params(axis="x", nbins=4)
 
 
 names = [name for name in rows if name != "base"]
@@ -340,16 +340,18 @@ print(f"Dice moved by less than {bound:.4f}:\n  " + "\n  ".join(small))
 #
 # ## Does CLAHE help?
 #
-# The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Three inputs were tried: the chain alone, the colours alone, and both, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed:
+# The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Three inputs were tried: the chain alone, the colours alone, and both, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed. Guess first: which of the two single inputs suffers less under the other lamp, the chain (`"enhanced"`) or the colours (`"colour"`)?
 
-# %% [markdown] lang="zh" of="8de90167"
+# %% [markdown] lang="zh" of="371087c8"
 # 同一个方案的两个网络，相差大约 1.4 倍标准差（根号二）。如果一处改动让 Dice 的变化小于两倍这样的差别，那也许只是种子的作用，不管它的横线在哪里；上面列出的就是。三个种子算出的标准差很粗略，训练的步数更多，眼睛也是另一批；AUC 随种子的变化要小得多。尽管如此：只有一个种子，又没有区间，Dice 的小数点后第三位就什么也说明不了。
 #
 # ## CLAHE 有用吗？
 #
-# 教程用绿色通道、CLAHE 和伽马处理照片，第 05 章也看到这样处理后人眼看得更清楚。可是对一个*训练过的*网络有用吗？试了三种输入：只用这样处理后的绿色通道；只用原来的颜色；两者都用，也就是基准方案。评分用的眼睛还用计算的办法换了光照（另一盏灯）、加了模糊（另一个镜头），再让每个网络各看一遍：
+# 教程用绿色通道、CLAHE 和伽马处理照片，第 05 章也看到这样处理后人眼看得更清楚。可是对一个*训练过的*网络有用吗？试了三种输入：只用这样处理后的绿色通道；只用原来的颜色；两者都用，也就是基准方案。评分用的眼睛还用计算的办法换了光照（另一盏灯）、加了模糊（另一个镜头），再让每个网络各看一遍。先猜一猜：换了光照，两种单独的输入哪一种受影响小，处理后的绿色通道（`"enhanced"`）还是原来的颜色（`"colour"`）？
 
 # %%
+guess = None  # "enhanced" or "colour"
+
 eye = course.load("val")[0]
 seen = {name: ablations.CONDITIONS[name][0] for name in ("plain", "camera", "lens")}
 part = np.s_[:, : eye.image.shape[1] // 2, : eye.image.shape[2] // 2]
@@ -357,6 +359,16 @@ pictures = [figures.to_picture(look(eye.image)[part]) for look in seen.values()]
 figures.show_images(pictures, ["as it is", "another lamp", "another lens"], size=2.2)
 plt.show()
 inputs = ("enhanced", "colour", "base")
+lamp = {name: rows[name]["scores"]["camera"]["auc_roc"] for name in inputs[:2]}
+lesson.check(
+    "The better single input under another lamp",
+    guess,
+    max(lamp, key=lamp.get),
+    hint=(
+        "Which of the two looks alike, however dark and red the photograph is?",
+        "照片变暗变红以后，哪一种看起来和原来差不多？",
+    ),
+)
 print(f"{'AUC':26}{'as it is':>14}{'another lamp':>14}{'another lens':>14}")
 for name in inputs:
     text = "both" if name == "base" else rows[name]["text"]
@@ -452,13 +464,12 @@ together = lesson.exercise(together, EXERCISES["12.3"])
 # </details>
 
 # %%
-network, times = inference.Segmenter.load(), {}
+network = inference.Segmenter.load()
 for tta, turns in inference.TTA.items():
     start = time.perf_counter()
     network.probs(eye.image, eye.fov, tta)
-    times[tta] = time.perf_counter() - start
-    print(f"{len(turns)} looks: {times[tta]:.2f} s for this eye", end=", ")
-    print(f"{times[tta] / times['none']:.1f} times one look")
+    seconds = time.perf_counter() - start
+    print(f"{len(turns)} looks: {seconds:.2f} s for this eye")
 
 
 def each_of(name):
@@ -532,7 +543,7 @@ for name, colour in lines.items():
     x, y = curve["dice"], curve["cldice"]
     ax.plot(x, y, "o-", markersize=3, color=colour, label=label)
 ax.set(xlabel="Dice", ylabel="clDice", xlim=(0.72, 0.81))
-ax.legend(fontsize=8, frameon=False, loc="lower left")
+ax.legend(fontsize=8, frameon=False, loc="center left")
 fig.tight_layout()
 plt.show()
 thresholds, curve = stored["thresholds"], rows["base"]["topology"]
@@ -550,9 +561,9 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # ## Your own ablation
 #
-# Now two networks of your own: with augmentation and without, everything else equal. They are small and short so that a class can wait for them. In the stored rows, augmentation matters most. Guess what a short run says.
+# Now two networks of your own: with augmentation and without, everything else equal. They are small and short so that a class can wait for them. In the stored rows, augmentation matters most. Guess what a short run says: which is ahead, `"with"` or `"without"`?
 
-# %% [markdown] lang="zh" of="57eb80e4"
+# %% [markdown] lang="zh" of="a1328342"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
 #
 # 一个点是一个阈值；阈值越低，点越靠上，直到多出来的假分支也让 clDice 下降。从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。
@@ -561,7 +572,7 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # ## 你自己的消融实验
 #
-# 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。网络小，训练也短，课堂上等得起。在保存的结果里，数据增强影响最大。猜猜看，短的训练会怎么说？
+# 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。网络小，训练也短，课堂上等得起。在保存的结果里，数据增强影响最大。猜猜看，短的训练会怎么说：做增强的（`"with"`）领先，还是不做的（`"without"`）领先？
 
 # %%
 STEPS = 300  # @param {type: "slider", min: 100, max: 2000, step: 100}
@@ -591,6 +602,21 @@ def train_with(way: Callable) -> dict:
 
 ways = {"with": augment.augment, "without": augment.centre_crop}
 mine = {name: train_with(way) for name, way in ways.items()}
+print(f"{short.steps} steps each, {mine['with']['seconds']:.0f} s for the first")
+
+# %%
+guess = None  # "with" or "without"
+
+ahead = max(mine, key=lambda name: mine[name]["auc_roc"])
+lesson.check(
+    "Ahead after a short run",
+    guess,
+    ahead,
+    hint=(
+        "Which of the two tasks is easier to learn in a short time?",
+        "两个任务里，哪一个在短时间内更容易学会？",
+    ),
+)
 print(f"{short.steps} steps, {len(eyes)} eyes, scored on {len(val)} validation eyes")
 for name, entry in mine.items():
     print(f"{name:8} augmentation: AUC {entry['auc_roc']:.4f}, ", end="")
@@ -620,11 +646,9 @@ for word in ("cannot tell", "loss", "gain"):
     for name in names:
         if set(words[name]) == {word}:
             print(f"  {rows[name]['question']}: {rows[name]['text']}")
-lamp = {
-    name: verdict(*rows[name]["difference"]["camera"]["auc_roc"][1:])
-    for name in ("mild", "patch256")
-}
-print(f"under the other lamp: {lamp}")
+for name in ("mild", "patch256"):
+    word = verdict(*rows[name]["difference"]["camera"]["auc_roc"][1:])
+    print(f"{rows[name]['question']}: {rows[name]['text']}, under the other lamp: {word}")
 course.record(
     ablation_steps=short.steps,
     ablation={name: entry["auc_roc"] for name, entry in mine.items()},
