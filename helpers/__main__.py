@@ -428,7 +428,7 @@ def parser() -> argparse.ArgumentParser:
             new.add_argument("--data", type=Path, help="folder of the data sets")
         return new.add_argument
 
-    sets = ("DRIVE", "CHASEDB1", "PHANTOM")
+    sets = ("DRIVE", "CHASEDB1", "STARE", "HRF", "PHANTOM")
     modes = {"choices": config.MODES, "default": config.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
     option = add(run)

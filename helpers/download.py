@@ -24,7 +24,6 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -33,7 +32,6 @@ from helpers import fundus
 
 STALL = 20  # seconds without a byte after which a source is given up
 LIMIT = 1800  # seconds that one source may take altogether
-MAX_FILE = 128 << 20  # bytes; no file of a set has more than a tenth of it
 MAX_TOTAL = 2 << 30  # bytes that one archive may unpack to
 ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
 # RuntimeError is what zipfile raises for a password or an unknown compression.
@@ -44,46 +42,6 @@ BY_HAND = (
 )
 Say = Callable[[str], None]
 
-
-@dataclass(frozen=True)
-class Source:
-    """One public address of a set or of a part of it."""
-
-    address: str  # of an archive, of a web folder (ends in /), or gdrive:ID
-    gives: tuple[str, ...] = ("",)  # how the paths that it holds begin
-    sha256: str | None = None  # of the archive, where it is known
-    covered: bool = True  # by the owner's terms
-
-
-DROPBOX = "https://www.dropbox.com/sh/z4hbbzqai0ilqht"
-GITHUB = "https://raw.githubusercontent.com"
-SOURCES = {
-    "DRIVE": (
-        Source(
-            f"{DROPBOX}/AADp_8oefNFs2bjC2kzl2_Fqa/training.zip?dl=1",
-            ("training/",),
-            "7101e19598e2b7aacdbd5e6e7575057b9154a4aaec043e0f4e28902bf4e2e209",
-        ),
-        Source(  # without labels since 2019
-            f"{DROPBOX}/AABuUJQJ5yG5oCuziYzYu8jWa/test.zip?dl=1",
-            ("test/images/", "test/mask/"),
-            "d76c95c98a0353487ffb63b3bb2663c00ed1fde7d8fdfd8c3282c6e310a02731",
-        ),
-        Source(
-            "https://codeload.github.com/wfdubowen/Retina-Unet/tar.gz/"
-            "7c8cf9c669d12d00cb57bd6358aead839c435b4e",
-            covered=False,
-        ),
-        Source("gdrive:17wVfELqgwbp4Q02GD247jJyjq6lwB0l6", covered=False),
-    ),
-    "CHASEDB1": (
-        Source(f"{GITHUB}/playyalp1/CHASE_DB1/main/CHASEDB1.zip"),
-        Source(
-            f"{GITHUB}/mipple1986/data/92b9449a2e7a38dbd4c62825418dafcd5eba4fec/"
-            "CHASEDB1/"
-        ),
-    ),
-}
 
 # gdown runs in a process of its own, because version 5 has no time limit. These
 # keywords are the ones that versions 5 and 6 share.
@@ -241,7 +199,7 @@ def _refuse_traps(label: str, members: Iterable[tuple[str, int, bool]]) -> None:
             trap = "leads out of the archive"
         elif is_link:
             trap = "is a link or a device"
-        elif size > MAX_FILE or sum_bytes > MAX_TOTAL:
+        elif size > fundus.MAX_FILE or sum_bytes > MAX_TOTAL:
             trap = f"is too large ({size:,} bytes, {sum_bytes:,} with those before it)"
         else:
             continue
@@ -289,7 +247,7 @@ def _files(source: Path, label: str) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) of the files in a folder or an archive."""
     if source.is_dir():
         for path in sorted(source.rglob("*")):
-            if path.is_file() and path.stat().st_size <= MAX_FILE:
+            if path.is_file() and path.stat().st_size <= fundus.MAX_FILE:
                 yield path.relative_to(source).as_posix(), path.read_bytes()
     elif source.is_file():
         with source.open("rb") as file:
@@ -401,7 +359,7 @@ def import_from(
     if len(wanted) == len(files) and not others:
         raise ValueError(
             f"{source} holds no file of {name}, neither by content nor by name; "
-            + (dataset.by_hand or f"fetch the set at {dataset.home}")
+            f"fetch the set at {dataset.home}"
         )
     if wanted and len(wanted) == num_lacking:
         say(f"{source} holds no original of what is lacking here")
@@ -412,7 +370,7 @@ def _from_public_sources(
     name: str, data_dir: Path | str, accept_terms: bool, say: Say
 ) -> None:
     """Try the sources of a set in order until nothing is lacking."""
-    for source in SOURCES.get(name, ()):
+    for source in fundus.DATASETS[name].sources:
         lacking = _lacking(name, data_dir)
         has_any = any(path.startswith(source.gives) for path in lacking)
         if not has_any or not (source.covered or accept_terms):
@@ -440,7 +398,9 @@ def _summary(name: str, data_dir: Path | str, say: Say) -> str:
     if not lacking:
         say(f"{count} are in {place}, each verified: complete.")
         return "complete"
-    public = [source.gives for source in SOURCES.get(name, ()) if source.covered]
+    public = [
+        source.gives for source in fundus.DATASETS[name].sources if source.covered
+    ]
     closed = {f for f in files if public and not f.startswith(sum(public, ()))}
     ways = "A full copy that you have comes in by --from FOLDER_OR_ARCHIVE_OR_ADDRESS"
     if closed:
@@ -481,10 +441,6 @@ def get(
     dataset = fundus.DATASETS[name]
     say(f"{dataset.title}\n  home: {dataset.home}\n  terms: {dataset.terms}")
     say(f"  please cite: {dataset.citation}")
-    if source is None and name not in SOURCES and _lacking(name, data_dir):
-        raise DownloadError(
-            f"no public source of {name} is known here; {dataset.by_hand}"
-        )
     if source is None:
         _from_public_sources(name, data_dir, accept_terms, say)
     elif others := import_from(name, source, data_dir, say=say):

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import tomllib
+import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import ndimage
 from skimage import measure, morphology
 
-MANIFESTS = Path(__file__).parent / "manifests"
+HERE = Path(__file__).parent
+MAX_FILE = 128 << 20  # bytes; no file of a set has more than a tenth of it
+MAX_PIXELS = 80_000_000  # of a photograph; 6000 x 4000 are 24 million
+MIN_SIDE = 64  # pixels of a photograph; fewer show no vessels
+
+
+@dataclass(frozen=True)
+class Source:
+    """One public address of a set or of a part of it."""
+
+    address: str  # of an archive, of a web folder (ends in /), or gdrive:ID
+    gives: tuple[str, ...] = ("",)  # how the paths that it holds begin
+    sha256: str | None = None  # of the archive, where it is known
+    covered: bool = True  # by the owner's terms
 
 
 @dataclass(frozen=True)
@@ -31,7 +49,9 @@ class Dataset:
     fov: str | None = None  # None: the field of view is found automatically
     second: str | None = None  # second observer
     second_in: tuple[str, ...] = ("train", "val", "test")  # splits that have one
-    by_hand: str = ""  # what to do where no public source is known here
+    size: tuple[int, int] | None = None  # rows, columns of every image
+    stacks: dict[str, str] | None = None  # {file: git's blob id}, instead of slices
+    sources: tuple[Source, ...] = ()  # in the order in which they are tried
 
     def split_of(self, image_id: str) -> str:
         """Return the split ("train", "val" or "test") an image belongs to."""
@@ -46,90 +66,19 @@ class Dataset:
         return template.format(id=image_id, part=part)
 
 
-def _numbers(first: int, last: int) -> tuple[str, ...]:
-    return tuple(f"{number:02d}" for number in range(first, last + 1))
+def _read_datasets() -> dict[str, Dataset]:
+    """Read ``datasets.toml``, which says all that is known of each set."""
+    table = tomllib.loads((HERE / "datasets.toml").read_text("utf-8"))
+    for facts in table.values():
+        facts["splits"] = {k: tuple(v.split()) for k, v in facts["splits"].items()}
+        sources = facts.get("sources", ())
+        facts["sources"] = tuple(
+            Source(**s | {"gives": tuple(s.get("gives", ("",)))}) for s in sources
+        )
+    return {name: Dataset(name=name, **facts) for name, facts in table.items()}
 
 
-def _eyes(first: int, last: int) -> tuple[str, ...]:
-    return tuple(n + side for n in _numbers(first, last) for side in "LR")
-
-
-DRIVE_LAYOUT = {
-    "image": "{part}/images/{id}_{part}.tif",
-    "vessels": "{part}/1st_manual/{id}_manual1.gif",
-    "fov": "{part}/mask/{id}_{part}_mask.gif",
-    "second": "{part}/2nd_manual/{id}_manual2.gif",
-    "second_in": ("test",),
-}
-
-DATASETS = {
-    dataset.name: dataset
-    for dataset in (
-        Dataset(
-            name="DRIVE",
-            title="DRIVE, 40 eyes of a Dutch screening programme, 565 x 584 pixels",
-            home="https://drive.grand-challenge.org/",
-            terms="for research and education only, no redistribution",
-            citation="Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, "
-            "501-509, doi:10.1109/TMI.2004.825627",
-            splits={
-                "train": _numbers(21, 36),
-                "val": _numbers(37, 40),
-                "test": _numbers(1, 20),
-            },
-            **DRIVE_LAYOUT,
-        ),
-        Dataset(
-            name="CHASEDB1",
-            title="CHASE_DB1, both eyes of 14 children, 999 x 960 pixels",
-            home="https://researchinnovation.kingston.ac.uk/",
-            terms="CC BY 4.0",
-            citation="Fraz et al., IEEE Transactions on Biomedical Engineering 59(9), "
-            "2012, 2538-2548, doi:10.1109/TBME.2012.2205687",
-            # Split by child, 20 and 8 images; two children of the 20 validate.
-            splits={
-                "train": _eyes(1, 8),
-                "val": _eyes(9, 10),
-                "test": _eyes(11, 14),
-            },
-            image="Image_{id}.jpg",
-            vessels="Image_{id}_1stHO.png",
-            second="Image_{id}_2ndHO.png",
-        ),
-        Dataset(
-            name="ISBI2012_EM",
-            title="ISBI 2012 EM, 30 slices of a fly's nerve cord, 512 x 512 pixels",
-            home="https://imagej.net/events/isbi-2012-segmentation-challenge",
-            terms="free for non-commercial segmentation software, with the citation",
-            citation="Cardona et al., PLoS Biology 8(10), 2010, e1000502; Arganda-"
-            "Carreras et al., Frontiers in Neuroanatomy 9, 2015, 142",
-            # Neighbouring slices look alike: three blocks, not a random choice.
-            splits={
-                "train": tuple(map(str, range(21))),
-                "val": tuple(map(str, range(21, 24))),
-                "test": tuple(map(str, range(24, 30))),
-            },
-            image="train/image/{id}.png",
-            cells="train/label/{id}.png",
-            by_hand="put the challenge's train-volume.tif and train-labels.tif into "
-            "the folder ISBI2012_EM of the data folder; --from takes single slices "
-            "(PNG) only",
-        ),
-        Dataset(
-            name="PHANTOM",
-            title="PHANTOM, drawn eyes with known vessels (no patient, no camera)",
-            home="helpers/phantom.py",
-            terms="free, drawn by this course",
-            citation="none needed",
-            splits={
-                "train": _numbers(21, 32),
-                "val": _numbers(33, 36),
-                "test": _numbers(1, 8),
-            },
-            **DRIVE_LAYOUT,
-        ),
-    )
-}
+DATASETS = _read_datasets()
 
 
 @dataclass(frozen=True)
@@ -159,30 +108,96 @@ class CellImage:
     cells: np.ndarray
 
 
-def _open(path: Path, page: int) -> Image.Image:
+def locate(place: Path, file: str) -> Path:
+    """Find a file of a set, though its name is in other letter case or ends in .gz.
+
+    It may lie without its folder, too, as official archives have it. Returns ``place /
+    file`` where there is nothing of the kind.
+    """
+    exact = place / file
+    for parent in (exact.parent, place) if not exact.is_file() else ():
+        inside = parent.iterdir() if parent.is_dir() else ()
+        names = {path.name.casefold(): path for path in inside}
+        for name in (exact.name, f"{exact.name}.gz"):
+            if name.casefold() in names:
+                return names[name.casefold()]
+    return exact
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file of a set; a gzipped one is unpacked."""
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    with gzip.open(path) as file:
+        return file.read(MAX_FILE)
+
+
+def _open(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
     """Open and decode a page of an image file, or say what is wrong with it."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing; fetch it with `python3 -m helpers data NAME`, or name "
             "the folder that holds the data sets with --data or FUNDUS_DATA"
         )
+    what = f"page {page + 1} of {path}" if page else path
     try:
-        with Image.open(path) as file:
-            file.seek(page)
-            file.load()
-            return file.copy()
-    except (OSError, EOFError, SyntaxError, ValueError) as error:
-        what = f"page {page + 1} of {path}" if page else path
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # broken metadata alone does no harm
+            content = io.BytesIO(read_bytes(path))
+            with Image.open(content) as file:
+                file.verify()  # the check sums that only PNG has
+            with Image.open(content) as file:
+                if file.width * file.height > MAX_PIXELS:
+                    raise ValueError(
+                        f"{file.width} x {file.height} pixels are too many"
+                    )
+                file.seek(page)
+                file.load()
+                return ImageOps.exif_transpose(file) if turn else file.copy()
+    except Exception as error:  # a foreign file can make Pillow raise anything
         raise ValueError(
             f"{what} cannot be read as an image ({error}); it may be cut off or be "
             "something else: delete it and fetch it again"
         ) from error
 
 
+def _to_array(picture: Image.Image) -> np.ndarray:
+    """Return (3, H, W) float32 in [0, 1]; channel by channel, to spare memory."""
+    bands = picture.convert("RGB").split()
+    image = np.empty((3, picture.height, picture.width), np.float32)
+    for channel, band in zip(image, bands, strict=True):
+        channel[:] = band
+    image /= 255
+    return image
+
+
 def read_image(path: Path | str, page: int = 0) -> np.ndarray:
-    """Read a photograph, or a page of a stack, as (3, H, W) float32 in [0, 1]."""
-    pixels = np.asarray(_open(Path(path), page).convert("RGB"), dtype=np.float32)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / 255
+    """Read an image of a set, or a page of a stack, as (3, H, W) float32 in [0, 1]."""
+    return _to_array(_open(Path(path), page))
+
+
+def read_photo(path: Path | str) -> np.ndarray:
+    """Read a photograph of one's own as (3, H, W) float32 in [0, 1].
+
+    Any format that Pillow reads: JPEG, PNG, TIFF, BMP, PPM, WebP. Grey, palette, CMYK
+    and 16 bits become RGB, transparent parts black; the camera's note of rotation
+    (EXIF) is followed. ValueError names a file that is broken, too small or too large.
+    """
+    picture = _open(Path(path), turn=True)
+    if min(picture.size) < MIN_SIDE:
+        raise ValueError(
+            f"{path} has {picture.width} x {picture.height} pixels; vessels need at "
+            f"least {MIN_SIDE} on each side: take the photograph in its own size"
+        )
+    if picture.mode in ("F", "I") or picture.mode.startswith("I;16"):
+        grey = np.nan_to_num(np.asarray(picture, np.float32)).clip(0)
+        white = next((w for w in (1, 255, 4095, 65535) if grey.max() <= w), grey.max())
+        return np.repeat(grey[None] / white, 3, axis=0)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture)
+    return _to_array(picture)
 
 
 def read_label(path: Path | str, page: int = 0) -> np.ndarray:
@@ -211,13 +226,12 @@ def _eyes(name: str) -> Dataset:
 
 def folder(name: str, data_dir: Path | str) -> Path:
     """Return the folder of one set inside the data folder, or say how to get it."""
-    way, place = _dataset(name).by_hand, Path(data_dir) / name
+    place = Path(data_dir) / _dataset(name).name
     if not found(name, data_dir):
         state = "is empty" if place.is_dir() else "does not exist"
         raise FileNotFoundError(
-            f"{place} {state}; "
-            + (way or f"fetch the set with `python3 -m helpers data {name}`")
-            + ", or name the folder that holds it with --data or FUNDUS_DATA"
+            f"{place} {state}; fetch the set with `python3 -m helpers data {name}`, or "
+            "name the folder that holds it with --data or FUNDUS_DATA"
         )
     return place
 
@@ -243,7 +257,7 @@ def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
     dataset, place = _eyes(name), folder(name, data_dir)
 
     def file(template: str) -> Path:
-        return place / dataset.path(template, image_id)
+        return locate(place, dataset.path(template, image_id))
 
     image = read_image(file(dataset.image))
     vessels = read_label(file(dataset.vessels))
@@ -260,9 +274,51 @@ def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
     return FundusImage(image_id, image, vessels, fov, second)
 
 
+@dataclass(frozen=True)
+class OnDisk(Sequence):
+    """The images of a split, each read anew when it is asked for.
+
+    For sets that memory cannot hold: HRF's photographs take 4.4 GB. ``half`` reads
+    them at half resolution (``halve``), as most papers score HRF.
+    """
+
+    name: str
+    split: str  # "train", "val", "test" or "all"
+    data_dir: Path | str
+    half: bool = False
+
+    def __len__(self) -> int:
+        return len(ids(self.name, self.split))
+
+    def __getitem__(self, k: int) -> FundusImage:
+        x = load_one(self.name, ids(self.name, self.split)[k], self.data_dir)
+        return halve(x) if self.half else x
+
+
 def load(name: str, split: str, data_dir: Path | str) -> list[FundusImage]:
-    """Read all images of a split ("train", "val", "test", "all"), in order of id."""
-    return [load_one(name, image_id, data_dir) for image_id in ids(name, split)]
+    """Read all images of a split ("train", "val", "test", "all") into memory."""
+    return list(OnDisk(name, split, data_dir))
+
+
+def halve(x: FundusImage) -> FundusImage:
+    """Return an image with its labels at half resolution; labels stay binary.
+
+    A pixel of the image is the mean of the four that it covers; one of a label is True
+    where at least two of the four are, so that a line one pixel wide stays whole if it
+    runs along the grid (results/halving.json has what is lost). An odd last row or
+    column falls away.
+    """
+
+    def four(layer: np.ndarray) -> np.ndarray:
+        C, H, W = (n // 2 for n in layer.shape)
+        C, cut = len(layer), layer[:, : 2 * H, : 2 * W]
+        return cut.reshape(C, H, 2, W, 2)
+
+    labels = {
+        key: None if label is None else four(label).sum((2, 4)) >= 2
+        for key, label in (("vessels", x.vessels), ("fov", x.fov), ("second", x.second))
+    }
+    return FundusImage(x.name, four(x.image).mean((2, 4)), **labels)
 
 
 def load_cells(split: str, data_dir: Path | str) -> list[CellImage]:
@@ -297,7 +353,8 @@ def scored_split(name: str, data_dir: Path | str) -> str:
     among others is an error of the folder, not that case, and ``load`` names it.
     """
     dataset, place = _eyes(name), folder(name, data_dir)
-    labels = [place / dataset.path(dataset.vessels, i) for i in ids(name, "test")]
+    files = (dataset.path(dataset.vessels, i) for i in ids(name, "test"))
+    labels = [locate(place, file) for file in files]
     return "test" if any(label.exists() for label in labels) else "val"
 
 
@@ -306,18 +363,22 @@ def automatic_fov(image: np.ndarray) -> np.ndarray:
 
     Red above a tenth of its maximum, closed, holes filled, largest component. On
     CHASE_DB1 this keeps 99.4 % of the vessel pixels and more; Otsu loses up to 27 %.
+    From 2,000 pixels a side every second, third ... pixel is looked at.
     """
-    bright = image[0] > image[0].max() / 10
+    height, width = image.shape[1:]
+    step = max(1, min(height, width) // 1000)
+    red = image[0, ::step, ::step]
+    bright = red > red.max() / 10
     radius = max(1, round(min(bright.shape) / 100))
     margin = 2 * radius  # closing must not eat a field of view that touches the frame
     padded = np.pad(bright, margin)
-    closed = morphology.binary_closing(padded, morphology.disk(radius))
+    closed = morphology.isotropic_closing(padded, radius)
     filled = ndimage.binary_fill_holes(closed)[margin:-margin, margin:-margin]
     labels = measure.label(filled)
     if labels.max() == 0:
-        return np.ones((1, *bright.shape), dtype=bool)
-    sizes = np.bincount(labels.ravel())
-    return (labels == sizes[1:].argmax() + 1)[None]
+        return np.ones((1, height, width), dtype=bool)
+    largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    return largest.repeat(step, 0).repeat(step, 1)[None, :height, :width]
 
 
 def fov_diameter(fov: np.ndarray) -> float:
@@ -330,11 +391,28 @@ def fov_diameter(fov: np.ndarray) -> float:
 
 def manifest(name: str) -> dict[str, str]:
     """Return {relative path: SHA-256} of every file of a set; {} for PHANTOM."""
-    path = MANIFESTS / f"{_dataset(name).name}.sha256"
+    path = HERE / "manifests" / f"{_dataset(name).name}.sha256"
     if not path.exists():
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in lines)}
+
+
+def forms(name: str) -> list[dict[str, str]]:
+    """Return the lists of files of which one alone is the whole set.
+
+    ISBI2012_EM has two, single slices and the challenge's stacks; others have one.
+    """
+    stacks = _dataset(name).stacks
+    return [manifest(name), stacks] if stacks else [manifest(name)]
+
+
+def is_original(content: bytes, digest: str) -> bool:
+    """Compare bytes with a SHA-256 or, 40 digits long, with git's id of a blob."""
+    if len(digest) == 40:
+        blob = b"blob %d\0" % len(content) + content
+        return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == digest
+    return hashlib.sha256(content).hexdigest() == digest
 
 
 def sha256(path: Path | str) -> str:
@@ -344,15 +422,28 @@ def sha256(path: Path | str) -> str:
 
 
 def verify(name: str, data_dir: Path | str) -> dict[str, list[str]]:
-    """Compare a set on disk with its manifest: {"missing": [...], "differs": [...]}."""
-    place = folder(name, data_dir)
-    problems = {"missing": [], "differs": []}
-    for file, digest in manifest(name).items():
-        if not (place / file).is_file():
-            problems["missing"].append(file)
-        elif sha256(place / file) != digest:
-            problems["differs"].append(file)
-    return problems
+    """Compare a set on disk with its manifest: {"missing": [...], "differs": [...]}.
+
+    Where a set has several ``forms``, the one with the fewest missing files counts.
+    """
+    place, answers = folder(name, data_dir), []
+    for files in forms(name):
+        problems = {"missing": [], "differs": []}
+        for file, digest in files.items():
+            path = locate(place, file)
+            if not path.is_file():
+                problems["missing"].append(file)
+            elif not _is_whole(path, digest):
+                problems["differs"].append(file)
+        answers.append(problems)
+    return min(answers, key=lambda problems: len(problems["missing"]))
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    try:
+        return is_original(read_bytes(path), digest)
+    except (EOFError, OSError, zlib.error):  # a gzipped file that is cut off
+        return False
 
 
 def data_sha256(images: Sequence[FundusImage]) -> str:

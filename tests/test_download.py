@@ -1,5 +1,6 @@
 """Fetching and importing data sets, on a server on this machine and made-up files."""
 
+import dataclasses
 import hashlib
 import http.server
 import inspect
@@ -48,6 +49,12 @@ def quiet(_):
     pass
 
 
+def with_sources(monkeypatch, *sources):
+    """Give DRIVE these public sources and no others."""
+    changed = dataclasses.replace(fundus.DATASETS["DRIVE"], sources=sources)
+    monkeypatch.setitem(fundus.DATASETS, "DRIVE", changed)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """No address outside this machine resolves, with or without a network."""
@@ -70,7 +77,7 @@ def small_set(request, monkeypatch):
         monkeypatch.setattr(
             fundus, "manifest", lambda name: digests if name == "DRIVE" else {}
         )
-        monkeypatch.setattr(download, "SOURCES", {})
+        with_sources(monkeypatch)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -438,7 +445,7 @@ def test_web_folder_that_lacks_files_and_one_that_is_down(server, refused, tmp_p
     ],
 )
 def test_bad_archives_are_refused(monkeypatch, tmp_path, body, words):
-    monkeypatch.setattr(download, "MAX_FILE", 1000)
+    monkeypatch.setattr(fundus, "MAX_FILE", 1000)
     monkeypatch.setattr(download, "MAX_TOTAL", 1500)
     (tmp_path / "a.zip").write_bytes(body)
     with pytest.raises(ValueError, match=words) as error:
@@ -514,17 +521,17 @@ def sources(monkeypatch, server):
     server.bodies["/full"] = tarred({f"repo-1/DRIVE/{f}": b for f, b in FILES.items()})
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in server.bodies.items()}
     table = (
-        download.Source(
+        fundus.Source(
             server.url + "/training.zip", ("training/",), digests["/training.zip"]
         ),
-        download.Source(
+        fundus.Source(
             server.url + "/test.zip",
             ("test/images/", "test/mask/"),
             digests["/test.zip"],
         ),
-        download.Source(server.url + "/full", covered=False),
+        fundus.Source(server.url + "/full", covered=False),
     )
-    monkeypatch.setattr(download, "SOURCES", {"DRIVE": table})
+    with_sources(monkeypatch, *table)
     return server
 
 
@@ -608,7 +615,7 @@ def test_real_manifests_and_sources_fit_together():
         files = fundus.manifest(name)
         assert len(set(files.values())) == len(files) == num_files
         assert all(len(digest) == 64 for digest in files.values())
-        sources = download.SOURCES[name]
+        sources = fundus.DATASETS[name].sources
         covered = [source.covered for source in sources]
         assert covered == sorted(covered, reverse=True)  # official ones first
         gives = tuple(g for s in sources if s.covered for g in s.gives)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage.draw import disk
 
-from helpers import config, download, fundus, phantom
+from helpers import config, fundus, phantom
 
 
 @pytest.fixture(scope="module")
@@ -217,17 +217,6 @@ def test_slices_of_tissue_are_read_from_the_challenges_stacks(tmp_path):
     first.save(path)  # one page is left
     with pytest.raises(ValueError, match=r"train-labels\.tif cannot be read"):
         fundus.load_cells("val", tmp_path)
-
-
-def test_a_set_without_a_public_source_says_what_to_do(tmp_path):
-    with pytest.raises(download.DownloadError, match=r"no public.*train-volume\.tif"):
-        download.get("ISBI2012_EM", tmp_path, say=lambda _line: None)
-    with pytest.raises(FileNotFoundError, match=r"does not exist; put.*train-labels"):
-        fundus.folder("ISBI2012_EM", tmp_path)
-    assert not any(tmp_path.iterdir())
-    (tmp_path / "notes.txt").write_text("no slices")
-    with pytest.raises(ValueError, match=r"no file of ISBI.*slices \(PNG\) only$"):
-        download.import_from("ISBI2012_EM", tmp_path, tmp_path / "data")
 
 
 # ---- The real images, where FUNDUS_DATA points to them ----
