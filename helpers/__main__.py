@@ -7,6 +7,7 @@ Only the standard library is imported until the environment exists. It is made o
 from __future__ import annotations
 
 import argparse
+import csv
 import dataclasses
 import functools
 import hashlib
@@ -22,6 +23,7 @@ import tempfile
 import threading
 import time
 import venv
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
@@ -33,8 +35,11 @@ sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p) != ROOT / "helpers")]
 from helpers import config  # noqa: E402
 
 VENV = ROOT / ".venv"
-LARGE = ("histograms", "probs")  # of a result; not for JSON
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+COLUMNS = (
+    "file", "result", "rows", "columns", "fov_diameter", "fov_share", "vessel_share",
+    "seconds", "warnings", "error",
+)  # of the table of ``segment``  # fmt: skip
 TICK = 8  # seconds between two signs of life
 FILES = ("requirements-dev.txt", "requirements.txt", "constraints.txt")
 
@@ -218,25 +223,44 @@ def test(args: argparse.Namespace) -> int:
 
 
 def data(args: argparse.Namespace) -> int:
-    """Fetch or import data sets; every file is verified."""
-    from helpers import download, phantom
+    """Fetch, import or pack data sets; every file is verified."""
+    from helpers import download, fundus, phantom
 
-    for name in args.names:
-        if name == "PHANTOM":
-            phantom.write(config.data_dir() / name)
-            print(f"PHANTOM is drawn in {config.data_dir() / name}")
-        else:
-            download.get(name, config.data_dir(), args.accept_terms, args.source)
-    return 0
+    place, failed, every = config.data_dir(), 0, "all" in args.names
+    if args.pack:
+        download.pack(args.pack, place, () if every else args.names)
+        return 0
+    if args.names == "all":  # the default; the command fetches 200 MB on request only
+        raise ValueError("name a data set, or all; `data --help` lists them")
+    fetched = [name for name in fundus.DATASETS if name != "PHANTOM"]
+    for name in fetched if every else args.names:
+        try:
+            if name == "PHANTOM":
+                phantom.write(place / name)
+                print(f"PHANTOM is drawn in {place / name}")
+            else:
+                download.get(name, place, args.accept_terms, args.source)
+        except download.DiskError:
+            raise
+        except (OSError, ValueError) as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            failed += 1
+    return 2 if failed else 0
 
 
-def load_split(name: str, split: str) -> list:
-    """Read a split, drawing phantoms where needed; warn of files not as published."""
+def load_split(name: str, split: str, lazy: bool = False, half: bool = False):
+    """Read a split, drawing phantoms where needed; warn of files not as published.
+
+    A lazy one stays on disk; each image is read when it is asked for.
+    """
     from helpers import fundus, phantom
 
     if name == "PHANTOM" and not (config.data_dir() / name).is_dir():
         phantom.write(config.data_dir() / name)
-    images = fundus.load(name, split, config.data_dir())
+    if lazy:
+        images = fundus.OnDisk(name, split, config.data_dir(), half)
+    else:
+        images = fundus.load(name, split, config.data_dir())
     for file in fundus.verify(name, config.data_dir())["differs"]:
         print(f"warning: {name}/{file} is not the published file", file=sys.stderr)
     return images
@@ -302,39 +326,45 @@ def evaluate(args: argparse.Namespace) -> int:
             "warning: no test labels here; the validation images stand in",
             file=sys.stderr,
         )
-    images, val = load_split(args.dataset, split), load_split(args.dataset, "val")
+    images, val = (
+        load_split(args.dataset, part, lazy=True, half=args.half)
+        for part in (split, "val")
+    )
     networks = [inference.Segmenter.load(file) for file in args.weights or [None]]
     threshold = sum(network.threshold for network in networks) / len(networks)
+    number = itertools.count(1)
 
-    def predict(image):
-        print(f"  {args.dataset} {image.name}")
-        probs = (n.probs(image.image, image.fov, args.tta) for n in networks)
+    def predict(x):
+        print(f"  {args.dataset} {x.name} ({next(number)} of {len(images)})")
+        probs = (n.probs(x.image, x.fov, args.tta) for n in networks)
         return sum(probs) / len(networks)
 
+    def objects(row):  # takes the probabilities out: 1.5 GB in the case of HRF
+        return inference.evaluate_objects(row.pop("probs"), images, row["threshold"])
+
     rows = {"network": inference.evaluate(predict, images, threshold)}
-    print("  second observer and Sato filter")
-    rows |= inference.baselines(images, val)
-    print_table(f"{args.dataset} {split}, {len(images)} images, inside the FOV", rows)
+    print("  vessels as objects")
     result = {
         "dataset": args.dataset,
         "split": split,
         "tta": args.tta,
+        "half_resolution": args.half,
         "weights": " ".join(map(str, args.weights or ["shipped"])),
         "precision": inference.Segmenter.precision,
         "environment": runtime.environment(),
         "data_sha256": fundus.data_sha256(images),
+        "objects": objects(rows["network"]),
     }
-    result |= {k: v for k, v in rows["network"].items() if k not in LARGE}
-    for name in ("second_observer", "sato"):
-        row = rows[name] and {k: rows[name][k] for k in ("threshold", "pooled", "ci95")}
-        result[name] = row
+    result |= {k: v for k, v in rows["network"].items() if k != "histograms"}
     result["calibration"] = metrics.calibration(sum(rows["network"]["histograms"]))
-    for name, row in rows.items():
+    print("  second observer and Sato filter")
+    rows |= inference.baselines(images, val)
+    for name in ("second_observer", "sato"):
+        row = rows[name]
+        result[name] = row and {k: row[k] for k in ("threshold", "pooled", "ci95")}
         if row:
-            scored = (row["probs"], images, row["threshold"])
-            sizes = (0, inference.SPECK)
-            objects = [inference.evaluate_objects(*scored, size) for size in sizes]
-            result["objects" if name == "network" else f"{name}_objects"] = objects
+            result[f"{name}_objects"] = objects(row)
+    print_table(f"{args.dataset} {split}, {len(images)} images, inside the FOV", rows)
     if rows["second_observer"]:
         pair = [rows[name] for name in ("network", "second_observer")]
         result["against_second_observer"] = metrics.paired_differences(
@@ -366,6 +396,25 @@ def print_table(title: str, rows: dict[str, dict | None]) -> None:
         print(f"  {key:11}{line}   {low:.4f} to {high:.4f}")
 
 
+def photographs(given: list[Path], out: Path) -> list[Path]:
+    """Return the files that are named, and those in the folders that are named."""
+    from PIL import Image
+
+    known = Image.registered_extensions()  # {".jpg": "JPEG", ...}
+    found = []
+    for path in given:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        if path.resolve() == out.resolve():
+            raise ValueError(f"--out {out} is the folder of photographs: name another")
+        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in known]
+        if not inside:
+            raise ValueError(f"{path} holds no image file; folders in it are not read")
+        found += inside
+    return found
+
+
 def free_stem(out: Path, image: Path, digest: str) -> str:
     """Return a name under which no other image's result lies in ``out``."""
     from PIL import Image
@@ -380,38 +429,99 @@ def free_stem(out: Path, image: Path, digest: str) -> str:
                 return stem
 
 
-def segment(args: argparse.Namespace) -> int:
-    """Segment photographs: probability, vessels and overlay as PNG files."""
+def segment_one(segmenter, path: Path, out: Path, tta: str) -> dict:
+    """Segment one photograph; write three PNG files and return its row of the table."""
     import numpy as np
     from PIL import Image, PngImagePlugin
 
-    from helpers import figures, fundus, inference
+    from helpers import figures, fundus
 
-    segmenter, failed = inference.Segmenter.load(args.weights), 0
-    for path in args.images:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    image = fundus.read_photo(path)
+    fov = fundus.automatic_fov(image)
+    probs = segmenter.probs(image, fov, tta)
+    pred = probs >= segmenter.threshold
+    row = {
+        "rows": image.shape[1],
+        "columns": image.shape[2],
+        "fov_diameter": round(fundus.fov_diameter(fov)),
+        "fov_share": f"{fov.mean():.4f}",
+        "vessel_share": f"{pred.sum() / fov.sum():.4f}",
+        "warnings": "; ".join(segmenter.doubts(image, fov, probs)),
+    }
+
+    def pictures() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
+        yield "vessels", pred[0].astype(np.uint8) * 255
+        yield "prob", np.rint(probs[0] * 65535).astype(np.uint16)
+        painted = figures.overlay(image, pred)
+        painted *= 255
+        yield "overlay", np.rint(painted, out=painted).astype(np.uint8)
+
+    note = PngImagePlugin.PngInfo()
+    note.add_text("source", fundus.sha256(path))
+    row["result"] = free_stem(out, path, fundus.sha256(path))
+    for kind, picture in pictures():
+        with config.atomic(out / f"{row['result']}_{kind}.png") as part:
+            Image.fromarray(picture).save(part, "png", pnginfo=note)
+    return row
+
+
+def segment(args: argparse.Namespace) -> int:
+    """Segment photographs, or folders of them: probability, vessels, overlay, a table.
+
+    Three PNG files a photograph and segment.csv, a line a photograph.
+    """
+    from helpers import inference
+
+    segmenter = inference.Segmenter.load(args.weights)
+    if args.threshold is not None:
+        if not 0 < args.threshold < 1:
+            raise ValueError(f"--threshold {args.threshold} must lie between 0 and 1")
+        segmenter.threshold = args.threshold
+    paths, failed = photographs(args.images, args.out), 0
+    table = read_table(args.out / "segment.csv")  # lines of earlier calls stay
+    for number, path in enumerate(paths, start=1):
+        start, row = time.monotonic(), {"file": str(path)}
         try:
-            if not path.is_file():
-                raise FileNotFoundError(f"{path}: there is no such file")
-            image = fundus.read_image(path)
-            probs = segmenter.probs(image)
+            row |= segment_one(segmenter, path, args.out, args.tta)
+            result = args.out / row["result"]
+            print(
+                f"[{number}/{len(paths)}] {path} -> {result}_vessels.png, _prob.png, "
+                "_overlay.png"
+            )
+            if row["warnings"]:
+                print(f"  warning: {path.name}: {row['warnings']}", file=sys.stderr)
         except (OSError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
+            row["error"] = str(error)
             failed += 1
-            continue
-        pred = probs >= segmenter.threshold
-        pictures = {
-            "vessels": pred[0].astype(np.uint8) * 255,
-            "overlay": (figures.overlay(image, pred) * 255).round().astype(np.uint8),
-            "prob": (probs[0] * 65535).round().astype(np.uint16),
-        }
-        note = PngImagePlugin.PngInfo()
-        note.add_text("source", fundus.sha256(path))
-        stem = free_stem(args.out, path, fundus.sha256(path))
-        for kind, picture in pictures.items():
-            with config.atomic(args.out / f"{stem}_{kind}.png") as part:
-                Image.fromarray(picture).save(part, "png", pnginfo=note)
-        print(f"{path} -> {args.out / stem}_prob.png, _vessels.png, _overlay.png")
+        row["seconds"] = f"{time.monotonic() - start:.2f}"
+        table[row["file"]] = row
+        write_table(args.out / "segment.csv", table.values())
     return 2 if failed else 0
+
+
+def read_table(path: Path) -> dict[str, dict]:
+    """Read the table of an earlier ``segment``: {file: row}; {} where there is none."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path} is not a table of this command: move it away")
+        return {row["file"]: row for row in reader}
+
+
+def write_table(path: Path, rows: Iterable[dict]) -> None:
+    """Write the table of ``segment``, whole; Excel reads its UTF-8, too."""
+    with (
+        config.atomic(path) as part,
+        part.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
+        table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -431,6 +541,7 @@ def parser() -> argparse.ArgumentParser:
     sets = ("DRIVE", "CHASEDB1", "STARE", "HRF", "PHANTOM")
     modes = {"choices": config.MODES, "default": config.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
+    copies = {"choices": ("none", "flips", "d4"), "default": "none"}
     option = add(run)
     option("--mode", **modes)
     option("--only", default="", metavar="NN,NN", help="chapter numbers")
@@ -438,14 +549,15 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, help="default: outputs")
     add(test)
     option = add(data)
-    all_sets = (*sets, "ISBI2012_EM")  # its slices are for chapter 10 alone
-    option(
-        "names", nargs="+", choices=all_sets, metavar="NAME", help=", ".join(all_sets)
-    )
+    all_sets = (*sets, "ISBI2012_EM", "all")  # the slices are for chapter 10 alone
+    names = {"nargs": "*", "choices": all_sets, "default": "all", "metavar": "NAME"}
+    option("names", **names, help=", ".join(all_sets))
     option(
         "--accept-terms", action="store_true", help="use copies the terms do not cover"
     )
     option("--from", dest="source", metavar="FOLDER_OR_ARCHIVE_OR_URL")
+    text = "write the course and the verified files of these sets, or of all, into it"
+    option("--pack", type=Path, metavar="FILE.zip", help=text)
     option = add(train)
     option("--dataset", required=True, choices=sets)
     option("--out", type=Path, required=True)
@@ -458,16 +570,19 @@ def parser() -> argparse.ArgumentParser:
     option = add(evaluate)
     option("--dataset", required=True, choices=sets)
     option("--split", choices=("test", "val", "train", "all"), default="test")
-    option("--tta", choices=("none", "flips", "d4"), default="none")
+    option("--half", action="store_true", help="at half resolution (usual for HRF)")
+    option("--tta", **copies)
     option("--weights", **weights, nargs="+")  # the mean of several networks
     option("--json", type=Path, metavar="FILE")
     option = add(bench)
     option("names", nargs="*", metavar="WORD", help="only rows with one of these words")
     option("--json", type=Path, metavar="FILE")
     option = add(segment)
-    option("images", nargs="+", type=Path, metavar="IMAGE")
+    option("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
     option("--out", type=Path, required=True)
     option("--weights", **weights)
+    option("--threshold", type=float, help="default: that of the weights")
+    option("--tta", **copies)
     return top
 
 

@@ -36,7 +36,7 @@ def overlay(
     """Paint vessels over a photograph: (3, H, W), (1, H, W) bool -> (H, W, 3) float."""
     picture = to_picture(image).copy()
     picture[vessels[0]] = (1 - opacity) * picture[vessels[0]] + opacity * rgb(colour)
-    return picture.clip(0, 1)
+    return picture.clip(0, 1, out=picture)
 
 
 def error_map(pred: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.ndarray:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage import measure, morphology
 
 HERE = Path(__file__).parent
 MAX_FILE = 128 << 20  # bytes; no file of a set has more than a tenth of it
-MAX_PIXELS = 80_000_000  # of a photograph; 6000 x 4000 are 24 million
+MAX_PIXELS = 40_000_000  # of a photograph; 6000 x 6000 are 36 million
 MIN_SIDE = 64  # pixels of a photograph; fewer show no vessels
 
 
@@ -155,8 +155,10 @@ def _open(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
                 file.load()
                 return ImageOps.exif_transpose(file) if turn else file.copy()
     except Exception as error:  # a foreign file can make Pillow raise anything
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "no known image format" if unknown else error
         raise ValueError(
-            f"{what} cannot be read as an image ({error}); it may be cut off or be "
+            f"{what} cannot be read as an image ({reason}); it may be cut off or be "
             "something else: delete it and fetch it again"
         ) from error
 

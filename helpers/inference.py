@@ -22,7 +22,10 @@ from .preprocess import Standardisation, prepare
 from .unet import UNet
 
 SHIPPED = Path(__file__).parent / "weights" / "drive.pt"
-SPECK = 30  # pixels; smaller pieces are noise: chosen on DRIVE 37-40, by Betti-0 error
+DIAMETER = 540.0  # pixels, of DRIVE's fields of view
+SPECK = 30  # pixels at that size; smaller pieces are noise: chosen on DRIVE 37-40, by
+# Betti-0 error
+TILE = 1024  # pixels; a photograph at DRIVE's resolution goes through in one piece
 TTA = {"none": (0,), "flips": (0, 2, 4, 6), "d4": tuple(range(8))}  # see augment.d4
 
 
@@ -60,19 +63,24 @@ def predict_logits(
 
 
 def predict_probs(
-    model: nn.Module, inputs: np.ndarray, tta: str = "none", precision: str = "fp32"
+    model: nn.Module,
+    inputs: np.ndarray,
+    tta: str = "none",
+    precision: str = "fp32",
+    tile: int | None = None,
 ) -> np.ndarray:
     """Return vessel probabilities of one prepared image, (C, H, W) -> (1, H, W).
 
     Test-time augmentation averages the probabilities of turned or mirrored copies,
-    each turned back: ``tta`` is "none", "flips" (4) or "d4" (8).
+    each turned back: ``tta`` is "none", "flips" (4) or "d4" (8). ``tile`` as in
+    ``predict_logits``.
     """
     if tta not in TTA:
         raise ValueError(f"tta is {tta!r}; choose one of {', '.join(TTA)}")
     device = next(model.parameters()).device
     batch = torch.from_numpy(inputs)[None].to(device)
     probs = [
-        undo_d4(predict_logits(model, d4(batch, k), precision).sigmoid(), k)
+        undo_d4(predict_logits(model, d4(batch, k), precision, tile).sigmoid(), k)
         for k in TTA[tta]
     ]
     mean = torch.stack(probs).mean(0).clamp(0, 1)
@@ -81,11 +89,41 @@ def predict_probs(
 
 def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize (C, H, W) by linear interpolation, smoothed first where it shrinks."""
-    shrinks = height < image.shape[1]
-    result = resize(
-        image, (len(image), height, width), order=1, anti_aliasing=shrinks, mode="edge"
-    )
-    return result.astype(np.float32)
+    options = {"order": 1, "anti_aliasing": height < image.shape[1], "mode": "edge"}
+    result = np.empty((len(image), height, width), np.float32)
+    for channel, resized in zip(image, result, strict=True):  # one at a time: memory
+        resized[:] = resize(channel, (height, width), **options)
+    return result
+
+
+def scale_to(fov: np.ndarray, diameter: float) -> float:
+    """Return the factor that brings a field of view to a diameter in pixels.
+
+    Within 5 % it is 1: pixels that fit are better left alone.
+    """
+    factor = diameter / fundus.fov_diameter(fov)
+    return 1.0 if abs(factor - 1) < 0.05 else factor
+
+
+def _surroundings(fov: np.ndarray) -> tuple[slice, slice]:
+    """Return rows and columns of the field of view with a margin of 8 % round it."""
+    margin = round(0.08 * fundus.fov_diameter(fov))
+    ends = [np.flatnonzero(fov[0].any(axis))[[0, -1]] for axis in (1, 0)]
+    return tuple(slice(max(0, a - margin), b + margin + 1) for a, b in ends)
+
+
+def _likeness_to_disc(inside: np.ndarray) -> float:
+    """Return the overlap (IoU) of a (H, W) mask with the disc that would fill its box.
+
+    What the frame cuts off the disc is left out.
+    """
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    middle = [(k[0] + k[-1]) / 2 for k in (rows, columns)]
+    radius = fundus.fov_diameter(inside[None]) / 2
+    y, x = np.ogrid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    disc = np.hypot(y - middle[0], x - middle[1]) <= radius
+    part = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return float((disc & part).sum() / (disc | part).sum())
 
 
 @dataclass
@@ -108,26 +146,64 @@ class Segmenter:
 
     def scale(self, fov: np.ndarray) -> float:
         """Return the factor that brings a field of view to the known diameter."""
-        factor = self.fov_diameter / fundus.fov_diameter(fov)
-        return 1.0 if abs(factor - 1) < 0.05 else factor  # 5 %: leave pixels alone
+        return scale_to(fov, self.fov_diameter)
 
     def probs(
-        self, image: np.ndarray, fov: np.ndarray | None = None, tta: str = "none"
+        self,
+        image: np.ndarray,
+        fov: np.ndarray | None = None,
+        tta: str = "none",
+        tile: int | None = TILE,
     ) -> np.ndarray:
         """Return vessel probabilities, (3, H, W) -> (1, H, W) float32, 0 outside fov.
 
-        ``fov`` (1, H, W) bool is found automatically where it is None.
+        ``fov`` (1, H, W) bool is found automatically where it is None. Only the field
+        of view and a margin are looked at; ``tile`` (pixels after resizing) bounds the
+        memory and changes nothing else.
         """
         fov = fundus.automatic_fov(image) if fov is None else fov
-        height, width = image.shape[1:]
-        factor = self.scale(fov)
+        factor, place = self.scale(fov), (slice(None), *_surroundings(fov))
+        part = image[place]
+        height, width = part.shape[1:]
         if factor != 1:
-            image = _resize(image, round(height * factor), round(width * factor))
-        inputs = self.standardisation(prepare(image))
-        probs = predict_probs(self.model, inputs, tta, self.precision)
+            part = _resize(part, round(height * factor), round(width * factor))
+        inputs = self.standardisation(prepare(part))
+        probs = predict_probs(self.model, inputs, tta, self.precision, tile)
         if factor != 1:
             probs = _resize(probs, height, width).clip(0, 1)
-        return probs * fov
+        result = np.zeros(fov.shape, np.float32)
+        result[place] = probs * fov[place]
+        return result
+
+    def doubts(
+        self, image: np.ndarray, fov: np.ndarray, probs: np.ndarray
+    ) -> list[str]:
+        """Say why a photograph looks like none of a retina; [] where nothing does.
+
+        image (3, H, W), fov and probs (1, H, W). The limits leave room round what
+        DRIVE 21-40 have: blue at most 22 % of the light, vessels 9 to 15 % of the field
+        of view, 38 to 55 % of them unsure.
+        """
+        step = max(1, min(fov.shape[1:]) // 1000)  # every pixel of a large one is many
+        image, fov, probs = (x[:, ::step, ::step] for x in (image, fov, probs))
+        inside = fov[0]
+        colour, pred = image[:, inside].mean(1), (probs >= self.threshold) & fov
+        blue, share = colour[2] / max(colour.sum(), 1e-6), pred.sum() / fov.sum()
+        unsure = ((probs > 0.2) & (probs < 0.8) & fov).sum() / max(pred.sum(), 1)
+        reasons = []
+        if inside.mean() > 0.98:
+            reasons.append("no dark border: the size of the eye is a guess")
+        elif (likeness := _likeness_to_disc(inside)) < 0.95:
+            reasons.append(f"the bright part is no disc (likeness {likeness:.2f})")
+        if blue > 0.25:
+            reasons.append(
+                f"not the colours of a retina (blue {blue:.0%} of the light)"
+            )
+        if not 0.05 <= share <= 0.22:
+            reasons.append(f"{share:.1%} of it marked as vessels; 9 to 15 % are usual")
+        if unsure > 0.7:
+            reasons.append("the network is unsure about most of what it marks")
+        return reasons
 
     def save(self, path: Path | str) -> None:
         """Write weights and settings to one file that ``load`` reads, whole or not."""
@@ -195,16 +271,22 @@ def sato_probs(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
     """Return a ridge filter's answer as the baseline without learning.
 
     Sato filter on the green channel, sigma 1.5 to 3 pixels, dark ridges; (3, H, W) ->
-    (1, H, W) float32, scaled by a constant into [0, 1]. Sato et al., 1998.
+    (1, H, W) float32, scaled by a constant into [0, 1]. A larger photograph than
+    DRIVE's is shrunk to that size first, as for the network. Sato et al., 1998.
     """
+    height, width = fov.shape[1:]
+    factor, green, inside = scale_to(fov, DIAMETER), image[1:2], fov[0]
+    if factor < 1:
+        green = _resize(green, round(height * factor), round(width * factor))
+        inside = _resize(fov.astype(np.float32), *green.shape[1:])[0] > 0.5
     # Carry the last sure pixels outwards, so that the rim of the FOV is no ridge.
-    sure = ndimage.binary_erosion(fov[0], iterations=6)
+    sure = ndimage.binary_erosion(inside, iterations=6)
     nearest = ndimage.distance_transform_edt(
         ~sure, return_distances=False, return_indices=True
     )
-    green = image[1][tuple(nearest)]
-    ridges = sato(green, sigmas=(1.5, 2, 2.5, 3), black_ridges=True)
-    return np.clip(ridges * 5, 0, 1)[None].astype(np.float32) * fov
+    ridges = sato(green[0][tuple(nearest)], sigmas=(1.5, 2, 2.5, 3), black_ridges=True)
+    probs = np.clip(ridges * 5, 0, 1)[None].astype(np.float32)
+    return (_resize(probs, height, width) if factor < 1 else probs) * fov
 
 
 def evaluate(
@@ -244,21 +326,28 @@ def evaluate_objects(
     probs: Sequence[np.ndarray],
     images: Sequence[fundus.FundusImage],
     threshold: float,
-    speck: int = 0,
-) -> dict[str, float]:
+    specks: Sequence[int] = (0, SPECK),
+) -> list[dict[str, float]]:
     """Score vessels as objects: means over images of ``metrics.object_scores``.
 
-    Connected pieces of fewer than ``speck`` pixels are dropped first; the pooled Dice
-    after it is returned as "dice".
+    Once for each of ``specks``: connected pieces of fewer pixels are dropped first,
+    counted at DRIVE's resolution (an image twice as wide drops four times as many).
+    The pooled Dice after it is returned as "dice".
     """
-    rows, total = [], np.zeros(4, int)
+    rows, totals = [[] for _ in specks], np.zeros((len(specks), 4), int)
     for p, x in zip(probs, images, strict=True):
-        pred = metrics.remove_specks(p >= threshold, speck)
-        rows.append(metrics.object_scores(pred, x.vessels, x.fov))
-        total += metrics.count(pred, x.vessels, x.fov)
-    means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-    dice = metrics.scores(metrics.Counts(*map(int, total)))["dice"]
-    return {"speck": speck, "dice": dice} | means
+        scale, widths = scale_to(x.fov, DIAMETER), metrics.vessel_widths(x.vessels)
+        for row, total, speck in zip(rows, totals, specks, strict=True):
+            pred = metrics.remove_specks(p >= threshold, round(speck / scale**2))
+            labels = (pred, x.vessels, x.fov)
+            row.append(metrics.object_scores(*labels, widths=widths))
+            total += metrics.count(*labels)
+    results = []
+    for row, total, speck in zip(rows, totals, specks, strict=True):
+        dice = metrics.scores(metrics.Counts(*map(int, total)))["dice"]
+        means = {key: float(np.mean([one[key] for one in row])) for key in row[0]}
+        results.append({"speck": speck, "dice": dice} | means)
+    return results
 
 
 def choose_threshold(

@@ -319,17 +319,22 @@ def vessel_widths(vessels: np.ndarray) -> np.ndarray:
 
 
 def object_scores(
-    pred: np.ndarray, vessels: np.ndarray, fov: np.ndarray, thin: float = 3.0
+    pred: np.ndarray,
+    vessels: np.ndarray,
+    fov: np.ndarray,
+    thin: float = 3.0,
+    widths: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Score one image's vessels as objects; three (1, H, W) bool arrays.
 
     cldice; betti_0_error and betti_1_error, how many pieces and holes too many or too
     few; sensitivity_thin and sensitivity_thick, of pixels in vessels up to ``thin``
-    pixels wide and in wider ones.
+    pixels wide and in wider ones. ``widths`` saves time where several predictions of
+    an image are scored: its ``vessel_widths(vessels)``.
     """
     pieces, holes = betti_numbers(pred & fov)
     true_pieces, true_holes = betti_numbers(vessels & fov)
-    widths = vessel_widths(vessels)
+    widths = vessel_widths(vessels) if widths is None else widths
     narrow, wide = (widths > 0) & (widths <= thin) & fov, (widths > thin) & fov
     return {
         "cldice": cldice(pred, vessels, fov),

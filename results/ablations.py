@@ -233,8 +233,8 @@ def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
             keys = ("dice", "cldice", "betti_0_error")
             objects = np.zeros((len(THRESHOLDS), len(held), len(keys)))
             for i, j in np.ndindex(objects.shape[:2]):
-                pair = ([probs[j]], [held[j]], THRESHOLDS[i], inference.SPECK)
-                row = inference.evaluate_objects(*pair)
+                pair = ([probs[j]], [held[j]], THRESHOLDS[i], [inference.SPECK])
+                (row,) = inference.evaluate_objects(*pair)
                 objects[i, j] = [row[key] for key in keys]
     return tables | {"objects": objects}
 

@@ -59,7 +59,6 @@ def main() -> None:
         network = inference.Segmenter.load(STORE / f"fold{fold}.pt")
         dataclasses.replace(network, threshold=threshold).save(STORE / f"fold{fold}.pt")
     alone = [metrics.best_threshold([table]) for table in tables]
-    sizes = (0, inference.SPECK)
     content = {
         "dataset": "DRIVE",
         "protocol": "fov",
@@ -71,9 +70,7 @@ def main() -> None:
         "pooled": metrics.pooled_scores(tables, threshold),
         "ci95": metrics.bootstrap_ci(tables, threshold),
         "calibration": metrics.calibration(sum(tables)),
-        "objects": [
-            inference.evaluate_objects(probs, images, threshold, size) for size in sizes
-        ],
+        "objects": inference.evaluate_objects(probs, images, threshold),
         "networks": [origin for origin, _ in answers],
         "environment": runtime.environment(torch.device("cpu")) | {"threads": 1},
     }

@@ -1,10 +1,13 @@
 """Fetching and importing data sets, on a server on this machine and made-up files."""
 
 import dataclasses
+import errno
+import gzip
 import hashlib
 import http.server
 import inspect
 import io
+import json
 import os
 import re
 import shutil
@@ -15,12 +18,15 @@ import sys
 import tarfile
 import threading
 import time
+import tracemalloc
 import types
 import urllib.parse
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from helpers import download, fundus
 
@@ -89,6 +95,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.hits.append(path)
         if path == "/drip":
             return self.drip()
+        if path == "/silent":  # until the client goes
+            return self.rfile.read(1)
+        if path == "/both":
+            self.server.both.wait()
+            path = "/good"
+        if path[1:] in ("403", "429", "500"):
+            self.send_response(int(path[1:]))
+            for header in self.server.headers.items():
+                self.send_header(*header)
+            self.end_headers()
+            return self.wfile.write(b"<html>no</html>")
         body = {"/ok": BODY, "/cut": BODY, "/quota": QUOTA, "/login": LOGIN} | {
             "/wrong": BODY[::-1],
             **self.server.bodies,
@@ -96,7 +113,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path not in body:
             return self.send_error(404)
         self.send_response(200)
-        self.send_header("Content-Length", str(len(body[path])))
+        length = 1 << 40 if path == "/declared" else len(body[path])
+        if path != "/endless":
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(body[path][: 1000 if path == "/cut" else None])
 
@@ -117,7 +136,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     """Serve ``server.bodies`` at ``server.url``; ``server.hits`` are the requests."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.bodies, server.hits = {}, []
+    server.bodies, server.hits, server.headers = {}, [], {}
+    server.both = threading.Barrier(2, timeout=20)
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield server
@@ -161,6 +181,25 @@ def tarred(files, mode="w:gz", link=None):
             member.type, member.linkname = link, "/etc/passwd"
             archive.addfile(member)
     return buffer.getvalue()
+
+
+def lying_zip(size, said=10):
+    """Return a zip whose one member says another size than it unpacks to."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", bytes(size))
+    body = bytearray(buffer.getvalue())
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = body.index(signature) + offset
+        body[start : start + 4] = said.to_bytes(4, "little")
+    return bytes(body)
+
+
+def long_name(size):
+    """Return a tar.gz whose first header announces a name of ``size`` bytes."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, size
+    return gzip.compress(header.tobuf() + bytes(min(size, 1 << 20)))
 
 
 def tree(folder):
@@ -370,18 +409,24 @@ def test_one_swapped_file_is_named_and_not_taken(tmp_path):
     swapped = {**FILES, TEST[0]: FILES[TEST[1]], LABELS[0]: b"other bytes"}
     in_folder(tmp_path / "source", swapped)
     others = download.import_from("DRIVE", tmp_path / "source", tmp_path, say=quiet)
-    assert others == {TEST[0]: TEST[0], LABELS[0]: LABELS[0]}
+    assert others == {
+        TEST[0]: f"the bytes of another file (for {TEST[0]})",
+        LABELS[0]: f"not whole, or no image (for {LABELS[0]})",
+    }
     assert fundus.verify("DRIVE", tmp_path)["differs"] == []
     with pytest.raises(ValueError, match=f"2 of the files.*{LABELS[0]}") as error:
         download.get("DRIVE", tmp_path, source=tmp_path / "source", say=quiet)
     assert TEST[0] in str(error.value)
     assert TEST[1] not in str(error.value)
+    assert "7 files of DRIVE are verified, 0 not verified, 2 lacking" in str(
+        error.value
+    )
 
 
 def test_a_file_is_known_by_its_bare_name_too(tmp_path):
     in_folder(tmp_path / "source", {"flat/01_MANUAL1.gif": b"other bytes"})
     others = download.import_from("DRIVE", tmp_path / "source", tmp_path, say=quiet)
-    assert others == {LABELS[0]: "flat/01_MANUAL1.gif"}
+    assert list(others) == ["flat/01_MANUAL1.gif"]
     assert not (tmp_path / "DRIVE").exists()
 
 
@@ -413,7 +458,7 @@ def test_web_folder_that_lacks_files_and_one_that_is_down(server, refused, tmp_p
         assert tree(tmp_path / "DRIVE") == OFFICIAL
     server.bodies[f"/{LABELS[0]}"] = b"other bytes"
     others = download.import_from("DRIVE", f"{server.url}/", tmp_path, say=quiet)
-    assert others == {LABELS[0]: LABELS[0]}
+    assert list(others) == [LABELS[0]]
     assert tree(tmp_path / "DRIVE") == OFFICIAL
     with pytest.raises(download.DownloadError, match="refused"):
         download.import_from("DRIVE", refused + "/", tmp_path / "b", say=quiet)
@@ -637,6 +682,533 @@ def test_real_data_by_content_alone(tmp_path, name):
     data = tmp_path / "data"
     assert download.get(name, data, source=tmp_path / "a.zip", say=quiet) == "complete"
     assert fundus.verify(name, data) == {"missing": [], "differs": []}
+
+
+# Faults, one by one, in the whole of `data NAME`.
+
+GOOD = tarred({f"DRIVE/{name}": body for name, body in FILES.items()})
+FAULTS = {  # where it is not an address: what the server sends, what is said
+    "404": (None, "HTTP Error 404"),
+    "403": (None, "HTTP Error 403"),
+    "429": (None, "HTTP Error 429.*try again in 120 s"),
+    "500": (None, "HTTP Error 500"),
+    "silent": (None, "timed out"),
+    "drip": (None, "bytes came in 0.5 seconds"),
+    "quota": (QUOTA, "quota is used up"),
+    "login": (LOGIN, "a login"),
+    "cut": (GOOD + bytes(2000), "cut off after 1000"),
+    "declared": (GOOD, "too many"),
+    "endless": (bytes(9000), "more than 8,000 bytes are too many"),
+    "corrupt": (GOOD[:-60], "cannot be unpacked"),
+    "xz": (tarred(FILES, "w:xz")[:60] + bytes(90), "cannot be unpacked"),
+    "bz2": (tarred(FILES, "w:bz2")[:60] + bytes(90), "cannot be unpacked"),
+    "text": (b"no archive", "cannot be unpacked"),
+    "zipbomb": (zipped({"bomb": bytes(5001)}), "too large"),
+    "huge": (lying_zip(3000, 1 << 31), "too large"),
+    "lying": (lying_zip(3000), "cannot be unpacked|Bad CRC"),
+    "gzbomb": (zipped({"a.ppm.gz": gzip.compress(bytes(5001))}), "too large"),
+    "tarbomb": (tarred({"bomb": bytes(5001)}), "too large"),
+    "longname": (long_name(1 << 30), "too large"),
+    "nested": (
+        zipped({f"{i}.tgz": tarred({"a": bytes(4000)}) for i in "123"}), "too large"
+    ),
+    "absolute": (tarred({"/tmp/evil": b"1"}), "leads out"),
+    "dots": (zipped({"../evil": b"1"}), "leads out"),
+    "symlink": (tarred({}, link=tarfile.SYMTYPE), "is a link"),
+    "hardlink": (tarred({}, link=tarfile.LNKTYPE), "is a link"),
+    "others": (tarred({LABELS[0]: b"other bytes"}), "not the originals"),
+    "cats": (zipped({"cat.jpg": b"meow"}), "holds no original of what is lacking"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def shrunk(monkeypatch):
+    """Make the limits so small that a test can meet them."""
+    monkeypatch.setattr(fundus, "MAX_FILE", 5000)
+    monkeypatch.setattr(download, "MAX_TOTAL", 8000)
+    monkeypatch.setattr(download, "STALL", 0.5)
+    monkeypatch.setattr(download, "LIMIT", 0.5)
+
+
+def address_of(fault, server, refused):
+    server.headers["Retry-After"] = "120"
+    if fault in FAULTS and FAULTS[fault][0]:
+        server.bodies[f"/{fault}"] = FAULTS[fault][0]
+    web = {"name": "https://name.invalid/a.zip", "refused": refused}
+    return web.get(fault, f"{server.url}/{fault}")
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "name", "refused"])
+def test_each_fault_ends_clearly_or_in_the_next_source(
+    monkeypatch, shrunk, server, refused, tmp_path, fault
+):
+    bad, said = fundus.Source(address_of(fault, server, refused)), []
+    with_sources(monkeypatch, bad)
+    in_folder(tmp_path / "DRIVE", {TRAINING[0]: FILES[TRAINING[0]]})
+    start = time.monotonic()
+    with pytest.raises(download.DownloadError) as error:
+        download.get("DRIVE", tmp_path, say=said.append)
+    assert time.monotonic() - start < 4
+    words = {"name": "its name cannot be looked up", "refused": "refused"}
+    assert re.search(words.get(fault) or FAULTS[fault][1], "\n".join(said)), said
+    for step in ("1 of 9 files", "by hand at https://drive", "data DRIVE --from"):
+        assert step in str(error.value)
+    assert tree(tmp_path) == {f"DRIVE/{TRAINING[0]}": FILES[TRAINING[0]]}
+    server.bodies["/good"] = GOOD
+    with_sources(monkeypatch, bad, fundus.Source(f"{server.url}/good"))
+    assert download.get("DRIVE", tmp_path, say=quiet) == "complete"
+    assert tree(tmp_path / "DRIVE") == FILES
+    server.hits.clear()
+    assert download.get("DRIVE", tmp_path, say=quiet) == "complete"
+    assert not server.hits
+
+
+def test_zip_that_lies_about_a_size_is_unpacked_no_further(tmp_path):
+    (tmp_path / "a.zip").write_bytes(lying_zip(40_000_000))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="cannot be unpacked"):
+        download.import_from("DRIVE", tmp_path / "a.zip", tmp_path / "d")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "403", "silent"])
+def test_web_folder_that_fails_is_not_taken_for_an_empty_one(
+    monkeypatch, shrunk, server, tmp_path, fault
+):
+    monkeypatch.setattr(Handler, "do_GET", folder_fault(fault))
+    with pytest.raises(download.DownloadError, match=FAULTS[fault][1].split(".*")[0]):
+        download.import_from("DRIVE", f"{server.url}/x/", tmp_path, say=quiet)
+    assert len(server.hits) == 1
+
+
+def folder_fault(fault, real=Handler.do_GET):
+    def do_get(self):
+        self.path = f"/{fault}"
+        return real(self)
+
+    return do_get
+
+
+def full_disk(monkeypatch, at, code=errno.ENOSPC):
+    """Let the second block that is written to a path with ``at`` in it fail."""
+    real = Path.open
+
+    class Full(io.BytesIO):
+        def write(self, block):
+            raise OSError(code, os.strerror(code))
+
+    def opened(path, mode="r", *args, **kwargs):
+        if "w" in mode and at in str(path):
+            real(path, mode, *args, **kwargs).close()
+            return Full()
+        return real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", opened)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("at", ["my data", "fundus-"])
+def test_disk_that_takes_nothing_ends_all_and_names_the_place(
+    monkeypatch, server, tmp_path, at, code
+):
+    server.bodies = {"/good": GOOD, "/second": GOOD}
+    both = [fundus.Source(f"{server.url}/{name}") for name in ("good", "second")]
+    with_sources(monkeypatch, *both)
+    full_disk(monkeypatch, at, code)
+    with pytest.raises(download.DiskError, match="make room, or name another") as error:
+        download.get("DRIVE", tmp_path / "my data", say=quiet)
+    assert at in str(error.value)
+    assert os.strerror(code) in str(error.value)
+    assert server.hits == ["/good"]
+    assert not tree(tmp_path)
+
+
+def test_file_in_place_of_the_data_folder(monkeypatch, server, tmp_path):
+    server.bodies = {"/good": GOOD, "/second": GOOD}
+    both = [fundus.Source(f"{server.url}/{name}") for name in ("good", "second")]
+    with_sources(monkeypatch, *both)
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(download.DiskError, match=str(tmp_path / "data")):
+        download.get("DRIVE", tmp_path / "data", say=quiet)
+    assert server.hits == ["/good"]
+    assert tree(tmp_path) == {"data": b"a file"}
+
+
+def test_disk_full_in_the_process_of_gdown(monkeypatch, tmp_path):
+    fake_gdown(monkeypatch, tmp_path, "raise OSError(28, 'No space left on device')")
+    with pytest.raises(download.DiskError, match="No space left"):
+        download.fetch(tmp_path / "d" / "a", ["gdrive:A", "gdrive:B"], SHA, say=quiet)
+
+
+def test_ctrl_c_in_a_fetch_leaves_nothing(monkeypatch, tmp_path):
+    def interrupted(source, part, limit, say):
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with_sources(monkeypatch, fundus.Source("http://127.0.0.1/a.zip"))
+    monkeypatch.setattr(download, "_from_address", interrupted)
+    monkeypatch.setattr(download.tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        download.get("DRIVE", tmp_path / "data", say=quiet)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_at_once_in_one_folder(server, tmp_path):
+    server.bodies["/good"] = GOOD
+    digests = {f: hashlib.sha256(body).hexdigest() for f, body in FILES.items()}
+    code = (
+        "import dataclasses, json, sys; from helpers import download, fundus\n"
+        "files, source = json.loads(sys.argv[1]), fundus.Source(sys.argv[2])\n"
+        "fundus.manifest = lambda name: files\n"
+        "changed = dataclasses.replace(fundus.DATASETS['DRIVE'], sources=(source,))\n"
+        "fundus.DATASETS['DRIVE'] = changed\n"
+        "assert download.get('DRIVE', sys.argv[3]) == 'complete'\n"
+    )
+    arguments = [json.dumps(digests), f"{server.url}/both", str(tmp_path)]
+    command = [sys.executable, "-c", code, *arguments]
+    both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert server.hits == ["/both", "/both"]
+    assert tree(tmp_path / "DRIVE") == FILES
+
+
+# Copies that others have changed: known by name and shape.
+
+
+def picture(kind, form, size=(12, 10), seed=0):
+    """Return an image file: a photograph, or a label with two values."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    if kind == "label":
+        pixels = (pixels[..., 0] > 200).astype(np.uint8) * 255
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form)
+    return buffer.getvalue()
+
+
+def as_png(body):
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(body)) as image:
+        image.save(buffer, "png")
+    return buffer.getvalue()
+
+
+def small(monkeypatch, name, files, stacks=None, sources=(), size=(12, 10)):
+    """Let a set be these files, of 12 x 10 pixels, and no others."""
+    digests = {f: hashlib.sha256(body).hexdigest() for f, body in files.items()}
+    monkeypatch.setattr(fundus, "manifest", lambda _: digests)
+    facts = {"size": list(size), "stacks": stacks, "sources": sources}
+    changed = dataclasses.replace(fundus.DATASETS[name], **facts)
+    monkeypatch.setitem(fundus.DATASETS, name, changed)
+    return files
+
+
+@pytest.fixture
+def eyes(monkeypatch):
+    """Let DRIVE be nine small but true images."""
+    kinds = {name: "photo" if "images" in name else "label" for name in FILES}
+    forms = {name: "tiff" if name.endswith("tif") else "gif" for name in FILES}
+    files = {f: picture(kinds[f], forms[f], seed=i) for i, f in enumerate(FILES)}
+    return small(monkeypatch, "DRIVE", files)
+
+
+def test_mangled_copy_names_exactly_the_damaged_files(eyes, tmp_path):
+    first, swapped, cut, converted = TRAINING[0], TEST[0], LABELS[0], TEST[1]
+    mangled = {
+        f"my copy/{i}/{Path(f).name}": body for i, (f, body) in enumerate(eyes.items())
+    }
+    place = {Path(member).name: member for member in mangled}
+    mangled[place[Path(swapped).name]] = eyes[first]
+    mangled[place[Path(cut).name]] = eyes[cut][:-30]
+    del mangled[place[Path(converted).name]]
+    mangled["png/02_TEST.PNG"] = as_png(eyes[converted])
+    mangled |= {"notes.txt": b"x", "01_test_prob.png": as_png(eyes[first])}
+    said, data = [], tmp_path / "data"
+    in_folder(tmp_path / "source", mangled)
+    with pytest.raises(ValueError, match="2 of the files.*damaged") as error:
+        download.get("DRIVE", data, source=tmp_path / "source", say=said.append)
+    text = str(error.value)
+    assert f"{place[Path(swapped).name]}: the bytes of another file" in text
+    assert f"{place[Path(cut).name]}: not whole" in text
+    assert "6 files of DRIVE are verified, 1 not verified, 2 lacking" in text
+    warned = [line for line in said if "WARNING" in line]
+    assert len(warned) == 1 and "not verified" in warned[0]
+    assert f"{converted} (from png/02_TEST.PNG)" in warned[0]
+    whole = {f: body for f, body in eyes.items() if f not in (swapped, cut, converted)}
+    assert tree(data / "DRIVE") == whole | {converted: mangled["png/02_TEST.PNG"]}
+
+
+def test_converted_copy_comes_in_with_a_warning_and_originals_replace_it(
+    eyes, tmp_path
+):
+    pngs = {f"x/{Path(f).stem}.png": as_png(body) for f, body in eyes.items()}
+    pngs["x/21_training.png.gz"] = gzip.compress(pngs.pop("x/21_training.png"))
+    (tmp_path / "a.zip").write_bytes(zipped(pngs))
+    said, data = [], tmp_path / "data"
+    source = tmp_path / "a.zip"
+    assert download.get("DRIVE", data, source=source, say=said.append) == "not verified"
+    assert any("0 of 9 files of DRIVE verified, 9 not verified: " in x for x in said)
+    assert len(fundus.verify("DRIVE", data)["differs"]) == 9
+    with Image.open(data / "DRIVE" / TRAINING[0]) as image:
+        assert image.format == "PNG"
+    some = {f: eyes[f] for f in TRAINING}
+    in_folder(tmp_path / "originals", some)
+    source = tmp_path / "originals"
+    assert download.get("DRIVE", data, source=source, say=quiet) == "not verified"
+    assert tree(data / "DRIVE").items() >= some.items()
+    in_folder(tmp_path / "wrong", {TRAINING[0]: as_png(eyes[TEST[0]])})
+    download.get("DRIVE", data, source=tmp_path / "wrong", say=quiet)
+    assert tree(data / "DRIVE").items() >= some.items()
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_an_original_elsewhere_wins(eyes, tmp_path, order):
+    changed, original = order
+    only = {f"{original}/x.bin": eyes[TEST[0]]}
+    only[f"{changed}/01_test.png"] = as_png(eyes[TEST[0]])
+    only["0/01_test.tif"] = b"broken"
+    rest = {f"r/{f}": body for f, body in eyes.items() if f != TEST[0]}
+    in_folder(tmp_path / "source", only | rest)
+    source = tmp_path / "source"
+    assert download.get("DRIVE", tmp_path, source=source, say=quiet) == "complete"
+
+
+@pytest.mark.parametrize(
+    ("file", "body", "flaw"),
+    [
+        (TEST[0], picture("photo", "png", (12, 11)), "12 x 11, not 12 x 10"),
+        (TEST[0], picture("label", "png"), "no photograph"),
+        (LABELS[0], picture("photo", "png"), "no label of two values"),
+        (LABELS[0], picture("photo", "png")[:-200], "not whole"),
+        (LABELS[0], as_png(picture("label", "gif")), None),
+    ],
+)
+def test_what_is_not_taken_by_name(eyes, tmp_path, file, body, flaw):
+    name = Path(file).with_suffix(".png").name
+    in_folder(tmp_path / "source", {name: body})
+    damaged = download.import_from("DRIVE", tmp_path / "source", tmp_path, say=quiet)
+    if flaw:
+        assert re.fullmatch(rf"{flaw}.* \(for {file}\)", damaged[name])
+    assert bool(flaw) == bool(damaged) != (tmp_path / "DRIVE").exists()
+
+
+def test_public_source_gives_originals_only(monkeypatch, eyes, server, tmp_path):
+    server.bodies["/pngs"] = zipped({"01_test.png": as_png(eyes[TEST[0]])})
+    with_sources(monkeypatch, fundus.Source(f"{server.url}/pngs"))
+    said = []
+    with pytest.raises(download.DownloadError, match="0 of 9"):
+        download.get("DRIVE", tmp_path, say=said.append)
+    assert any("not the originals" in line and "01_test.png" in line for line in said)
+    assert not tree(tmp_path)
+
+
+def test_broken_archive_in_a_folder_is_left_out(tmp_path):
+    bad = {"a.zip": zipped(FILES)[:90], "b.zip": zipped({"../x": b"1"})}
+    said, source = [], in_folder(tmp_path / "source", FILES | bad)
+    (source / "c.zip").mkdir()
+    first = min(FILES)
+    (source / "z.tar.gz").write_bytes(tarred({first: FILES[first]}))
+    (source / first).unlink()
+    assert download.import_from("DRIVE", source, tmp_path, say=said.append) == {}
+    assert tree(tmp_path / "DRIVE") == FILES
+    assert [re.search(r"\w\.zip", line)[0] for line in said] == ["a.zip", "b.zip"]
+
+
+def test_folder_tells_which_of_two_is_broken(monkeypatch, tmp_path):
+    photo, label = picture("photo", "jpeg"), picture("label", "tiff")
+    small(monkeypatch, "HRF", {"images/01_dr.JPG": photo, "manual1/01_dr.tif": label})
+    cut = {"x/manual1/01_dr.png": as_png(label)[:60], "x/01_dr.png": as_png(photo)[:60]}
+    source = in_folder(tmp_path / "s", cut)
+    assert download.import_from("HRF", source, tmp_path, say=quiet) == {
+        "x/01_dr.png": "not whole, or no image (for images/01_dr.JPG or "
+        "manual1/01_dr.tif)",
+        "x/manual1/01_dr.png": "not whole, or no image (for manual1/01_dr.tif)",
+    }
+
+
+@pytest.mark.parametrize("folders", [("images", "manual1"), ("p", "q"), ("x", "x/y")])
+def test_folder_or_content_tells_photograph_from_label(monkeypatch, tmp_path, folders):
+    files = small(
+        monkeypatch,
+        "HRF",
+        {
+            "images/01_dr.JPG": picture("photo", "jpeg"),
+            "manual1/01_dr.tif": picture("label", "tiff"),
+            "mask/01_dr_mask.tif": picture("label", "tiff", seed=1),
+        },
+    )
+    names = [f"{folder}/01_dr.png" for folder in folders] + ["m/01_DR_mask.png"]
+    bodies = [as_png(body) for body in files.values()]
+    source = in_folder(tmp_path / "source", dict(zip(names, bodies, strict=True)))
+    assert download.get("HRF", tmp_path, source=source, say=quiet) == "not verified"
+    assert tree(tmp_path / "HRF") == dict(zip(files, bodies, strict=True))
+
+
+def test_originals_of_two_files_with_one_stem_are_not_called_damaged(
+    monkeypatch, tmp_path
+):
+    photo, label = picture("photo", "jpeg"), picture("label", "tiff")
+    small(monkeypatch, "HRF", {"images/01_dr.JPG": photo, "manual1/01_dr.tif": label})
+    source = in_folder(tmp_path / "s", {"a/01_dr.jpg": photo, "b/01_dr.jpg": photo})
+    assert download.import_from("HRF", source, tmp_path, say=quiet) == {}
+
+
+def test_gzipped_files_at_the_root_of_the_official_tars(monkeypatch, server, tmp_path):
+    files = {
+        "images/im0001.ppm": picture("photo", "ppm"),
+        "labels-ah/im0001.ah.ppm": picture("label", "ppm"),
+    }
+    for name, file in zip(("/im.tar", "/ah.tar"), files, strict=True):
+        member = Path(file).name + ".gz"
+        server.bodies[name] = tarred({member: gzip.compress(files[file])}, "w")
+    sources = tuple(
+        fundus.Source(server.url + name, (file.rpartition("/")[0] + "/",))
+        for name, file in zip(server.bodies, files, strict=True)
+    )
+    small(monkeypatch, "STARE", files, sources=sources)
+    assert download.get("STARE", tmp_path, say=quiet) == "complete"
+    assert tree(tmp_path / "STARE") == files
+    (tmp_path / "STARE/labels-ah/im0001.ah.ppm").unlink()
+    server.hits.clear()
+    assert download.get("STARE", tmp_path, say=quiet) == "complete"
+    assert server.hits == ["/ah.tar"]
+
+
+@pytest.fixture
+def cells(monkeypatch, server):
+    """Let ISBI2012_EM be two slices, or two small stacks on the server."""
+    slices = {
+        "train/image/0.png": picture("photo", "png"),
+        "train/label/0.png": picture("label", "png"),
+    }
+    stacks = {"train-volume.tif": b"volume", "train-labels.tif": b"labels"}
+    ids = {
+        f: hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+        for f, body in stacks.items()
+    }
+    server.bodies = {f"/w/{f}": body for f, body in stacks.items()}
+    small(monkeypatch, "ISBI2012_EM", slices, ids, (fundus.Source(f"{server.url}/w/"),))
+    return slices, stacks
+
+
+def test_cells_are_fetched_as_stacks(cells, server, tmp_path):
+    said = []
+    assert download.get("ISBI2012_EM", tmp_path, say=said.append) == "complete"
+    assert server.hits == ["/w/train-volume.tif", "/w/train-labels.tif"]
+    assert tree(tmp_path / "ISBI2012_EM") == cells[1]
+    assert "2 of 2 files of ISBI2012_EM verified" in said[-1]
+    server.hits.clear()
+    assert download.get("ISBI2012_EM", tmp_path, say=quiet) == "complete"
+    assert not server.hits
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_cells_are_complete_in_either_form(cells, server, tmp_path, form):
+    source = in_folder(
+        tmp_path / "s", {f"x{i}": b for i, b in enumerate(cells[form].values())}
+    )
+    said = []
+    state = download.get("ISBI2012_EM", tmp_path, source=source, say=said.append)
+    assert state == "complete"
+    assert tree(tmp_path / "ISBI2012_EM") == cells[form]
+    assert any("images: 21 train, 3 val, 6 test" in line for line in said)
+    assert not any("field of view" in line for line in said)
+
+
+def test_one_lacking_slice_is_named(cells, server, tmp_path):
+    server.bodies.clear()
+    in_folder(tmp_path / "ISBI2012_EM", dict(list(cells[0].items())[:1]))
+    with pytest.raises(download.DownloadError, match=r"1 of 2.*are train/label/0\.png"):
+        download.get("ISBI2012_EM", tmp_path, say=quiet)
+
+
+def test_facts_come_before_the_first_byte(sources, tmp_path):
+    said = []
+    download.get("DRIVE", tmp_path, say=said.append)
+    text = "\n".join(said[: said.index(f"Fetching from {sources.url}/training.zip")])
+    assert "field of view: published; second observer: in test\n" in text
+    assert "images: 16 train, 4 val, 20 test" in text
+
+
+@pytest.mark.parametrize("name", ["DRIVE"])
+def test_real_mangled_copy(tmp_path, name):
+    place = Path(os.environ.get("FUNDUS_DATA") or tmp_path / "none") / name
+    files = fundus.manifest(name)
+    if not all((place / file).is_file() for file in files):
+        pytest.skip(f"FUNDUS_DATA names no folder with a complete {name}")
+    bodies = {file: (place / file).read_bytes() for file in files}
+    cut, swapped, lost = "05_test.tif", "22_training.tif", "01_manual1.gif"
+    mangled = {f"DRIVE_new/{Path(f).name}": body for f, body in bodies.items()}
+    mangled[f"DRIVE_new/{cut}"] = bodies[f"test/images/{cut}"][:-5000]
+    mangled[f"DRIVE_new/{swapped}"] = mangled["DRIVE_new/23_training.tif"]
+    png = as_png(mangled.pop(f"DRIVE_new/{lost}"))
+    mangled |= {"more/01_manual1.PNG": png, "more/readme.txt": b"x", "more/1.png": png}
+    said, data = [], tmp_path / "data"
+    in_folder(tmp_path / "s", mangled)
+    with pytest.raises(ValueError, match="2 of the files") as error:
+        download.get(name, data, source=tmp_path / "s", say=said.append)
+    assert f"DRIVE_new/{cut}: not whole" in str(error.value)
+    assert f"DRIVE_new/{swapped}: the bytes of another file" in str(error.value)
+    assert "137 files of DRIVE are verified, 1 not verified, 2 lac" in str(error.value)
+    differs = fundus.verify(name, data)
+    assert differs["differs"] == ["test/1st_manual/01_manual1.gif"]
+    assert (fundus.load_one(name, "01", data).vessels).sum() > 1000
+
+
+# One file for a class.
+
+
+def test_pack_holds_the_course_and_verified_files(monkeypatch, eyes, server, tmp_path):
+    changed = {**eyes, TEST[0]: as_png(eyes[TEST[0]])}
+    in_folder(tmp_path / "data/DRIVE", changed)
+    said, file = [], tmp_path / "out/fundus-course.zip"
+    download.pack(file, tmp_path / "data", ["DRIVE"], said.append)
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    packed = {name for name in names if name.startswith("data/")}
+    assert packed == {f"data/DRIVE/{f}" for f in eyes if f != TEST[0]}
+    for name in (
+        "__main__.py",
+        "datasets.toml",
+        "weights/drive.pt",
+        "manifests/HRF.sha256",
+    ):
+        assert f"helpers/{name}" in names
+    assert "results/published.json" in names  # chapter 09 reads it
+    text = "\n".join(said)
+    assert "DRIVE: 8 verified files" in text and "no redistribution" in text
+    assert "for your own class or devices" in text
+    assert [p.name for p in file.parent.iterdir()] == ["fundus-course.zip"]
+    server.bodies["/c.zip"] = file.read_bytes()
+    for source, place in ((file, "a"), (f"{server.url}/c.zip", "b")):
+        with pytest.raises(download.DownloadError, match=f"8 of 9.*are {TEST[0]}"):
+            download.get("DRIVE", tmp_path / place, source=source, say=quiet)
+        assert len(tree(tmp_path / place)) == 8
+
+
+def test_pack_leaves_compiled_files_out(monkeypatch, eyes, tmp_path):
+    files = {"lesson.py": b"", "__pycache__/lesson.pyc": b"", "weights/a.pt": b""}
+    monkeypatch.setattr(fundus, "HERE", in_folder(tmp_path / "helpers", files))
+    (tmp_path / "requirements.txt").write_text("torch")
+    in_folder(tmp_path / "data/DRIVE", eyes)
+    download.pack(tmp_path / "p.zip", tmp_path / "data", ["DRIVE"], quiet)
+    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
+        names = {name for name in archive.namelist() if not name.startswith("data/")}
+    assert names == {"helpers/lesson.py", "helpers/weights/a.pt", "requirements.txt"}
+
+
+def test_pack_of_what_is_there_and_of_what_is_not(monkeypatch, eyes, tmp_path):
+    monkeypatch.setattr(fundus, "DATASETS", {"DRIVE": fundus.DATASETS["DRIVE"]})
+    said, file = [], tmp_path / "p.zip"
+    download.pack(file, tmp_path / "data", say=said.append)
+    with zipfile.ZipFile(file) as archive:
+        assert not [name for name in archive.namelist() if name.startswith("data/")]
+    assert "class or devices" not in "\n".join(said)
+    file.unlink()
+    with pytest.raises(ValueError, match="holds no verified file; fetch DRIVE first"):
+        download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")

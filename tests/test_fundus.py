@@ -1,5 +1,8 @@
 """Reading any label, the splits, the field of view, and clear refusals."""
 
+import dataclasses
+import gzip
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,7 +61,9 @@ def test_an_empty_label_stays_empty(tmp_path):
 
 
 def test_splits_are_disjoint_and_complete():
-    numbers = {"DRIVE": 40, "CHASEDB1": 28, "ISBI2012_EM": 30, "PHANTOM": 24}
+    numbers = {"DRIVE": 40, "CHASEDB1": 28, "STARE": 20, "HRF": 45}
+    numbers |= {"ISBI2012_EM": 30, "PHANTOM": 24}
+    assert numbers.keys() == fundus.DATASETS.keys()
     for name, number in numbers.items():
         members = fundus.ids(name, "all")
         assert len(members) == len(set(members)) == number
@@ -161,16 +166,19 @@ def test_a_black_photograph_has_the_whole_frame_as_fov():
 
 
 def test_manifests_name_the_files_that_the_reader_opens():
-    for name in ("DRIVE", "CHASEDB1", "ISBI2012_EM"):
+    numbers = {"DRIVE": 140, "CHASEDB1": 84, "STARE": 60, "HRF": 135, "ISBI2012_EM": 60}
+    for name, number in numbers.items():
         dataset, files = fundus.DATASETS[name], fundus.manifest(name)
         assert all(len(digest) == 64 for digest in files.values())
+        templates = ("image", "vessels", "cells", "fov", "second")
+        opened = set()
         for image_id in fundus.ids(name, "all"):
-            assert dataset.path(dataset.image, image_id) in files
-            label = dataset.vessels or dataset.cells
-            assert dataset.path(label, image_id) in files
-    assert len(fundus.manifest("ISBI2012_EM")) == 60
-    assert len(fundus.manifest("DRIVE")) == 140
-    assert len(fundus.manifest("CHASEDB1")) == 84
+            for template in filter(None, (getattr(dataset, t) for t in templates)):
+                has_it = dataset.split_of(image_id) in dataset.second_in
+                if has_it or template != dataset.second:
+                    opened.add(dataset.path(template, image_id).casefold())
+        assert opened == {file.casefold() for file in files}
+        assert len(files) == number
 
 
 def test_data_hash_sees_a_single_pixel(data_dir):
@@ -219,6 +227,217 @@ def test_slices_of_tissue_are_read_from_the_challenges_stacks(tmp_path):
         fundus.load_cells("val", tmp_path)
 
 
+# ---- The ways in which files lie on people's disks ----
+
+
+@pytest.fixture
+def stare(tmp_path) -> tuple:
+    """Return a folder with STARE's first image drawn, and what was drawn."""
+    x = phantom.draw(0, 96, 93)
+    pictures = {
+        "images/im0001.ppm": np.rint(x.image * 255).astype(np.uint8).transpose(1, 2, 0),
+        "labels-ah/im0001.ah.ppm": x.vessels[0].astype(np.uint8) * 255,
+        "labels-vk/im0001.vk.ppm": np.roll(x.vessels[0], 1).astype(np.uint8) * 255,
+    }
+    for name, pixels in pictures.items():
+        path = tmp_path / "STARE" / name
+        path.parent.mkdir(parents=True)
+        Image.fromarray(pixels).save(path, "PPM")
+    return tmp_path, x
+
+
+@pytest.mark.parametrize("layout", ["plain", "gzipped", "flat", "flat and gzipped"])
+def test_stare_is_read_as_files_and_as_the_official_ones(stare, layout):
+    data_dir, drawn = stare
+    for path in list((data_dir / "STARE").rglob("*.ppm")):
+        target = data_dir / "STARE" / path.name if "flat" in layout else path
+        content = path.read_bytes()
+        path.unlink()
+        if "gzipped" in layout:
+            target = target.with_name(target.name + ".gz")
+            content = gzip.compress(content)
+        target.write_bytes(content)
+    x = fundus.load_one("STARE", "im0001", data_dir)
+    assert np.array_equal(x.vessels, drawn.vessels)
+    assert np.array_equal(x.second[0], np.roll(drawn.vessels[0], 1))
+    assert np.abs(x.image - drawn.image).max() <= 0.5 / 255 + 1e-6
+    assert (x.fov & drawn.fov).sum() > 0.98 * drawn.fov.sum()
+
+
+def test_gzipped_files_are_compared_by_their_content(stare, monkeypatch):
+    data_dir, _ = stare
+    path = data_dir / "STARE/images/im0001.ppm"
+    monkeypatch.setattr(fundus, "manifest", lambda _: {path.name: fundus.sha256(path)})
+    packed = data_dir / "STARE/im0001.ppm.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert fundus.verify("STARE", data_dir) == {"missing": [], "differs": []}
+    packed.write_bytes(packed.read_bytes()[:-9])
+    assert fundus.verify("STARE", data_dir)["differs"] == [path.name]
+    with pytest.raises(ValueError, match=r"im0001\.ppm\.gz cannot be read"):
+        fundus.read_image(packed)
+
+
+def test_hrf_is_read_in_any_letter_case_with_its_coloured_masks(tmp_path):
+    x, place = phantom.draw(0, 96, 93), tmp_path / "HRF"
+    for folder in ("images", "manual1", "mask"):
+        (place / folder).mkdir(parents=True)
+    colours = np.rint(x.image * 255).astype(np.uint8).transpose(1, 2, 0)
+    Image.fromarray(colours).save(place / "images/01_dr.JPG", "JPEG", quality=95)
+    Image.fromarray(x.vessels[0].astype(np.uint8) * 255).save(
+        place / "manual1/01_dr.tif"
+    )
+    mask = np.repeat(x.fov[0, :, :, None].astype(np.uint8) * 255, 3, 2)
+    Image.fromarray(mask).save(place / "mask/01_dr_mask.tif")
+    read = fundus.load_one("HRF", "01_dr", tmp_path)
+    assert np.array_equal(read.vessels, x.vessels) and np.array_equal(read.fov, x.fov)
+    assert read.second is None
+    (place / "images/01_dr.JPG").rename(place / "images/01_dr.jpg")
+    again = fundus.load_one("HRF", "01_dr", tmp_path)
+    assert np.array_equal(again.image, read.image)
+
+
+def test_a_split_on_disk_gives_what_load_gives(data_dir):
+    lazy = fundus.OnDisk("PHANTOM", "val", data_dir)
+    assert len(lazy) == 4
+    for a, b in zip(lazy, fundus.load("PHANTOM", "val", data_dir), strict=True):
+        assert np.array_equal(a.image, b.image) and a.name == b.name
+    half = fundus.OnDisk("PHANTOM", "val", data_dir, half=True)
+    assert half[0].image.shape == (3, 48, 46)
+
+
+def test_half_resolution_keeps_labels_binary_and_thin_lines_whole():
+    image = np.arange(3 * 9 * 7, dtype=np.float32).reshape(3, 9, 7) / 200
+    line = np.zeros((1, 9, 7), bool)
+    line[0, :, 3] = True
+    x = fundus.FundusImage("a", image, line, np.ones((1, 9, 7), bool))
+    half = fundus.halve(x)
+    assert half.image.shape == (3, 4, 3) and half.image.dtype == np.float32
+    assert half.image[1, 0, 0] == pytest.approx(image[1, :2, :2].mean())
+    assert half.vessels.dtype == bool and half.vessels[0].T.tolist()[1] == [True] * 4
+    assert half.vessels.sum() == 4 and half.fov.all() and half.second is None
+
+
+def test_slices_count_as_whole_in_either_form(tmp_path, monkeypatch):
+    """Git's id of a blob is SHA-1 over a head with the length, then the bytes."""
+    assert fundus.is_original(b"hello\n", "ce013625030ba8dba906f756967f9e9ca394464a")
+    assert not fundus.is_original(b"hello", "ce013625030ba8dba906f756967f9e9ca394464a")
+    stacks = {"train-volume.tif": "ce013625030ba8dba906f756967f9e9ca394464a"}
+    changed = dataclasses.replace(fundus.DATASETS["ISBI2012_EM"], stacks=stacks)
+    monkeypatch.setitem(fundus.DATASETS, "ISBI2012_EM", changed)
+    place = tmp_path / "ISBI2012_EM"
+    place.mkdir()
+    (place / "train-volume.tif").write_bytes(b"hello\n")
+    whole = {"missing": [], "differs": []}
+    assert fundus.verify("ISBI2012_EM", tmp_path) == whole
+    (place / "train-volume.tif").write_bytes(b"other")
+    assert fundus.verify("ISBI2012_EM", tmp_path)["differs"] == ["train-volume.tif"]
+
+
+# ---- Photographs of one's own ----
+
+DEPTHS = ((np.uint8, 255), (np.uint16, 65535), (np.uint16, 4095))  # type, white
+EYE = np.rint(phantom.draw(1, 120, 110).image * 255).astype(np.uint8).transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.png", {}),
+        ("a.tif", {}),
+        ("lzw.tif", {"compression": "tiff_lzw"}),
+        ("a.bmp", {}),
+        ("a.ppm", {}),
+        ("a.webp", {"lossless": True}),
+        ("wrong name.jpg", {"format": "PNG"}),
+    ],
+)
+def test_lossless_formats_read_alike(tmp_path, name, options):
+    Image.fromarray(EYE).save(tmp_path / name, **options)
+    read = fundus.read_photo(tmp_path / name)
+    assert read.dtype == np.float32 and read.flags["C_CONTIGUOUS"]
+    assert np.array_equal(read, EYE.transpose(2, 0, 1).astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "tolerance"),
+    [
+        ("RGB", "a.jpg", 20),
+        ("RGB", "a.webp", 40),
+        ("CMYK", "a.jpg", 20),
+        ("CMYK", "a.tif", 2),
+        ("P", "a.png", 12),
+        ("P", "a.gif", 12),
+    ],
+)
+def test_lossy_formats_and_other_colours_read_nearly_alike(
+    tmp_path, mode, name, tolerance
+):
+    options = {"palette": Image.Palette.ADAPTIVE} if mode == "P" else {}
+    Image.fromarray(EYE).convert(mode, **options).save(tmp_path / name)
+    difference = fundus.read_photo(tmp_path / name) * 255 - EYE.transpose(2, 0, 1)
+    assert np.quantile(np.abs(difference), 0.95) <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "white"),
+    [(name, dtype, white) for name in ("a.png", "a.tif") for dtype, white in DEPTHS]
+    + [("a.tif", np.float32, 1)],
+)
+def test_grey_images_of_any_depth_reach_from_black_to_white(
+    tmp_path, name, dtype, white
+):
+    grey = np.linspace(0, 1, 120 * 110).reshape(120, 110)
+    rounded = grey if white == 1 else np.rint(grey * white)
+    Image.fromarray(rounded.astype(dtype)).save(tmp_path / name)
+    read = fundus.read_photo(tmp_path / name)
+    assert read.shape == (3, 120, 110) and np.abs(read - grey).max() <= 0.5 / 255
+
+
+def test_transparent_parts_are_black_and_rotation_is_followed(tmp_path):
+    layers = np.dstack([EYE, np.full(EYE.shape[:2], 255, np.uint8)])
+    layers[:30, :, :3], layers[:30, :, 3] = 255, 0
+    Image.fromarray(layers).save(tmp_path / "a.png")
+    read = fundus.read_photo(tmp_path / "a.png")
+    assert not read[:, :30].any() and np.allclose(
+        read[:, 30:] * 255, EYE[30:].transpose(2, 0, 1)
+    )
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned: show it a quarter turn clockwise
+    Image.fromarray(np.rot90(EYE)).save(tmp_path / "b.webp", lossless=True, exif=exif)
+    turned = fundus.read_photo(tmp_path / "b.webp")
+    assert np.allclose(turned * 255, EYE.transpose(2, 0, 1))
+    as_stored = fundus.read_image(tmp_path / "b.webp")  # of a set: pixels as they are
+    assert as_stored.shape == (3, 110, 120)
+
+
+def test_photographs_too_small_too_large_and_with_a_flipped_bit(tmp_path, monkeypatch):
+    Image.fromarray(EYE[:60]).save(tmp_path / "small.png")
+    with pytest.raises(ValueError, match="110 x 60 pixels; vessels need at least 64"):
+        fundus.read_photo(tmp_path / "small.png")
+    monkeypatch.setattr(fundus, "MAX_PIXELS", 10_000)
+    Image.fromarray(EYE).save(tmp_path / "large.png")
+    with pytest.raises(ValueError, match=r"large\.png.*110 x 120 pixels are too many"):
+        fundus.read_photo(tmp_path / "large.png")
+    monkeypatch.undo()
+    content = bytearray((tmp_path / "large.png").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"flipped\.png cannot be read"):
+        fundus.read_photo(tmp_path / "flipped.png")
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(ValueError, match="no known image format"):
+        fundus.read_photo(tmp_path / "text.jpg")
+
+
+def test_automatic_fov_of_a_large_photograph_is_that_of_a_small_one():
+    x = phantom.draw(2, 292, 282)
+    large = x.image.repeat(9, 1).repeat(9, 2)  # 2628 x 2538: every second pixel counts
+    found = fundus.automatic_fov(large)
+    truth = x.fov.repeat(9, 1).repeat(9, 2)
+    assert found.shape == (1, 2628, 2538)
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.98
+
+
 # ---- The real images, where FUNDUS_DATA points to them ----
 
 
@@ -260,9 +479,22 @@ def test_slices_are_mostly_cell():
     assert np.mean([x.cells.mean() for x in slices]) == pytest.approx(0.78, abs=0.01)
 
 
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
 def test_chase_automatic_fov_keeps_the_vessels():
-    for x in fundus.load("CHASEDB1", "all", real("CHASEDB1")):
+    data_dir = real("CHASEDB1")
+    for x in fundus.load("CHASEDB1", "all", data_dir):
         assert (x.vessels & x.fov).sum() / x.vessels.sum() >= 0.994
+        by_hand = data_dir / f"reference_fov/CHASEDB1/Image_{x.name}.gif"
+        if by_hand.is_file():
+            assert dice(x.fov, fundus.read_label(by_hand)) >= 0.98
+
+
+def test_drive_automatic_fov_is_nearly_the_published_one():
+    for x in fundus.load("DRIVE", "all", real("DRIVE")):
+        assert dice(fundus.automatic_fov(x.image), x.fov) >= 0.98
 
 
 def test_real_files_are_the_published_ones():

@@ -153,6 +153,52 @@ def test_working_scale_matches_the_diameter():
     assert segmenter.scale(near.fov) == 1
 
 
+def test_tiles_change_no_probability():
+    segmenter, x = small_segmenter(), phantom.draw(1, 150, 140)
+    he_init(segmenter.model)  # logits far from constant
+    whole = segmenter.probs(x.image, x.fov, tile=None)
+    assert whole.std() > 0.1
+    for tile in (16, 32, inference.TILE):
+        assert np.abs(segmenter.probs(x.image, x.fov, tile=tile) - whole).max() < 1e-5
+
+
+def test_a_wide_black_frame_costs_nothing_and_changes_little():
+    segmenter, seen = small_segmenter(), []
+    he_init(segmenter.model)
+    segmenter.model.register_forward_hook(lambda _m, i, _o: seen.append(i[0].shape))
+    x = phantom.draw(1, 136, 132)
+    edges = ((0, 0), (200, 300), (400, 100))
+    framed, fov = np.pad(x.image, edges), np.pad(x.fov, edges)
+    probs = segmenter.probs(framed, fov)
+    assert probs.shape == fov.shape and (probs[~fov] == 0).all()
+    assert max(seen[0][-2:]) < 90, "the frame was left out"
+    inside = probs[:, 200:-300, 400:-100]
+    alone = segmenter.probs(x.image, x.fov)
+    assert np.abs(inside - alone).mean() < 0.05
+
+
+def test_doubts_name_what_is_unlike_a_retina():
+    segmenter = small_segmenter()
+    x = phantom.draw(4, 292, 282)
+    probs = np.where(x.vessels, 0.9, 0.05).astype(np.float32) * x.fov
+    assert segmenter.doubts(x.image, x.fov, probs) == []
+    grey = np.repeat(x.image[1:2], 3, axis=0)
+    (reason,) = segmenter.doubts(grey, x.fov, probs)
+    assert "not the colours of a retina (blue 33%" in reason
+    (reason,) = segmenter.doubts(x.image, x.fov, probs * 0.01)
+    assert "0.0% of it marked as vessels" in reason
+    (reason,) = segmenter.doubts(x.image, x.fov, probs * 0.6)
+    assert "unsure" in reason
+    square = np.zeros_like(x.fov)
+    square[:, 60:240, 60:240] = True
+    assert "no disc" in segmenter.doubts(x.image, square, probs)[0]
+    whole = np.ones_like(x.fov)
+    assert "no dark border" in segmenter.doubts(x.image, whole, probs)[0]
+    cut = x.fov.copy()
+    cut[:, :40], cut[:, -40:] = False, False  # HRF's and STARE's discs are cut off
+    assert segmenter.doubts(x.image, cut, probs) == []
+
+
 def test_shipped_weights_are_checked():
     shipped = Segmenter.load(device=torch.device("cpu"))
     assert shipped.settings["widths"] == [16, 32, 64, 128]
@@ -230,3 +276,27 @@ def test_sato_filter_finds_dark_lines():
     table = metrics.histogram(ridges, x.vessels, x.fov)
     green = metrics.histogram(1 - x.image[1:2], x.vessels, x.fov)
     assert metrics.auc_roc(table) > metrics.auc_roc(green)
+
+
+def test_sato_filter_sees_a_large_photograph_at_drives_resolution():
+    x = phantom.draw(3, 584, 565)
+    small = metrics.histogram(inference.sato_probs(x.image, x.fov), x.vessels, x.fov)
+    image, vessels, fov = (
+        layer.repeat(3, 1).repeat(3, 2) for layer in (x.image, x.vessels, x.fov)
+    )
+    large = metrics.histogram(inference.sato_probs(image, fov), vessels, fov)
+    assert abs(metrics.auc_roc(large) - metrics.auc_roc(small)) < 0.01
+
+
+def test_specks_are_counted_at_drives_resolution():
+    x = phantom.draw(3, 584, 565)
+    dots = np.zeros((1, 584, 565), np.float32)
+    dots[0, 100:105, 100:105] = dots[0, 300:310, 300:310] = 1  # 25 and 100 pixels
+    large = [layer.repeat(2, 1).repeat(2, 2) for layer in (x.image, x.vessels, x.fov)]
+    twice = fundus.FundusImage("twice", *large)
+    dots_twice = dots.repeat(2, 1).repeat(2, 2)
+    one = inference.evaluate_objects([dots], [x], 0.5)
+    two = inference.evaluate_objects([dots_twice], [twice], 0.5)
+    for a, b in zip(one, two, strict=True):
+        assert a["betti_0_error"] == b["betti_0_error"]
+    assert one[0]["betti_0_error"] != one[1]["betti_0_error"], "a speck was dropped"

@@ -1,8 +1,11 @@
 """The commands, and the environment that they make for themselves."""
 
+import csv
 import importlib
+import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -48,13 +51,12 @@ def trained(phantoms, tmp_path_factory) -> Path:
     return out
 
 
-def outside(*arguments, **variables) -> subprocess.CompletedProcess:
+def outside(*arguments, timeout=None, **variables) -> subprocess.CompletedProcess:
     """Run a command as a user does, in another process."""
     command = [sys.executable, str(ROOT / "helpers"), *map(str, arguments)]
+    options = {"capture_output": True, "text": True, "errors": "replace"}
     env = {**os.environ, **variables}
-    return subprocess.run(
-        command, capture_output=True, env=env, text=True, errors="replace"
-    )
+    return subprocess.run(command, env=env, timeout=timeout, **options)
 
 
 # Help and errors
@@ -125,7 +127,7 @@ def test_commands_work_from_any_folder_and_under_a_gbk_console(tmp_path, trained
     assert done.returncode == 2, done.stderr
     assert "cannot be read as an image" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "o").exists()
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["segment.csv"]
 
 
 def test_ctrl_c_is_not_a_traceback(monkeypatch, capsys):
@@ -148,6 +150,42 @@ def test_data_draws_phantoms_and_passes_the_rest_on(monkeypatch, tmp_path):
     assert commands.main(["data", "PHANTOM", "DRIVE", *options]) == 0
     place = tmp_path / "new folder"
     assert seen == [place / "PHANTOM", ("DRIVE", place, True, "a.zip")]
+
+
+def test_data_all_goes_on_after_a_set_that_fails(monkeypatch, tmp_path, capsys):
+    seen = []
+
+    def get(name, *_):
+        seen.append(name)
+        if name == "CHASEDB1":
+            raise download.DownloadError("no source\nremedy")
+
+    monkeypatch.setattr(download, "get", get)
+    assert commands.main(["data", "all"]) == 2
+    assert seen == ["DRIVE", "CHASEDB1", "STARE", "HRF", "ISBI2012_EM"]
+    assert capsys.readouterr().err == "error: CHASEDB1: no source\nremedy\n"
+    assert commands.main(["data", "DRIVE", "HRF"]) == 0
+    assert commands.main(["data"]) == 2
+    assert "name a data set, or all" in capsys.readouterr().err
+
+
+def test_data_all_ends_where_the_disk_takes_nothing(monkeypatch, capsys):
+    def get(name, *_):
+        raise download.DiskError(f"{name} cannot be written")
+
+    monkeypatch.setattr(download, "get", get)
+    assert commands.main(["data", "all"]) == 2
+    assert capsys.readouterr().err == "error: DRIVE cannot be written\n"
+
+
+def test_data_packs_the_sets_that_are_named(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(download, "pack", lambda *given: seen.append(given))
+    options = ["--pack", "c.zip", "--data", "sets"]
+    assert commands.main(["data", *options, "DRIVE", "HRF"]) == 0
+    assert commands.main(["data", *options]) == 0
+    names = ["DRIVE", "HRF"]
+    assert seen == [(Path("c.zip"), tmp_path / "sets", x) for x in (names, ())]
 
 
 def test_train_leaves_checkpoint_weights_history_and_record(trained):
@@ -267,7 +305,7 @@ def test_evaluate_without_test_labels_takes_validation(
 ):
     images = fundus.load("PHANTOM", "val", phantoms)
     monkeypatch.setattr(fundus, "scored_split", lambda *_: "val")
-    monkeypatch.setattr(fundus, "load", lambda _name, split, _dir: images[: len(split)])
+    monkeypatch.setattr(fundus, "OnDisk", lambda _, split, *__: images[: len(split)])
     monkeypatch.setattr(fundus, "verify", lambda *_: {"differs": ["a.tif"]})
     options = ["--data", str(phantoms), "--weights", str(trained / "weights.pt")]
     assert commands.main(["evaluate", "--dataset", "DRIVE", *options]) == 0
@@ -290,10 +328,10 @@ def test_segment_never_overwrites_another_images_result(phantoms, trained, tmp_p
     stems = ["a", "a_png", "a-2"]
     kinds = ["prob", "vessels", "overlay"]
     expected = sorted(f"{stem}_{kind}.png" for stem in stems for kind in kinds)
-    assert sorted(path.name for path in Path("out").iterdir()) == expected
-    before = {p: p.read_bytes() for p in Path("out").iterdir()}
+    assert sorted(path.name for path in Path("out").glob("*.png")) == expected
+    before = {p: p.read_bytes() for p in Path("out").glob("*.png")}
     assert commands.main(["segment", *images, *options]) == 0, "again: the same files"
-    assert {p: p.read_bytes() for p in Path("out").iterdir()} == before
+    assert {p: p.read_bytes() for p in Path("out").glob("*.png")} == before
     probs = np.asarray(Image.open("out/a_prob.png"))
     assert probs.dtype == np.uint16 and probs.shape == (146, 141)
     assert probs.max() > 255
@@ -307,7 +345,105 @@ def test_segment_goes_on_after_a_file_that_is_no_image(phantoms, trained, capsys
     options = ["--out", "out", "--weights", str(trained / "weights.pt")]
     assert commands.main(["segment", "bad.png", str(eye), *options]) == 2
     assert "bad.png cannot be read" in capsys.readouterr().err
-    assert len(list(Path("out").iterdir())) == 3
+    assert len(list(Path("out").glob("*.png"))) == 3
+
+
+def table(out="out") -> list[dict]:
+    with Path(out, "segment.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_segment_takes_a_folder_and_keeps_a_table(phantoms, trained, capsys):
+    eyes = sorted((phantoms / "PHANTOM/test/images").iterdir())[:2]
+    Path("照片").mkdir()
+    shutil.copy(eyes[0], "照片/a.tif")
+    Image.open(eyes[1]).save("照片/b.PNG")
+    Path("照片/c.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    Path("照片/notes.txt").write_text("no photograph")
+    Image.fromarray(np.zeros((80, 80, 3), np.uint8)).save("照片/d.bmp")
+    options = ["--out", "out", "--weights", str(trained / "weights.pt")]
+    assert commands.main(["segment", "照片", *options]) == 2
+    said = capsys.readouterr()
+    assert "[4/4]" in said.out and "c.jpg cannot be read" in said.err
+    a, b, c, d = table()
+    assert [Path(row["file"]).name for row in (a, b, c, d)] == [
+        "a.tif", "b.PNG", "c.jpg", "d.bmp",
+    ]  # fmt: skip
+    assert (a["rows"], a["columns"], a["result"]) == ("146", "141", "a")
+    assert 0.5 < float(a["fov_share"]) < 0.9 and float(a["seconds"]) > 0
+    assert "no dark border" in d["warnings"] and "d.bmp: no dark" in said.err
+    assert c["error"] and not c["result"] and not list(Path("out").glob("c*"))
+    probs = np.asarray(Image.open("out/a_prob.png")) / 65535
+    pred = np.asarray(Image.open("out/a_vessels.png")) > 0
+    high = ["--threshold", str(np.quantile(probs[probs > 0], 0.99))]
+    assert commands.main(["segment", "照片/a.tif", *options, *high]) == 0
+    assert 0 < (np.asarray(Image.open("out/a_vessels.png")) > 0).sum() < pred.sum()
+    after = {Path(row["file"]).name: row for row in table()}
+    assert after["b.PNG"] == b and len(after) == 4, "lines of earlier calls stay"
+    assert float(after["a.tif"]["vessel_share"]) < float(a["vessel_share"])
+
+
+def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
+    eye = str(phantoms / "PHANTOM/test/images/01_test.tif")
+    Path("empty").mkdir()
+    Path("mine").mkdir()
+    Path("mine/segment.csv").write_text("my,own,table\n1,2,3\n")
+    for arguments, word in (
+        (["empty", "--out", "o"], "holds no image file"),
+        (["empty", "--out", "empty"], "is the folder of photographs"),
+        ([eye, "--out", "mine"], "is not a table of this command"),
+        ([eye, "--out", "o", "--threshold", "7"], "must lie between 0 and 1"),
+    ):
+        assert commands.main(["segment", *arguments]) == 2
+        assert word in capsys.readouterr().err
+    assert Path("mine/segment.csv").read_text() == "my,own,table\n1,2,3\n"
+    assert not Path("o").exists()
+
+
+def mutated(rng: random.Random, content: bytes, kind: str) -> bytes:
+    """Return a damaged copy of a file: bits flipped, cut off, or an absurd header."""
+    data = bytearray(content)
+    if kind == "cut":
+        return bytes(data[: rng.randrange(len(data))])
+    for _ in range(rng.randint(1, 16)):
+        place = rng.randrange(len(data) if kind == "flipped" else 64)
+        data[place] = rng.choice((0, 127, 255, data[place] ^ 1 << rng.randrange(8)))
+    return bytes(data)
+
+
+def test_segment_survives_two_hundred_damaged_files(phantoms, trained, tmp_path):
+    """In a process of its own, with an end to its time: a hang would fail, too."""
+    rng, folder = random.Random(0), tmp_path / "photos"
+    folder.mkdir()
+    eye = Image.open(phantoms / "PHANTOM/test/images/01_test.tif").convert("RGB")
+    formats = ("png", "jpeg", "tiff", "bmp", "ppm", "webp", "gif", "tiff")
+    cut = []
+    for number in range(200):
+        kind = ("flipped", "cut", "header", "renamed")[number // 8 % 4]
+        name, whole = formats[number % 8], io.BytesIO()
+        eye.save(
+            whole, name, **({"compression": "tiff_lzw"} if number % 8 == 7 else {})
+        )
+        content = whole.getvalue()
+        if kind != "renamed":
+            content = mutated(rng, content, kind)
+        path = (
+            folder
+            / f"{number:03d}.{rng.choice(formats) if kind == 'renamed' else name}"
+        )
+        path.write_bytes(content)
+        cut += [path.stem] if kind == "cut" else []
+    arguments = ("segment", folder, "--out", tmp_path / "out")
+    done = outside(*arguments, "--weights", trained / "weights.pt", timeout=300)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    rows = {Path(row["file"]).stem: row for row in table(tmp_path / "out")}
+    assert len(rows) == 200
+    broken = {name for name, row in rows.items() if row["error"]}
+    assert broken >= set(cut) and len(broken) < 150
+    results = {path.stem[:3] for path in (tmp_path / "out").glob("*.png")}
+    assert results == rows.keys() - broken, "no picture of a broken file"
+    for path in (tmp_path / "out").glob("*.png"):
+        Image.open(path).load()
 
 
 # run, test

@@ -1,10 +1,14 @@
 """Every chapter keeps the contract, and runs alone as it would in Colab."""
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import build
@@ -12,6 +16,8 @@ import nbformat
 import pytest
 import run
 from nbconvert import HTMLExporter
+
+from helpers import download
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
@@ -208,8 +214,9 @@ def test_chapter_runs_alone_and_each_cell_twice(name, published, tmp_path):
 # The set-up cell
 
 
-def set_up(folder: Path, **variables) -> subprocess.CompletedProcess:
-    text = build.setup_cell(ROOT).replace("course = lesson.start()", "print(lesson)")
+def set_up(folder: Path, text="", **variables) -> subprocess.CompletedProcess:
+    cell = build.setup_cell(ROOT)
+    text = text or cell.replace("course = lesson.start()", "print(lesson)")
     env = run.kernel_environment(**variables)
     for name in {"FUNDUS_REPO", "PYTHONPATH"} - variables.keys():
         env.pop(name, None)
@@ -248,6 +255,84 @@ def test_set_up_repairs_a_broken_clone_and_does_not_clone_again(tmp_path, publis
     assert "fundus_course" in set_up(tmp_path, FUNDUS_REPO=published).stdout
     again = set_up(tmp_path, FUNDUS_REPO="file:///nowhere")
     assert again.returncode == 0, again.stderr
+
+
+@pytest.fixture(scope="session")
+def course_zip(tmp_path_factory) -> Path:
+    """Return a pack with one file in a data folder."""
+    place = tmp_path_factory.mktemp("pack")
+    download.pack(place / "fundus-course.zip", place / "none", say=str)
+    with zipfile.ZipFile(place / "fundus-course.zip", "a") as archive:
+        archive.writestr("data/DRIVE/a.txt", "data")
+    return place / "fundus-course.zip"
+
+
+FIND_DATA = "from helpers import config; print(config.data_dir()); print(lesson)"
+
+
+@pytest.mark.parametrize("way", ["here", "drive", "kaggle", "path", "web"])
+def test_set_up_takes_a_pack_before_it_clones(tmp_path, course_zip, way):
+    content, other = tmp_path / "content", tmp_path / "other/data set"
+    content.mkdir()
+    other.mkdir(parents=True)
+    place = content if way == "here" else other
+    pack = Path(shutil.copy(course_zip, place / "fundus-course (1).zip"))
+    text = build.setup_cell(ROOT).replace("course = lesson.start()", FIND_DATA)
+    if way in ("drive", "kaggle"):
+        known = {"drive": "/content/drive/MyDrive", "kaggle": "/kaggle/input"}[way]
+        text = text.replace(known, str(other if way == "drive" else other.parent))
+    address = str(pack) if way == "path" else "file:///nowhere"
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=other)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    if way == "web":
+        address = f"http://127.0.0.1:{server.server_port}/fundus-course%20(1).zip"
+    variables = {"FUNDUS_REPO": address, "FUNDUS_DATA": "", "NO_PROXY": "*"}
+    done = set_up(content, text, **variables)
+    server.shutdown()
+    server.server_close()
+    course = content / "fundus_course"
+    assert done.stdout.splitlines()[:1] == [str(course / "data")], done.stderr
+    assert str(course / "helpers") in done.stdout
+    assert (course / "data/DRIVE/a.txt").read_text() == "data"
+    if way != "here":
+        assert list(content.iterdir()) == [course]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../evil.py", "'../evil.py', a trap"),
+        ("/evil.py", "'/evil.py', a trap"),
+        ("C:/evil.py", "'C:/evil.py', a trap"),
+        ("link", "'link', a trap"),
+        ("other/lesson.py", "holds no folder helpers"),
+        (None, "File is not a zip file"),
+    ],
+)
+def test_set_up_refuses_a_pack_with_a_trap(tmp_path, name, words):
+    content = tmp_path / "content"
+    content.mkdir()
+    pack = content / "fundus-course.zip"
+    pack.write_bytes(b"PK and no more")
+    if name:
+        member = zipfile.ZipInfo(name)
+        member.external_attr = (0o120777 if name == "link" else 0o100644) << 16
+        with zipfile.ZipFile(pack, "w") as archive:
+            archive.writestr(member, "print('evil')")
+    done = set_up(content)
+    assert done.returncode and words in done.stderr, done.stderr
+    assert "FUNDUS_REPO" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["content"]
+    assert list(content.iterdir()) == [pack]
+
+
+def test_set_up_unpacks_a_pack_that_has_a_folder_around_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "main.zip", "w") as archive:
+        for path in (ROOT / "helpers").glob("*.*"):
+            archive.write(path, f"course-main/helpers/{path.name}")
+    done = set_up(tmp_path, FUNDUS_REPO="main.zip")
+    assert str(tmp_path / "fundus_course/helpers") in done.stdout, done.stderr
 
 
 # The runner

@@ -23,6 +23,7 @@ CHAPTERS = {  # number: name in English, in Chinese
     "08": ("training", "训练"),
     "09": ("results", "结果"),
     "10": ("the paper's own way", "论文自己的做法"),
+    "11": ("your images", "自己的图像"),
     "12": ("what matters", "什么最重要"),
 }
 LEAD = {"en": "**You are here**", "zh": "**你在这里**"}
