@@ -7,7 +7,6 @@ Only the standard library is imported until the environment exists. It is made o
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -23,7 +22,6 @@ import tempfile
 import threading
 import time
 import venv
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
@@ -36,10 +34,6 @@ from helpers import config  # noqa: E402
 
 VENV = ROOT / ".venv"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-COLUMNS = (
-    "file", "result", "rows", "columns", "fov_diameter", "fov_share", "vessel_share",
-    "seconds", "warnings", "error",
-)  # of the table of ``segment``  # fmt: skip
 TICK = 8  # seconds between two signs of life
 FILES = ("requirements-dev.txt", "requirements.txt", "constraints.txt")
 
@@ -224,7 +218,7 @@ def test(args: argparse.Namespace) -> int:
 
 def data(args: argparse.Namespace) -> int:
     """Fetch, import or pack data sets; every file is verified."""
-    from helpers import download, fundus, phantom
+    from helpers import download, fetch, fundus, phantom
 
     place, failed, every = config.data_dir(), 0, "all" in args.names
     if args.pack:
@@ -240,7 +234,7 @@ def data(args: argparse.Namespace) -> int:
                 print(f"PHANTOM is drawn in {place / name}")
             else:
                 download.get(name, place, args.accept_terms, args.source)
-        except download.DiskError:
+        except fetch.DiskError:
             raise
         except (OSError, ValueError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
@@ -396,132 +390,32 @@ def print_table(title: str, rows: dict[str, dict | None]) -> None:
         print(f"  {key:11}{line}   {low:.4f} to {high:.4f}")
 
 
-def photographs(given: list[Path], out: Path) -> list[Path]:
-    """Return the files that are named, and those in the folders that are named."""
-    from PIL import Image
-
-    known = Image.registered_extensions()  # {".jpg": "JPEG", ...}
-    found = []
-    for path in given:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        if path.resolve() == out.resolve():
-            raise ValueError(f"--out {out} is the folder of photographs: name another")
-        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in known]
-        if not inside:
-            raise ValueError(f"{path} holds no image file; folders in it are not read")
-        found += inside
-    return found
-
-
-def free_stem(out: Path, image: Path, digest: str) -> str:
-    """Return a name under which no other image's result lies in ``out``."""
-    from PIL import Image
-
-    numbered = (f"{image.stem}-{number}" for number in itertools.count(2))
-    for stem in itertools.chain((image.stem, image.name.replace(".", "_")), numbered):
-        result = out / f"{stem}_prob.png"
-        if not result.exists():
-            return stem
-        with Image.open(result) as picture:
-            if picture.info.get("source") == digest:
-                return stem
-
-
-def segment_one(segmenter, path: Path, out: Path, tta: str) -> dict:
-    """Segment one photograph; write three PNG files and return its row of the table."""
-    import numpy as np
-    from PIL import Image, PngImagePlugin
-
-    from helpers import figures, fundus
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    image = fundus.read_photo(path)
-    fov = fundus.automatic_fov(image)
-    probs = segmenter.probs(image, fov, tta)
-    pred = probs >= segmenter.threshold
-    row = {
-        "rows": image.shape[1],
-        "columns": image.shape[2],
-        "fov_diameter": round(fundus.fov_diameter(fov)),
-        "fov_share": f"{fov.mean():.4f}",
-        "vessel_share": f"{pred.sum() / fov.sum():.4f}",
-        "warnings": "; ".join(segmenter.doubts(image, fov, probs)),
-    }
-
-    def pictures() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
-        yield "vessels", pred[0].astype(np.uint8) * 255
-        yield "prob", np.rint(probs[0] * 65535).astype(np.uint16)
-        painted = figures.overlay(image, pred)
-        painted *= 255
-        yield "overlay", np.rint(painted, out=painted).astype(np.uint8)
-
-    note = PngImagePlugin.PngInfo()
-    note.add_text("source", fundus.sha256(path))
-    row["result"] = free_stem(out, path, fundus.sha256(path))
-    for kind, picture in pictures():
-        with config.atomic(out / f"{row['result']}_{kind}.png") as part:
-            Image.fromarray(picture).save(part, "png", pnginfo=note)
-    return row
-
-
 def segment(args: argparse.Namespace) -> int:
     """Segment photographs, or folders of them: probability, vessels, overlay, a table.
 
     Three PNG files a photograph and segment.csv, a line a photograph.
     """
-    from helpers import inference
+    from helpers import inference, photo
 
-    segmenter = inference.Segmenter.load(args.weights)
+    segmenter, failed = inference.Segmenter.load(args.weights), 0
     if args.threshold is not None:
         if not 0 < args.threshold < 1:
             raise ValueError(f"--threshold {args.threshold} must lie between 0 and 1")
         segmenter.threshold = args.threshold
-    paths, failed = photographs(args.images, args.out), 0
-    table = read_table(args.out / "segment.csv")  # lines of earlier calls stay
-    for number, path in enumerate(paths, start=1):
-        start, row = time.monotonic(), {"file": str(path)}
-        try:
-            row |= segment_one(segmenter, path, args.out, args.tta)
-            result = args.out / row["result"]
-            print(
-                f"[{number}/{len(paths)}] {path} -> {result}_vessels.png, _prob.png, "
-                "_overlay.png"
-            )
-            if row["warnings"]:
-                print(f"  warning: {path.name}: {row['warnings']}", file=sys.stderr)
-        except (OSError, ValueError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            row["error"] = str(error)
+    paths = photo.find(args.images, args.out)
+    rows = photo.segment_files(segmenter, paths, args.out, args.tta)
+    for number, row in enumerate(rows, start=1):
+        print(f"[{number}/{len(paths)}] {row['file']}", end="")
+        if row["error"]:
+            print()
+            print(f"error: {row['error']}", file=sys.stderr)
             failed += 1
-        row["seconds"] = f"{time.monotonic() - start:.2f}"
-        table[row["file"]] = row
-        write_table(args.out / "segment.csv", table.values())
+            continue
+        print(f" -> {args.out / row['result']}_vessels.png, _prob.png, _overlay.png")
+        if row["warnings"]:
+            print(f"  warning: {row['file']}: {row['warnings']}", file=sys.stderr)
+    print(f"{len(paths) - failed} of {len(paths)} segmented; {args.out / photo.TABLE}")
     return 2 if failed else 0
-
-
-def read_table(path: Path) -> dict[str, dict]:
-    """Read the table of an earlier ``segment``: {file: row}; {} where there is none."""
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is not a table of this command: move it away")
-        return {row["file"]: row for row in reader}
-
-
-def write_table(path: Path, rows: Iterable[dict]) -> None:
-    """Write the table of ``segment``, whole; Excel reads its UTF-8, too."""
-    with (
-        config.atomic(path) as part,
-        part.open("w", encoding="utf-8-sig", newline="") as file,
-    ):
-        table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore")
-        table.writeheader()
-        table.writerows(rows)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -132,8 +132,12 @@ def read_bytes(path: Path) -> bytes:
         return file.read(MAX_FILE)
 
 
-def _open(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
-    """Open and decode a page of an image file, or say what is wrong with it."""
+def open_image(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
+    """Open and decode one page of an image file, gzipped or not.
+
+    ``turn`` follows the camera's note of rotation (EXIF). FileNotFoundError and
+    ValueError say what is wrong with the file and what helps.
+    """
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing; fetch it with `python3 -m helpers data NAME`, or name "
@@ -143,24 +147,25 @@ def _open(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # broken metadata alone does no harm
-            content = io.BytesIO(read_bytes(path))
+            content = io.BytesIO(read_bytes(path)) if path.suffix == ".gz" else path
             with Image.open(content) as file:
+                width, height = file.size
                 file.verify()  # the check sums that only PNG has
-            with Image.open(content) as file:
-                if file.width * file.height > MAX_PIXELS:
-                    raise ValueError(
-                        f"{file.width} x {file.height} pixels are too many"
-                    )
-                file.seek(page)
-                file.load()
-                return ImageOps.exif_transpose(file) if turn else file.copy()
+            if width * height <= MAX_PIXELS:
+                with Image.open(content) as file:
+                    file.seek(page)
+                    file.load()
+                    return ImageOps.exif_transpose(file) if turn else file.copy()
     except Exception as error:  # a foreign file can make Pillow raise anything
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "no known image format" if unknown else error
         raise ValueError(
             f"{what} cannot be read as an image ({reason}); it may be cut off or be "
-            "something else: delete it and fetch it again"
+            "something else: get it again from where it came"
         ) from error
+    raise ValueError(
+        f"{what} has {width} x {height} pixels, more than {MAX_PIXELS:,}: shrink it"
+    )
 
 
 def _to_array(picture: Image.Image) -> np.ndarray:
@@ -175,7 +180,7 @@ def _to_array(picture: Image.Image) -> np.ndarray:
 
 def read_image(path: Path | str, page: int = 0) -> np.ndarray:
     """Read an image of a set, or a page of a stack, as (3, H, W) float32 in [0, 1]."""
-    return _to_array(_open(Path(path), page))
+    return _to_array(open_image(Path(path), page))
 
 
 def read_photo(path: Path | str) -> np.ndarray:
@@ -185,7 +190,7 @@ def read_photo(path: Path | str) -> np.ndarray:
     and 16 bits become RGB, transparent parts black; the camera's note of rotation
     (EXIF) is followed. ValueError names a file that is broken, too small or too large.
     """
-    picture = _open(Path(path), turn=True)
+    picture = open_image(Path(path), turn=True)
     if min(picture.size) < MIN_SIDE:
         raise ValueError(
             f"{path} has {picture.width} x {picture.height} pixels; vessels need at "
@@ -208,7 +213,7 @@ def read_label(path: Path | str, page: int = 0) -> np.ndarray:
     The palette is applied first (``convert("L")``); a pixel is True above half of
     the largest value. A label without a single True pixel stays empty.
     """
-    grey = np.asarray(_open(Path(path), page).convert("L"))
+    grey = np.asarray(open_image(Path(path), page).convert("L"))
     return (grey > grey.max() / 2)[None]
 
 
@@ -423,29 +428,37 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_whole(path: Path, digest: str) -> bool:
+    """Tell whether a file is there, uncut, and holds the bytes of a digest.
+
+    A gzipped file is judged by what it unpacks to; see ``is_original``.
+    """
+    try:
+        return is_original(read_bytes(path), digest)
+    except (EOFError, OSError, zlib.error):  # a gzipped file that is cut off
+        return False
+
+
+def lacking(name: str, data_dir: Path | str) -> list[dict[str, str]]:
+    """Return {path: digest} of the files that are missing or differ, a dict a form."""
+    place = Path(data_dir) / name
+    return [
+        {f: d for f, d in form.items() if not is_whole(locate(place, f), d)}
+        for form in forms(name)
+    ]
+
+
 def verify(name: str, data_dir: Path | str) -> dict[str, list[str]]:
     """Compare a set on disk with its manifest: {"missing": [...], "differs": [...]}.
 
     Where a set has several ``forms``, the one with the fewest missing files counts.
     """
     place, answers = folder(name, data_dir), []
-    for files in forms(name):
-        problems = {"missing": [], "differs": []}
-        for file, digest in files.items():
-            path = locate(place, file)
-            if not path.is_file():
-                problems["missing"].append(file)
-            elif not _is_whole(path, digest):
-                problems["differs"].append(file)
-        answers.append(problems)
+    for files in lacking(name, data_dir):
+        missing = [file for file in files if not locate(place, file).is_file()]
+        differs = [file for file in files if file not in missing]
+        answers.append({"missing": missing, "differs": differs})
     return min(answers, key=lambda problems: len(problems["missing"]))
-
-
-def _is_whole(path: Path, digest: str) -> bool:
-    try:
-        return is_original(read_bytes(path), digest)
-    except (EOFError, OSError, zlib.error):  # a gzipped file that is cut off
-        return False
 
 
 def data_sha256(images: Sequence[FundusImage]) -> str:

@@ -200,7 +200,7 @@ class Segmenter:
                 f"not the colours of a retina (blue {blue:.0%} of the light)"
             )
         if not 0.05 <= share <= 0.22:
-            reasons.append(f"{share:.1%} of it marked as vessels; 9 to 15 % are usual")
+            reasons.append(f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15 %)")
         if unsure > 0.7:
             reasons.append("the network is unsure about most of what it marks")
         return reasons

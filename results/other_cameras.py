@@ -2,7 +2,8 @@
 
 Each way is scored on all images of every set that is there: CHASEDB1, STARE, HRF (at
 half resolution). Nothing is chosen here: no label of these sets reaches a prediction.
-Only the row "best threshold" looks at them, and says how much a threshold could give.
+Only "dice_best_threshold" looks at them, and says how much a threshold could give.
+Intervals are by bootstrap over persons: CHASE_DB1 shows both eyes of fourteen children.
 
 python results/other_cameras.py [NAME...]
 """
@@ -56,51 +57,88 @@ def pooled_dice(tables, thresholds) -> float:
     return metrics.scores(metrics.Counts(*map(int, np.sum(counts, axis=0))))["dice"]
 
 
+def person(name: str, image_id: str) -> str:
+    """Return whose eye it is, as far as the name tells: CHASE_DB1's 05L is child 05."""
+    return image_id[:2] if name == "CHASEDB1" else image_id
+
+
 def measure(name: str) -> dict:
     """Score all ways on one set."""
-    segmenter, known = (
-        inference.Segmenter.load(),
-        fundus.load("DRIVE", "train", config.data_dir()),
-    )
-    share = sum((x.vessels & x.fov).sum() for x in known) / sum(
-        x.fov.sum() for x in known
-    )
+    segmenter = inference.Segmenter.load()
+    known = fundus.load("DRIVE", "train", config.data_dir())
+    shares = [float(x.vessels[x.fov].mean()) for x in known]
     colours = colours_of(known)
     ways = {
-        "own resolution": lambda x: unscaled(segmenter, x.image, x.fov),
-        "scaled": lambda x: segmenter.probs(x.image, x.fov),
-        "scaled, flips": lambda x: segmenter.probs(x.image, x.fov, "flips"),
-        "scaled, recoloured": lambda x: segmenter.probs(
+        "own size": lambda x: unscaled(segmenter, x.image, x.fov),
+        "resized": lambda x: segmenter.probs(x.image, x.fov),
+        "resized, flips": lambda x: segmenter.probs(x.image, x.fov, "flips"),
+        "resized, recoloured": lambda x: segmenter.probs(
             recoloured(x.image, x.fov, colours), x.fov
         ),
     }
-    tables = {way: [] for way in ways}
     images = fundus.OnDisk(name, "all", config.data_dir(), half=name == "HRF")
-    diameters, prevalence = [], []
+    tables, facts, seconds = {way: [] for way in ways}, [], []
     for x in images:
         print(f"  {name} {x.name}", flush=True)
-        diameters.append(fundus.fov_diameter(x.fov))
-        prevalence.append(float(x.vessels[x.fov].mean()))
         for way, predict in ways.items():
-            tables[way].append(metrics.histogram(predict(x), x.vessels, x.fov))
-    rows = {}
-    for way, table in tables.items():
-        pooled = metrics.pooled_scores(table, segmenter.threshold)
-        rows[way] = {key: pooled[key] for key in ("auc_roc", "auc_pr", "dice")}
-        rows[way]["ci95"] = metrics.bootstrap_ci(table, segmenter.threshold)["dice"]
-        by_share = [threshold_by_share(one, share) for one in table]
-        rows[way]["dice_by_share"] = pooled_dice(table, by_share)
-        best = metrics.best_threshold(table)
-        rows[way]["best_threshold"] = best
-        rows[way]["dice_best_threshold"] = metrics.pooled_scores(table, best)["dice"]
-    return {
+            probs = predict(x)
+            tables[way].append(metrics.histogram(probs, x.vessels, x.fov))
+            if way == "resized":
+                doubts = segmenter.doubts(x.image, x.fov, probs)
+        facts.append(
+            (fundus.fov_diameter(x.fov), x.vessels[x.fov].mean(), len(doubts) > 0)
+        )
+        if x.second is not None:
+            seconds.append(metrics.count(x.second, x.vessels, x.fov))
+    people = [person(name, image_id) for image_id in fundus.ids(name, "all")]
+    diameters, prevalence, doubted = np.array(facts, float).T
+    result = {
         "images": len(images),
+        "persons": len(set(people)),
         "half_resolution": images.half,
         "fov_diameter": float(np.median(diameters)),
-        "vessel_share": float(np.mean(prevalence)),
-        "share_of_drive": float(share),
+        "vessel_share": float(prevalence.mean()),
+        "vessel_share_range": [float(prevalence.min()), float(prevalence.max())],
+        "doubted": int(doubted.sum()),
         "threshold": segmenter.threshold,
-        "rows": rows,
+        "share_of_drive": float(np.mean(shares)),
+        "share_of_drive_range": [min(shares), max(shares)],
+        "second_observer_dice": None,
+        "rows": {
+            w: score(t, people, segmenter.threshold, shares) for w, t in tables.items()
+        },
+    }
+    if len(seconds) == len(images):
+        total = metrics.Counts(*map(int, np.sum(seconds, axis=0)))
+        result["second_observer_dice"] = metrics.scores(total)["dice"]
+    for way in ("resized, flips", "resized, recoloured", "own size"):
+        pair = [by_person(tables[w], people) for w in (way, "resized")]
+        row = result["rows"][way]
+        row["against_resized"] = metrics.paired_differences(
+            *pair, [segmenter.threshold] * 2
+        )
+    return result
+
+
+def by_person(tables, people) -> list[np.ndarray]:
+    """Sum the histograms of each person's eyes."""
+    return [
+        sum(t for t, who in zip(tables, people, strict=True) if who == one)
+        for one in dict.fromkeys(people)
+    ]
+
+
+def score(tables, people, threshold: float, shares) -> dict:
+    """Return pooled scores at three thresholds: DRIVE's, by share, the best."""
+    pooled = metrics.pooled_scores(tables, threshold)
+    best = metrics.best_threshold(tables)
+    by_share = [threshold_by_share(one, float(np.mean(shares))) for one in tables]
+    return {
+        **{key: pooled[key] for key in ("auc_roc", "auc_pr", "dice")},
+        "ci95": metrics.bootstrap_ci(by_person(tables, people), threshold)["dice"],
+        "dice_by_share": pooled_dice(tables, by_share),
+        "best_threshold": best,
+        "dice_best_threshold": metrics.pooled_scores(tables, best)["dice"],
     }
 
 

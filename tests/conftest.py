@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import loopback
 import matplotlib as mpl
 import pytest
 import torch
@@ -23,3 +24,22 @@ def real_data() -> Path:
     if not (folder / "DRIVE").is_dir():
         pytest.skip("needs DRIVE: set FUNDUS_DATA to the folder that holds it")
     return folder.resolve()
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Let no address outside this machine resolve, with or without a network."""
+    loopback.only_this_machine(monkeypatch)
+
+
+@pytest.fixture
+def server(no_network):
+    """Serve ``server.bodies`` at ``server.url``; ``server.hits`` are the requests."""
+    with loopback.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def refused(no_network) -> str:
+    """Return an address where nobody listens."""
+    return loopback.refusing()

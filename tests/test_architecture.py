@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "config": set(),
     "runtime": {"config"},
     "fundus": set(),
-    "download": {"fundus"},
+    "fetch": {"fundus"},
+    "download": {"fundus", "fetch"},
     "phantom": {"fundus"},
     "preprocess": set(),
     "augment": set(),
@@ -33,11 +34,13 @@ MAY_IMPORT = {
         "inference", "preprocess", "patches", "metrics", "runtime", "config", "fundus",
     },
     "figures": set(),
+    "photo": {"inference", "fundus", "figures", "config"},
     "lesson": {"config", "runtime", "fundus", "phantom", "download"},
 }  # fmt: skip
 NO_TORCH = (
     "config",
     "fundus",
+    "fetch",
     "download",
     "phantom",
     "preprocess",
@@ -45,9 +48,10 @@ NO_TORCH = (
     "figures",
 )
 # Lines of code; docstrings, comments and blank lines are not counted. The commands make
-# the environment, too; downloading meets all that goes wrong.
-MAX_CODE = {"__main__": 405, "download": 400}
-MAX_CODE_MODULE, MAX_CODE_ALL = 320, 2850
+# the environment, too. The package reads five data sets, answers every fault of a
+# download and segments any photograph: that is what the sum pays for.
+MAX_CODE = {"__main__": 410}
+MAX_CODE_MODULE, MAX_CODE_ALL = 320, 3200
 
 
 def tree(name: str) -> ast.Module:
@@ -93,7 +97,7 @@ def code_lines(name: str) -> int:
 
 def test_the_modules_are_those_of_the_plan():
     assert set(PARTS) == set(MAY_IMPORT)
-    assert len(PARTS) <= 15
+    assert len(PARTS) <= 17
     assert "utils" not in MODULES
 
 

@@ -4,37 +4,40 @@ import dataclasses
 import errno
 import gzip
 import hashlib
-import http.server
-import inspect
 import io
 import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tarfile
-import threading
+import tempfile
 import time
-import tracemalloc
-import types
-import urllib.parse
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from loopback import (
+    LOGIN,
+    QUOTA,
+    SHA,
+    Handler,
+    in_folder,
+    long_name,
+    lying_zip,
+    quiet,
+    tarred,
+    tree,
+    zipped,
+)
 from PIL import Image
 
-from helpers import download, fundus
+from helpers import download, fetch, fundus
 
+pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = Path(__file__).resolve().parent.parent
-BODY = b"PK" + bytes(range(256)) * 1200
-SHA = hashlib.sha256(BODY).hexdigest()
-QUOTA = b"<!DOCTYPE html><title>Google Drive - Quota exceeded</title><p>Too many users"
-LOGIN = b"\n<html><head><title>Sign in</title></head></html>"
 
 # A set of nine files in DRIVE's layout, made of bytes that name themselves.
 TRAINING = [
@@ -51,28 +54,10 @@ FILES = {
 OFFICIAL = {name: FILES[name] for name in TRAINING + TEST}
 
 
-def quiet(_):
-    pass
-
-
 def with_sources(monkeypatch, *sources):
     """Give DRIVE these public sources and no others."""
     changed = dataclasses.replace(fundus.DATASETS["DRIVE"], sources=sources)
     monkeypatch.setitem(fundus.DATASETS, "DRIVE", changed)
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """No address outside this machine resolves, with or without a network."""
-    real = socket.getaddrinfo
-
-    def only_here(host, *args, **kwargs):
-        if host not in ("127.0.0.1", "localhost", None):
-            raise socket.gaierror(-2, "Name or service not known")
-        return real(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", only_here)
-    monkeypatch.setenv("NO_PROXY", "*")
 
 
 @pytest.fixture(autouse=True)
@@ -84,285 +69,6 @@ def small_set(request, monkeypatch):
             fundus, "manifest", lambda name: digests if name == "DRIVE" else {}
         )
         with_sources(monkeypatch)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        path = urllib.parse.unquote(self.path)
-        self.server.hits.append(path)
-        if path == "/drip":
-            return self.drip()
-        if path == "/silent":  # until the client goes
-            return self.rfile.read(1)
-        if path == "/both":
-            self.server.both.wait()
-            path = "/good"
-        if path[1:] in ("403", "429", "500"):
-            self.send_response(int(path[1:]))
-            for header in self.server.headers.items():
-                self.send_header(*header)
-            self.end_headers()
-            return self.wfile.write(b"<html>no</html>")
-        body = {"/ok": BODY, "/cut": BODY, "/quota": QUOTA, "/login": LOGIN} | {
-            "/wrong": BODY[::-1],
-            **self.server.bodies,
-        }
-        if path not in body:
-            return self.send_error(404)
-        self.send_response(200)
-        length = 1 << 40 if path == "/declared" else len(body[path])
-        if path != "/endless":
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(body[path][: 1000 if path == "/cut" else None])
-
-    def drip(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "1000")
-        self.end_headers()
-        for _ in range(200):  # 10 seconds, far more than any test allows
-            try:
-                self.wfile.write(b"x")
-                self.wfile.flush()
-            except OSError:
-                return
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def server():
-    """Serve ``server.bodies`` at ``server.url``; ``server.hits`` are the requests."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.bodies, server.hits, server.headers = {}, [], {}
-    server.both = threading.Barrier(2, timeout=20)
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def refused():
-    """Return an address where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return f"http://127.0.0.1:{port}/a.zip"
-
-
-def in_folder(folder, files=FILES):
-    for name, body in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(body)
-    return folder
-
-
-def zipped(files):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, body in files.items():
-            archive.writestr(name, body)
-    return buffer.getvalue()
-
-
-def tarred(files, mode="w:gz", link=None):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:
-        for name, body in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(body)
-            archive.addfile(member, io.BytesIO(body))
-        if link:
-            member = tarfile.TarInfo("link")
-            member.type, member.linkname = link, "/etc/passwd"
-            archive.addfile(member)
-    return buffer.getvalue()
-
-
-def lying_zip(size, said=10):
-    """Return a zip whose one member says another size than it unpacks to."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bomb", bytes(size))
-    body = bytearray(buffer.getvalue())
-    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
-        start = body.index(signature) + offset
-        body[start : start + 4] = said.to_bytes(4, "little")
-    return bytes(body)
-
-
-def long_name(size):
-    """Return a tar.gz whose first header announces a name of ``size`` bytes."""
-    header = tarfile.TarInfo("././@LongLink")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, size
-    return gzip.compress(header.tobuf() + bytes(min(size, 1 << 20)))
-
-
-def tree(folder):
-    files = [path for path in Path(folder).rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-def fake_gdown(monkeypatch, folder, body):
-    """Put a gdown before the real one for the process that download starts."""
-    (folder / "fake").mkdir()
-    (folder / "fake" / "gdown.py").write_text(
-        f"import time\ndef download(*, id, output, quiet):\n    {body}\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(folder / "fake"))
-
-
-# Fetching one file.
-
-
-@pytest.mark.parametrize("bad", ["404", "cut", "quota", "login", "wrong"])
-def test_fetch_falls_through_to_the_next_source(server, tmp_path, bad):
-    sources = [f"{server.url}/{bad}", f"{server.url}/ok"]
-    place = tmp_path / "d" / "a.zip"
-    assert download.fetch(place, sources, SHA, say=quiet) == place
-    assert server.hits == [f"/{bad}", "/ok"]
-    assert tree(tmp_path) == {"d/a.zip": BODY}
-
-
-@pytest.mark.parametrize(
-    ("bad", "words"),
-    [
-        ("404", "404"),
-        ("cut", f"cut off after 1000 of {len(BODY)} bytes"),
-        ("quota", r'web page.*"Google Drive - Quota exceeded".*quota is used up'),
-        ("login", r'web page.*"Sign in".*login'),
-        ("wrong", "wrong bytes"),
-    ],
-)
-def test_fetch_names_the_reason_and_the_place_by_hand(server, tmp_path, bad, words):
-    place = tmp_path / "a.zip"
-    with pytest.raises(download.DownloadError, match=words) as error:
-        download.fetch(place, [f"{server.url}/{bad}"], SHA, say=quiet)
-    assert f"put it at {place}" in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_web_page_is_refused_where_no_sha256_is_known(server, tmp_path):
-    with pytest.raises(download.DownloadError, match="web page"):
-        download.fetch(tmp_path / "a", [f"{server.url}/quota"], None, say=quiet)
-    assert not list(tmp_path.iterdir())
-    download.fetch(tmp_path / "a", [f"{server.url}/wrong"], None, say=quiet)
-
-
-def test_no_network_is_quick_and_clear(refused, tmp_path):
-    start = time.monotonic()
-    with pytest.raises(download.DownloadError) as error:
-        sources = ["https://name.invalid/a.zip", refused]
-        download.fetch(tmp_path / "a.zip", sources, SHA, say=quiet)
-    assert time.monotonic() - start < 2
-    assert "name.invalid/a.zip: its name cannot be looked up" in str(error.value)
-    assert "refused" in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_slow_drip_ends_at_the_time_limit(server, tmp_path):
-    start = time.monotonic()
-    with pytest.raises(
-        download.DownloadError, match=r"only \d+ bytes came in 0.3 seconds"
-    ):
-        download.fetch(tmp_path / "a", [f"{server.url}/drip"], None, 0.3, quiet)
-    assert time.monotonic() - start < 3
-    assert not list(tmp_path.iterdir())
-
-
-def test_file_address_and_file_that_is_there(server, tmp_path):
-    folder = tmp_path / "my 眼底 data"
-    folder.mkdir()
-    (folder / "源.zip").write_bytes(BODY)
-    place = download.fetch(folder / "a.zip", [(folder / "源.zip").as_uri()], SHA)
-    assert place.read_bytes() == BODY
-    download.fetch(place, [f"{server.url}/ok"], SHA, say=quiet)
-    assert not server.hits
-    place.write_bytes(b"half")
-    download.fetch(place, [f"{server.url}/ok"], SHA, say=quiet)
-    assert place.read_bytes() == BODY
-
-
-def test_address_with_spaces_and_chinese(server, tmp_path):
-    server.bodies["/眼 底.zip"] = BODY
-    download.fetch(tmp_path / "a", [f"{server.url}/眼 底.zip"], SHA, say=quiet)
-    assert server.hits == ["/眼 底.zip"]
-
-
-@pytest.mark.parametrize("source", ["ftp://host/a", "a.zip", "data:text/plain,a"])
-def test_other_schemes_are_refused(tmp_path, source):
-    with pytest.raises(download.DownloadError, match="must begin with https"):
-        download.fetch(tmp_path / "a", [source], None, say=quiet)
-
-
-def test_google_drive_goes_through_gdown(monkeypatch, tmp_path):
-    fake_gdown(monkeypatch, tmp_path, f"open(output, 'wb').write({BODY!r}); return id")
-    place = download.fetch(tmp_path / "d" / "a", ["gdrive:ABC"], SHA, say=quiet)
-    assert tree(place.parent) == {"a": BODY}
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (f"open(output, 'wb').write({QUOTA!r}); return output", "quota is used up"),
-        ("raise ValueError('Too many users\\n  have viewed')", "Too many users have"),
-        ("return None", "gdown gave no file"),
-        ("open(output + 'x.part', 'w'); time.sleep(30)", "not done in 0.5 seconds"),
-    ],
-)
-def test_google_drive_failures(monkeypatch, tmp_path, body, words):
-    fake_gdown(monkeypatch, tmp_path, body)
-    start = time.monotonic()
-    with pytest.raises(download.DownloadError, match=words):
-        download.fetch(tmp_path / "d" / "a", ["gdrive:ABC"], SHA, 0.5, quiet)
-    assert time.monotonic() - start < 5
-    assert not tree(tmp_path / "d")
-
-
-def test_gdown_still_has_the_keywords():
-    gdown = pytest.importorskip("gdown", reason="gdown is not installed")
-    assert {"id", "output", "quiet"} <= set(
-        inspect.signature(gdown.download).parameters
-    )
-
-
-def test_progress_says_size_and_speed(monkeypatch):
-    clock = types.SimpleNamespace(monotonic=iter([0, 2, 4, 5, 8]).__next__)
-    monkeypatch.setattr(download, "time", clock)
-    said = []
-    progress = download._Progress("a.zip", said.append)
-    for done in (1, 2, 3, 4):
-        progress(done * 10**6, 10**7)
-    assert said == [
-        "  a.zip: 2.0 of 10.0 MB, 0.50 MB/s",
-        "  a.zip: 4.0 of 10.0 MB, 0.50 MB/s",
-    ]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_in_the_middle_leaves_nothing(server, tmp_path):
-    code = (
-        "import signal, sys; from helpers import download\n"
-        # a job in the background inherits that Ctrl-C is ignored
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "try: download.fetch(sys.argv[1], [sys.argv[2]], None)\n"
-        "except KeyboardInterrupt: sys.exit(7)"
-    )
-    place = tmp_path / "a.zip"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(place), f"{server.url}/drip"], cwd=ROOT
-    )
-    deadline = time.monotonic() + 20
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 7
-    assert not list(tmp_path.iterdir())
 
 
 # Taking a set from a folder, an archive or an address.
@@ -460,7 +166,7 @@ def test_web_folder_that_lacks_files_and_one_that_is_down(server, refused, tmp_p
     others = download.import_from("DRIVE", f"{server.url}/", tmp_path, say=quiet)
     assert list(others) == [LABELS[0]]
     assert tree(tmp_path / "DRIVE") == OFFICIAL
-    with pytest.raises(download.DownloadError, match="refused"):
+    with pytest.raises(fetch.DownloadError, match="refused"):
         download.import_from("DRIVE", refused + "/", tmp_path / "b", say=quiet)
     with pytest.raises(ValueError, match="holds no file of DRIVE"):
         download.import_from("DRIVE", f"{server.url}/x/", tmp_path / "b", say=quiet)
@@ -468,54 +174,13 @@ def test_web_folder_that_lacks_files_and_one_that_is_down(server, refused, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (zipped({"a": b"1", "../evil": b"2"}), r"'\.\./evil' leads out of the archive"),
-        (zipped({"/etc/evil": b"2"}), "'/etc/evil' leads out"),
-        (zipped({"a\\..\\..\\evil": b"2"}), "leads out"),
-        (zipped({"C:/evil": b"2"}), "leads out"),
-        (tarred({"a/../../evil": b"2"}), "leads out"),
-        (tarred({}, link=tarfile.SYMTYPE), "'link' is a link"),
-        (tarred({}, link=tarfile.LNKTYPE), "'link' is a link"),
-        (zipped({**FILES, "bomb": bytes(2000)}), "'bomb' is too large"),
-        (tarred({**FILES, "bomb": bytes(2000)}), "'bomb' is too large"),
-        (zipped({**FILES, "a": bytes(900), "b": bytes(900)}), "'b' is too large"),
-        (zipped(FILES)[:-40], "cannot be unpacked.*cut off"),
-        (zipped(FILES)[:90], "cannot be unpacked.*cut off"),
-        (tarred(FILES)[:-40], "cannot be unpacked.*cut off"),
-        (LOGIN, r'a web page, not the file \(title "Sign in"\)'),
-        (QUOTA, "quota is used up"),
-        (b"", "cannot be unpacked"),
-        (b"Rar!\x1a\x07 and so on", "is no zip or tar"),
-    ],
+    ("body", "words"), [(LOGIN, "a web page"), (zipped({"../evil": b"1"}), "leads out")]
 )
-def test_bad_archives_are_refused(monkeypatch, tmp_path, body, words):
-    monkeypatch.setattr(fundus, "MAX_FILE", 1000)
-    monkeypatch.setattr(download, "MAX_TOTAL", 1500)
+def test_bad_archive_is_refused(tmp_path, body, words):
     (tmp_path / "a.zip").write_bytes(body)
-    with pytest.raises(ValueError, match=words) as error:
+    with pytest.raises(ValueError, match=words):
         download.get("DRIVE", tmp_path / "d", source=tmp_path / "a.zip", say=quiet)
-    assert "a.zip" in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
-
-
-def test_link_in_a_zip_is_refused(tmp_path):
-    link = zipfile.ZipInfo("link")
-    link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr(link, "/etc/passwd")
-    with pytest.raises(ValueError, match="'link' is a link"):
-        download.import_from("DRIVE", tmp_path / "a.zip", tmp_path / "d")
-    assert not (tmp_path / "d").exists()
-
-
-def test_zip_with_a_password(tmp_path):
-    body = bytearray(zipped({"a": b"1"}))
-    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        body[body.index(signature) + offset] |= 1
-    (tmp_path / "a.zip").write_bytes(body)
-    with pytest.raises(ValueError, match="password"):
-        download.import_from("DRIVE", tmp_path / "a.zip", tmp_path / "d")
 
 
 def test_source_that_is_not_there_or_is_another_set(tmp_path):
@@ -528,7 +193,7 @@ def test_source_that_is_not_there_or_is_another_set(tmp_path):
 
 
 def test_ctrl_c_in_an_import_leaves_whole_files_only(monkeypatch, tmp_path):
-    in_folder(tmp_path / "source")
+    in_folder(tmp_path / "source", FILES)
     write, calls = Path.write_bytes, []
 
     def interrupted(path, body):
@@ -549,7 +214,7 @@ def test_ctrl_c_in_an_import_leaves_whole_files_only(monkeypatch, tmp_path):
 
 
 def test_data_folder_that_cannot_be_written(tmp_path):
-    in_folder(tmp_path / "source")
+    in_folder(tmp_path / "source", FILES)
     (tmp_path / "data").write_text("a file, not a folder")
     with pytest.raises(OSError, match=r"cannot be written .*; make room, or name"):
         download.import_from("DRIVE", tmp_path / "source", tmp_path / "data", say=quiet)
@@ -616,7 +281,7 @@ def test_copies_the_terms_do_not_cover_are_last_and_on_request(sources, tmp_path
 def test_dead_sources_end_in_a_message_with_the_remedy(sources, tmp_path):
     sources.bodies.clear()
     said = []
-    with pytest.raises(download.DownloadError, match="0 of 9 files") as error:
+    with pytest.raises(fetch.DownloadError, match="0 of 9 files") as error:
         download.get("DRIVE", tmp_path, say=said.append)
     for part in ("by hand at https://drive", "--from FILE_OR_FOLDER", "--accept-terms"):
         assert part in str(error.value)
@@ -627,7 +292,7 @@ def test_dead_sources_end_in_a_message_with_the_remedy(sources, tmp_path):
 def test_official_archive_with_another_sha256_is_not_opened(sources, tmp_path):
     sources.bodies["/test.zip"] = zipped({f: FILES[f] for f in TEST} | {"new": b"1"})
     said = []
-    with pytest.raises(download.DownloadError, match="3 of 9 files"):
+    with pytest.raises(fetch.DownloadError, match="3 of 9 files"):
         download.get("DRIVE", tmp_path, say=said.append)
     assert any("test.zip: wrong bytes" in line for line in said)
     assert set(tree(tmp_path / "DRIVE")) == set(TRAINING)
@@ -645,7 +310,7 @@ def test_public_source_with_other_bytes_is_not_taken(sources, tmp_path):
 @pytest.mark.parametrize("body", [FILES[LABELS[0]], b"other bytes"])
 def test_official_means_exactly_the_unpublished_are_missing(sources, tmp_path, body):
     in_folder(tmp_path / "DRIVE", {**OFFICIAL, LABELS[0]: body})
-    with pytest.raises(download.DownloadError, match=LABELS[1]):
+    with pytest.raises(fetch.DownloadError, match=LABELS[1]):
         download.get("DRIVE", tmp_path, say=quiet)
 
 
@@ -725,9 +390,9 @@ FAULTS = {  # where it is not an address: what the server sends, what is said
 def shrunk(monkeypatch):
     """Make the limits so small that a test can meet them."""
     monkeypatch.setattr(fundus, "MAX_FILE", 5000)
-    monkeypatch.setattr(download, "MAX_TOTAL", 8000)
-    monkeypatch.setattr(download, "STALL", 0.5)
-    monkeypatch.setattr(download, "LIMIT", 0.5)
+    monkeypatch.setattr(fetch, "MAX_TOTAL", 8000)
+    monkeypatch.setattr(fetch, "STALL", 0.5)
+    monkeypatch.setattr(fetch, "LIMIT", 0.5)
 
 
 def address_of(fault, server, refused):
@@ -746,7 +411,7 @@ def test_each_fault_ends_clearly_or_in_the_next_source(
     with_sources(monkeypatch, bad)
     in_folder(tmp_path / "DRIVE", {TRAINING[0]: FILES[TRAINING[0]]})
     start = time.monotonic()
-    with pytest.raises(download.DownloadError) as error:
+    with pytest.raises(fetch.DownloadError) as error:
         download.get("DRIVE", tmp_path, say=said.append)
     assert time.monotonic() - start < 4
     words = {"name": "its name cannot be looked up", "refused": "refused"}
@@ -763,22 +428,12 @@ def test_each_fault_ends_clearly_or_in_the_next_source(
     assert not server.hits
 
 
-def test_zip_that_lies_about_a_size_is_unpacked_no_further(tmp_path):
-    (tmp_path / "a.zip").write_bytes(lying_zip(40_000_000))
-    tracemalloc.start()
-    with pytest.raises(ValueError, match="cannot be unpacked"):
-        download.import_from("DRIVE", tmp_path / "a.zip", tmp_path / "d")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 10_000_000
-
-
 @pytest.mark.parametrize("fault", ["429", "500", "403", "silent"])
 def test_web_folder_that_fails_is_not_taken_for_an_empty_one(
     monkeypatch, shrunk, server, tmp_path, fault
 ):
     monkeypatch.setattr(Handler, "do_GET", folder_fault(fault))
-    with pytest.raises(download.DownloadError, match=FAULTS[fault][1].split(".*")[0]):
+    with pytest.raises(fetch.DownloadError, match=FAULTS[fault][1].split(".*")[0]):
         download.import_from("DRIVE", f"{server.url}/x/", tmp_path, say=quiet)
     assert len(server.hits) == 1
 
@@ -817,7 +472,7 @@ def test_disk_that_takes_nothing_ends_all_and_names_the_place(
     both = [fundus.Source(f"{server.url}/{name}") for name in ("good", "second")]
     with_sources(monkeypatch, *both)
     full_disk(monkeypatch, at, code)
-    with pytest.raises(download.DiskError, match="make room, or name another") as error:
+    with pytest.raises(fetch.DiskError, match="make room, or name another") as error:
         download.get("DRIVE", tmp_path / "my data", say=quiet)
     assert at in str(error.value)
     assert os.strerror(code) in str(error.value)
@@ -830,16 +485,10 @@ def test_file_in_place_of_the_data_folder(monkeypatch, server, tmp_path):
     both = [fundus.Source(f"{server.url}/{name}") for name in ("good", "second")]
     with_sources(monkeypatch, *both)
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(download.DiskError, match=str(tmp_path / "data")):
+    with pytest.raises(fetch.DiskError, match=str(tmp_path / "data")):
         download.get("DRIVE", tmp_path / "data", say=quiet)
     assert server.hits == ["/good"]
     assert tree(tmp_path) == {"data": b"a file"}
-
-
-def test_disk_full_in_the_process_of_gdown(monkeypatch, tmp_path):
-    fake_gdown(monkeypatch, tmp_path, "raise OSError(28, 'No space left on device')")
-    with pytest.raises(download.DiskError, match="No space left"):
-        download.fetch(tmp_path / "d" / "a", ["gdrive:A", "gdrive:B"], SHA, say=quiet)
 
 
 def test_ctrl_c_in_a_fetch_leaves_nothing(monkeypatch, tmp_path):
@@ -848,8 +497,8 @@ def test_ctrl_c_in_a_fetch_leaves_nothing(monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     with_sources(monkeypatch, fundus.Source("http://127.0.0.1/a.zip"))
-    monkeypatch.setattr(download, "_from_address", interrupted)
-    monkeypatch.setattr(download.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(fetch, "_from_address", interrupted)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         download.get("DRIVE", tmp_path / "data", say=quiet)
     assert not list(tmp_path.iterdir())
@@ -997,7 +646,7 @@ def test_public_source_gives_originals_only(monkeypatch, eyes, server, tmp_path)
     server.bodies["/pngs"] = zipped({"01_test.png": as_png(eyes[TEST[0]])})
     with_sources(monkeypatch, fundus.Source(f"{server.url}/pngs"))
     said = []
-    with pytest.raises(download.DownloadError, match="0 of 9"):
+    with pytest.raises(fetch.DownloadError, match="0 of 9"):
         download.get("DRIVE", tmp_path, say=said.append)
     assert any("not the originals" in line and "01_test.png" in line for line in said)
     assert not tree(tmp_path)
@@ -1119,7 +768,7 @@ def test_cells_are_complete_in_either_form(cells, server, tmp_path, form):
 def test_one_lacking_slice_is_named(cells, server, tmp_path):
     server.bodies.clear()
     in_folder(tmp_path / "ISBI2012_EM", dict(list(cells[0].items())[:1]))
-    with pytest.raises(download.DownloadError, match=r"1 of 2.*are train/label/0\.png"):
+    with pytest.raises(fetch.DownloadError, match=r"1 of 2.*are train/label/0\.png"):
         download.get("ISBI2012_EM", tmp_path, say=quiet)
 
 
@@ -1182,20 +831,63 @@ def test_pack_holds_the_course_and_verified_files(monkeypatch, eyes, server, tmp
     assert [p.name for p in file.parent.iterdir()] == ["fundus-course.zip"]
     server.bodies["/c.zip"] = file.read_bytes()
     for source, place in ((file, "a"), (f"{server.url}/c.zip", "b")):
-        with pytest.raises(download.DownloadError, match=f"8 of 9.*are {TEST[0]}"):
+        with pytest.raises(fetch.DownloadError, match=f"8 of 9.*are {TEST[0]}"):
             download.get("DRIVE", tmp_path / place, source=source, say=quiet)
         assert len(tree(tmp_path / place)) == 8
 
 
-def test_pack_leaves_compiled_files_out(monkeypatch, eyes, tmp_path):
-    files = {"lesson.py": b"", "__pycache__/lesson.pyc": b"", "weights/a.pt": b""}
-    monkeypatch.setattr(fundus, "HERE", in_folder(tmp_path / "helpers", files))
-    (tmp_path / "requirements.txt").write_text("torch")
+def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_path):
+    course = [
+        "helpers/lesson.py", "helpers/weights/a.pt", "notebooks/01.ipynb",
+        "notebooks/zh/01.ipynb", "notebooks/src/build.py", "notebooks/exercises/c.py",
+        "results/a.py", "results/a.json", "requirements.txt", "requirements-dev.txt",
+        "constraints.txt", "pyproject.toml", "README.md", "README.zh-CN.md", "LICENSE",
+        "CONTRIBUTING.md", "data_download.sh",
+    ]  # fmt: skip
+    others = [
+        "helpers/__pycache__/lesson.pyc", "helpers/lesson.pyc", "results/b.json.1.part",
+        "notebooks/.ipynb_checkpoints/01-checkpoint.ipynb", "notebooks/.DS_Store",
+        "results/older-pack.zip", "outputs/probs.npz", "tests/test_a.py", ".git/HEAD",
+    ]  # fmt: skip
+    in_folder(tmp_path, dict.fromkeys(course + others, b"x"))
+    monkeypatch.setattr(fundus, "HERE", tmp_path / "helpers")
     in_folder(tmp_path / "data/DRIVE", eyes)
-    download.pack(tmp_path / "p.zip", tmp_path / "data", ["DRIVE"], quiet)
+    file = tmp_path / "notebooks/p.zip"
+    download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if not name.startswith("data/")]
+    assert sorted(names) == sorted(course)
+
+
+def test_chapter_starts_in_an_unpacked_pack(tmp_path):
+    download.pack(tmp_path / "p.zip", tmp_path / "none", say=quiet)
+    course = tmp_path / "课 程"
     with zipfile.ZipFile(tmp_path / "p.zip") as archive:
-        names = {name for name in archive.namelist() if not name.startswith("data/")}
-    assert names == {"helpers/lesson.py", "helpers/weights/a.pt", "requirements.txt"}
+        archive.extractall(course)
+    chapters = {path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
+    for folder in ("notebooks", "notebooks/zh"):
+        assert {path.name for path in (course / folder).glob("*.ipynb")} == chapters
+    code = (
+        "from helpers import lesson\n"
+        "course = lesson.start()\n"
+        "from notebooks.exercises.chapter_12 import EXERCISES\n"
+        "from results import ablations\n"
+        "print(lesson.__file__, ablations.__file__, len(EXERCISES), sep='|')\n"
+    )
+    mine = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=course,
+        env={**mine, "FUNDUS_MODE": "smoke"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    *_, facts = done.stdout.splitlines()
+    lesson, ablations, num_exercises = facts.split("|")
+    assert Path(lesson) == course / "helpers/lesson.py"
+    assert Path(ablations) == course / "results/ablations.py"
+    assert int(num_exercises) > 0
 
 
 def test_pack_of_what_is_there_and_of_what_is_not(monkeypatch, eyes, tmp_path):

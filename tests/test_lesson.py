@@ -120,7 +120,8 @@ def test_the_solution_in_each_fold_passes(path, capsys):
             exec(  # the solution may use what the chapter imported
                 "import numpy as np, torch\nfrom torch import nn, Tensor\n"
                 "from torch.nn import functional\nfrom PIL import Image\n"
-                "import math\nfrom pathlib import Path\n" + block,
+                "import math\nfrom pathlib import Path\n"
+                "from skimage.transform import resize\n" + block,
                 names,
             )
             lesson.exercise(names[name], EXERCISES[number])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import config, download, fundus, inference, phantom
+from helpers import config, download, fetch, fundus, inference, phantom
 
 commands = importlib.import_module("helpers.__main__")
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,7 +158,7 @@ def test_data_all_goes_on_after_a_set_that_fails(monkeypatch, tmp_path, capsys):
     def get(name, *_):
         seen.append(name)
         if name == "CHASEDB1":
-            raise download.DownloadError("no source\nremedy")
+            raise fetch.DownloadError("no source\nremedy")
 
     monkeypatch.setattr(download, "get", get)
     assert commands.main(["data", "all"]) == 2
@@ -171,7 +171,7 @@ def test_data_all_goes_on_after_a_set_that_fails(monkeypatch, tmp_path, capsys):
 
 def test_data_all_ends_where_the_disk_takes_nothing(monkeypatch, capsys):
     def get(name, *_):
-        raise download.DiskError(f"{name} cannot be written")
+        raise fetch.DiskError(f"{name} cannot be written")
 
     monkeypatch.setattr(download, "get", get)
     assert commands.main(["data", "all"]) == 2
@@ -390,7 +390,7 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
     Path("mine/segment.csv").write_text("my,own,table\n1,2,3\n")
     for arguments, word in (
         (["empty", "--out", "o"], "holds no image file"),
-        (["empty", "--out", "empty"], "is the folder of photographs"),
+        (["empty", "--out", "empty"], "holds the photographs"),
         ([eye, "--out", "mine"], "is not a table of this command"),
         ([eye, "--out", "o", "--threshold", "7"], "must lie between 0 and 1"),
     ):

@@ -33,25 +33,25 @@ EXERCISES["11.1"] = Exercise(
             ),
             (
                 "Compared first, resized then: the edges have become stairs.",
-                "先比较、后缩放：边缘成了台阶。",
+                "先比较、后缩放：边缘出现了锯齿。",
             ),
         ),
         (
-            lambda probs, shape, threshold: resize(probs, shape, order=1),
+            lambda probs, shape, _threshold: resize(probs, shape, order=1),
             (
                 "These are probabilities still: compare them with the threshold.",
-                "这还是概率：再和阈值比较。",
+                "这还是概率：还要和阈值比较。",
             ),
         ),
         (
-            lambda probs, shape, threshold: probs >= threshold,
+            lambda probs, _shape, threshold: probs >= threshold,
             (
                 "This map has the shrunken size; resize the probabilities to shape.",
                 "这是缩小后的大小；先把概率缩放到 shape。",
             ),
         ),
         (
-            lambda probs, shape, threshold: resize(probs, shape, order=1) >= 0.5,
+            lambda probs, shape, _threshold: resize(probs, shape, order=1) >= 0.5,
             ("The threshold is an argument, not 0.5.", "阈值是参数，不是 0.5。"),
         ),
     ),
@@ -63,7 +63,7 @@ def _threshold_for(probs, share):
 
 
 # Most pixels are background: the threshold for 10 % is far from 0.1 and from 0.9.
-PROBS = np.linspace(0, 1, 1001) ** 3
+PROBS = 0.8 * np.linspace(0, 1, 1001) ** 3
 EXERCISES["11.2"] = Exercise(
     "11.2 The threshold that marks a share",
     _threshold_for,
@@ -81,7 +81,7 @@ EXERCISES["11.2"] = Exercise(
             ),
         ),
         (
-            lambda probs, share: 1 - share,
+            lambda _probs, share: 1 - share,
             (
                 "Probabilities are not spread evenly: look at their quantile.",
                 "概率不是均匀分布的：要看它们的分位数。",
@@ -91,7 +91,7 @@ EXERCISES["11.2"] = Exercise(
             lambda probs, share: (1 - share) * probs.max(),
             (
                 "A share of the pixels is meant, not of the largest probability.",
-                "说的是像素的比例，不是最大概率的比例。",
+                "share 是像素所占的比例，不是最大概率的几分之几。",
             ),
         ),
     ),

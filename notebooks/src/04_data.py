@@ -53,12 +53,13 @@ from notebooks.exercises.chapter_04 import EXERCISES
 #
 # A data set is the work of other people, and it shows the eyes of other people. So we
 # read first what the owner allows and whom to cite. These facts stand in
-# `fundus.DATASETS`, in [helpers/fundus.py](../helpers/fundus.py).
+# [helpers/datasets.toml](../helpers/datasets.toml); in Python they are
+# `fundus.DATASETS`.
 
-# %% [markdown] lang="zh" of="5c1e9027"
+# %% [markdown] lang="zh" of="8b879f71"
 # ## 下载之前，先看条款
 #
-# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在 [helpers/fundus.py](../helpers/fundus.py) 的 `fundus.DATASETS` 里。
+# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在 [helpers/datasets.toml](../helpers/datasets.toml) 里，在 Python 中就是 `fundus.DATASETS`。
 
 # %%
 for name in ("DRIVE", "CHASEDB1"):
@@ -81,7 +82,9 @@ for name in ("DRIVE", "CHASEDB1"):
 #    register at DRIVE's home page, save the two archives and take the second way.
 # 2. **From what you have.** Write a folder, a zip or tar archive, or an address into
 #    `SOURCE`: a USB stick, your Drive, the computer of your teacher. Files are known by
-#    their content, so other names and other folders do no harm.
+#    their content, so other names and other folders do no harm. A file that was saved
+#    again, as PNG for example, is known by name and size and called "not verified"; a
+#    damaged one is named and not taken.
 # 3. **From a copy that the owner's terms do not cover.** For DRIVE such copies exist,
 #    and they hold the labels that the official download lacks. They are tried only if
 #    you set `ACCEPT_TERMS`, which is a decision that no course can take for you.
@@ -89,7 +92,7 @@ for name in ("DRIVE", "CHASEDB1"):
 # Without a network nothing breaks: the cell says what failed, and the chapter goes on
 # with the images that are here, or with *phantoms*, drawn eyes whose vessels are known.
 
-# %% [markdown] lang="zh" of="4143e489"
+# %% [markdown] lang="zh" of="c1066f9d"
 # DRIVE 是这个领域的标尺，但不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
 #
 # ## 取得数据
@@ -97,14 +100,14 @@ for name in ("DRIVE", "CHASEDB1"):
 # 有三条路可走，下面的表单都包括了；`NAME` 选择数据集。
 #
 # 1. **从公开地址下载。** `SOURCE` 留空。如果这里原先没有 DRIVE，开头的设置单元格已经列出它的条款，并试过官方下载。没有成功的话，到 DRIVE 主页注册，下载两个压缩包，再走第二条路。
-# 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。
+# 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。重新保存过的文件（比如存成了 PNG）按名字和尺寸认出，会注明“未验证” (not verified)；损坏的文件会点名，不会采用。
 # 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
 #
 # 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，或者用仿真眼底图 (phantom)：画出来的眼睛，血管位置已知。
 
 # %%
 # @title Get a data set
-NAME = "CHASEDB1"  # @param ["CHASEDB1", "DRIVE"]
+NAME = "CHASEDB1"  # @param ["CHASEDB1", "DRIVE", "STARE", "HRF", "ISBI2012_EM"]
 SOURCE = ""  # @param {type:"string"}
 ACCEPT_TERMS = False  # @param {type:"boolean"}
 
