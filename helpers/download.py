@@ -307,6 +307,6 @@ def pack(
     say(f"{file} is ready, {file.stat().st_size / 1e6:.1f} MB")
     if closed:
         say(
-            f"The owners of {', '.join(closed)} do not let you pass their images on: "
-            "it is for your own class or devices."
+            f"The terms of {', '.join(closed)} do not let you pass the images on, or "
+            "do not say so: keep this file to your own class and devices."
         )

@@ -199,3 +199,47 @@ def test_soft_cldice_asks_for_the_missing_piece(script):
     pull = -logits.grad[0, 0]
     assert torch.isfinite(pull).all()
     assert pull[26:34, 29:32].sum() > 0  # gradient descent raises the gap
+
+
+def test_other_cameras_threshold_marks_the_share(script):
+    cameras = script("other_cameras")
+    rng = np.random.default_rng(0)
+    probs = (rng.random((1, 60, 60)) ** 3).astype(np.float32)
+    fov = np.ones((1, 60, 60), bool)
+    table = metrics.histogram(probs, rng.random((1, 60, 60)) < 0.2, fov)
+    for share in (0.05, 0.126, 0.5):
+        threshold = cameras.threshold_by_share(table, share)
+        assert (probs >= threshold).mean() == pytest.approx(share, abs=0.002)
+
+
+def test_other_cameras_counts_two_eyes_of_a_child_together(script):
+    cameras = script("other_cameras")
+    assert cameras.person("CHASEDB1", "05L") == cameras.person("CHASEDB1", "05R")
+    assert cameras.person("STARE", "im0001") != cameras.person("STARE", "im0002")
+    tables = [np.full((2, 4), k) for k in (1, 2, 4)]
+    first, second = cameras.by_person(tables, ["05", "06", "05"])
+    assert (first == 5).all() and (second == 2).all()
+
+
+def test_other_cameras_recolours_to_what_is_known(script):
+    cameras, x = script("other_cameras"), phantom.draw(0, 96, 93)
+    known = np.full((3, 1, 1), 0.5), np.full((3, 1, 1), 0.05)
+    again = cameras.recoloured(x.image, x.fov, known)
+    assert again[:, x.fov[0]].mean(1) == pytest.approx([0.5] * 3, abs=0.02)
+    assert (again[:, ~x.fov[0]] == 0).all()
+
+
+def test_halving_scores_a_line_by_each_rule(script, monkeypatch):
+    halving = script("halving")
+    line = np.zeros((1, 65, 64), bool)
+    line[0, :, 9] = True  # one pixel wide, along the grid: two of four everywhere
+    x = dataclasses.replace(phantom.draw(0, 65, 64), vessels=line, fov=~line | line)
+    monkeypatch.setattr(halving.fundus, "load_one", lambda *_: x)
+    monkeypatch.setattr(halving.fundus, "ids", lambda *_: ["a"])
+    rows = halving.measure("DRIVE", "train")
+    assert rows["two of four"]["centreline_covered"] == 1
+    assert rows["two of four"]["dice"] == pytest.approx(2 / 3)
+    assert rows["three of four"]["centreline_covered"] == 0
+    assert (halving.RULES["two of four"]) == 2
+    again = halving.fundus.halve(x).vessels.repeat(2, 1).repeat(2, 2)
+    assert metrics.count(again, line[:, :64], x.fov[:, :64])[:2] == (64, 64)
