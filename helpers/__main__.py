@@ -12,7 +12,6 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
-import itertools
 import json
 import re
 import shutil
@@ -326,18 +325,22 @@ def evaluate(args: argparse.Namespace) -> int:
     )
     networks = [inference.Segmenter.load(file) for file in args.weights or [None]]
     threshold = sum(network.threshold for network in networks) / len(networks)
-    number = itertools.count(1)
+
+    def announced():  # for large images: each takes a minute
+        for number, x in enumerate(images, start=1):
+            print(f"  vessels as objects: {x.name} ({number} of {len(images)})")
+            yield x
 
     def predict(x):
-        print(f"  {args.dataset} {x.name} ({next(number)} of {len(images)})")
+        print(f"  {args.dataset} {x.name}, one of {len(images)}")
         probs = (n.probs(x.image, x.fov, args.tta) for n in networks)
         return sum(probs) / len(networks)
 
     def objects(row):  # takes the probabilities out: 1.5 GB in the case of HRF
-        return inference.evaluate_objects(row.pop("probs"), images, row["threshold"])
+        probs = row.pop("probs")
+        return inference.evaluate_objects(probs, announced(), row["threshold"])
 
     rows = {"network": inference.evaluate(predict, images, threshold)}
-    print("  vessels as objects")
     result = {
         "dataset": args.dataset,
         "split": split,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -323,8 +323,8 @@ def evaluate(
 
 
 def evaluate_objects(
-    probs: Sequence[np.ndarray],
-    images: Sequence[fundus.FundusImage],
+    probs: Iterable[np.ndarray],
+    images: Iterable[fundus.FundusImage],
     threshold: float,
     specks: Sequence[int] = (0, SPECK),
 ) -> list[dict[str, float]]:

@@ -158,6 +158,62 @@ def test_seeds_differ_little_and_the_readmes_quote_them():
     assert phantoms["pooled"]["auc_roc"] < phantoms["sato"]["pooled"]["auc_roc"]
 
 
+def test_other_cameras_are_what_chapter_11_and_the_readmes_say():
+    chase, home = (
+        read("other_cameras.json")["sets"]["CHASEDB1"],
+        read("drive_test.json"),
+    )
+    rows, alone = chase["rows"], read("chasedb1_all.json")
+    for key in ("auc_roc", "auc_pr", "dice"):
+        assert rows["resized"][key] == pytest.approx(alone["pooled"][key], abs=1e-6)
+    human = alone["second_observer"]["pooled"]["dice"]
+    assert chase["second_observer_dice"] == pytest.approx(human)
+    regained = {
+        key: (rows["resized"][key] - rows["own size"][key])
+        / (home["pooled"][key] - rows["own size"][key])
+        for key in ("auc_roc", "auc_pr", "dice")
+    }
+    assert regained["auc_roc"] > 0.9  # nearly all
+    assert regained["auc_pr"] == pytest.approx(2 / 3, abs=0.06)
+    assert regained["dice"] == pytest.approx(1 / 3, abs=0.03)
+    assert rows["resized, flips"]["against_resized"]["dice"][1] > 0
+    assert rows["resized, recoloured"]["against_resized"]["dice"][2] < 0
+    plain = rows["resized"]
+    way = plain["dice_best_threshold"] - plain["dice"]
+    assert plain["dice_by_share"] - plain["dice"] > way / 2  # more than half of the way
+    assert rows["own size"]["dice_by_share"] < rows["own size"]["dice"]
+    in_domain = read("chasedb1_test_flips.json")
+    assert in_domain["images"] == 8 and in_domain["split"] == "test"
+    said = [
+        plain["dice_by_share"],
+        rows["own size"]["dice"],
+        in_domain["pooled"]["dice"],
+    ]
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        assert all(f"{number:.4f}" in text for number in said), page
+
+
+def test_photographs_of_ones_own_are_within_their_limits():
+    content = read("photographs.json")
+    assert content["large"]["pixels"] == [6000, 4000]
+    assert content["large"]["peak_mib"] < 1430  # 1.5 GB
+    for differences in content["largest_difference"].values():
+        assert max(differences.values()) < 1e-3
+    for rows in content["fov"].values():
+        assert rows["least_share_of_vessels_kept"] >= 0.994
+        assert rows["least_dice"] >= 0.98
+
+
+def test_two_of_four_is_the_best_rule_for_labels_at_half_resolution():
+    content = read("halving.json")
+    measured = [rows for rows in content.values() if isinstance(rows, dict)]
+    assert len(measured) >= 2
+    for rows in measured:
+        best = max(rows, key=lambda rule: rows[rule]["dice"])
+        assert best == content["rule_of_the_course"] == "two of four"
+
+
 DRIVE_TEST = [path.stem for path in sorted(RESULTS.glob("drive_test*.json"))]
 
 

@@ -1,0 +1,105 @@
+"""What `segment` keeps of its promises on photographs; writes photographs.json.
+
+The field of view found against the published one (DRIVE) and those that others drew
+(CHASE_DB1, where the data folder holds reference_fov/), the same photograph in several
+file formats and tiles, and the memory of a large one. The photograph is scikit-image's
+`retina` (Häggström 2014, public domain).
+
+python results/photographs.py
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from helpers import config, fundus, inference, metrics, runtime
+
+FORMATS = {  # lossless ones; file name: options of Pillow
+    "photo.png": {},
+    "photo.tif": {"compression": "tiff_lzw"},
+    "photo.webp": {"lossless": True},
+    "photo.bmp": {},
+    "photo.ppm": {},
+}
+TILES = (128, 256, 512, None)  # pixels; None: in one piece
+LARGE = (6000, 4000)  # width, height
+
+
+def fields_of_view(name: str) -> dict:
+    """Compare the automatic field of view with the reference on all images of a set."""
+    rows = []
+    for x in fundus.OnDisk(name, "all", config.data_dir()):
+        found, reference = fundus.automatic_fov(x.image), x.fov
+        if name == "CHASEDB1":
+            file = config.data_dir() / f"reference_fov/CHASEDB1/Image_{x.name}.gif"
+            reference = fundus.read_label(file)
+        everywhere = np.ones_like(found)
+        dice = metrics.scores(metrics.count(found, reference, everywhere))["dice"]
+        rows.append(((found & x.vessels).sum() / x.vessels.sum(), dice))
+    kept, dice = np.array(rows).min(0)
+    worst = {"least_share_of_vessels_kept": kept, "least_dice": dice}
+    return {"images": len(rows)} | {k: round(float(v), 5) for k, v in worst.items()}
+
+
+def same_answers(folder: Path) -> dict:
+    """Return the largest differences between probabilities, by format and by tile."""
+    segmenter, picture = inference.Segmenter.load(), Image.fromarray(data.retina())
+    answers = []
+    for name, options in FORMATS.items():
+        picture.save(folder / name, **options)
+        answers.append(segmenter.probs(fundus.read_photo(folder / name)))
+    image = fundus.read_photo(folder / "photo.png")
+    tiled = [segmenter.probs(image, tile=tile) for tile in TILES]
+    return {
+        "formats": {
+            n: gap(answers[0], p) for n, p in zip(FORMATS, answers, strict=True)
+        },
+        "tiles": {
+            str(t): gap(answers[0], p) for t, p in zip(TILES, tiled, strict=True)
+        },
+    }
+
+
+def gap(one: np.ndarray, two: np.ndarray) -> float:
+    """Return the largest difference."""
+    return float(np.abs(one - two).max())
+
+
+def large_photograph(folder: Path) -> dict:
+    """Segment a large photograph by the command; peak of memory and seconds."""
+    picture = Image.new("RGB", LARGE)
+    side = LARGE[1] - 100
+    picture.paste(Image.fromarray(data.retina()).resize((side, side)), (1000, 50))
+    picture.save(folder / "large.jpg", quality=95)
+    command = [sys.executable, config.ROOT / "helpers", "segment", folder / "large.jpg"]
+    start = time.perf_counter()
+    subprocess.run([*command, "--out", folder / "out"], check=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB on Linux
+    seconds = round(time.perf_counter() - start, 1)
+    return {"pixels": list(LARGE), "peak_mib": round(peak / 1024), "seconds": seconds}
+
+
+def main() -> None:
+    """Measure all and write the JSON file."""
+    with tempfile.TemporaryDirectory() as folder:
+        content = {
+            "large": large_photograph(Path(folder)),
+            "largest_difference": same_answers(Path(folder)),
+            "fov": {name: fields_of_view(name) for name in ("DRIVE", "CHASEDB1")},
+            "environment": runtime.environment(),
+        }
+    config.write_json(Path(__file__).with_suffix(".json"), content)
+
+
+if __name__ == "__main__":
+    main()
