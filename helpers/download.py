@@ -308,5 +308,5 @@ def pack(
     if closed:
         say(
             f"The terms of {', '.join(closed)} do not let you pass the images on, or "
-            "do not say so: keep this file to your own class and devices."
+            "do not say so: keep this file to your own devices, or ask the owner."
         )

@@ -103,12 +103,12 @@ print(f"{path.name}: {image.shape[1]} rows, {image.shape[2]} columns")
 # %% [markdown] lang="en"
 # One call does the rest. It finds the field of view, measures its diameter, resizes the photograph so that this diameter is the one the network was trained with, asks the network, and resizes the **probabilities** back. The map has the size of the photograph.
 #
-# `doubts` compares what came out with the eyes of DRIVE 21 to 40: the shape of the lit disc, its colours, the share that is marked as vessels, and how sure the network is. It says what is unusual: a share under 5 or over 22 %, for example. It cannot say that a result is right.
+# `doubts` compares what came out with the eyes of DRIVE 21 to 40: the shape of the lit disc, its colours, the share that is marked as vessels, and how sure the network is. It says what is unusual: a share under 5 or over 22 %, for example (the network marks 9 to 15 % on DRIVE; the limits leave room round that). It cannot say that a result is right.
 
-# %% [markdown] lang="zh" of="b21ce283"
+# %% [markdown] lang="zh" of="da964fd1"
 # 剩下的事，一次调用就能完成。它找出视野 (FOV)，量出直径，再缩放照片，让这个直径和训练时一样。网络给出**概率**以后，再把概率缩放回原来的大小。得到的图和照片一样大。
 #
-# `doubts` 拿结果和 DRIVE 中 21 到 40 号眼睛对照：被照亮的圆盘是什么形状、什么颜色，标为血管的像素占多大比例，网络有多大把握。它指出哪里不寻常，例如标出的比例低于 5 % 或高于 22 %；但不能保证结果正确。
+# `doubts` 拿结果和 DRIVE 中 21 到 40 号眼睛对照：被照亮的圆盘是什么形状、什么颜色，标为血管的像素占多大比例，网络有多大把握。它指出哪里不寻常，例如标出的比例低于 5 % 或高于 22 %（网络在 DRIVE 上标出 9 到 15 %，界限留了余地）；但不能保证结果正确。
 
 # %%
 # @title The result; a threshold of 0 means the network's own
@@ -157,7 +157,7 @@ print("unusual:", "; ".join(segmenter.doubts(image, fov, probs)) or "nothing")
 #
 # ## 回到照片原来的大小
 #
-# **练习 11.1** 网络的输出 `probs`，形状 (h, w)，对应的是缩小后的照片。返回和原照片一样大的血管图：形状 `shape`，即 (H, W)，布尔值。`resize(array, shape, order=1)` 做线性插值。先后次序有两种，选好的那一种。
+# **练习 11.1** 网络的输出 `probs`，形状 (h, w)，对应的是缩小后的照片。返回和原照片一样大的血管图：形状 `shape`，即 (H, W)，布尔值。`resize(array, shape, order=1)` 做线性插值。先后次序有两种，选效果更好的一种。
 
 # %% tags=["exercise"]
 def vessel_map(probs, shape, threshold):
@@ -178,9 +178,9 @@ vessel_map = lesson.exercise(vessel_map, EXERCISES["11.1"])
 #
 # </details>
 #
-# The next cell tries both orders on an eye whose vessels are known, each with the threshold that suits it best, and does by hand what `segmenter.probs` does.
+# The next cell tries both orders on an eye with a label, each with the threshold that suits it best, and does by hand what `segmenter.probs` does.
 
-# %% [markdown] lang="zh" of="c202016b"
+# %% [markdown] lang="zh" of="1841968e"
 # <details><summary>参考答案</summary>
 #
 # 先缩放，再和阈值比较。只剩“是”和“否”的图，已经看不出网络有多大把握；放大以后，边缘会出现锯齿。同样的道理，不要缩放标签去迁就预测：应当把预测缩放到标签的大小。
@@ -192,7 +192,7 @@ vessel_map = lesson.exercise(vessel_map, EXERCISES["11.1"])
 #
 # </details>
 #
-# 下一个单元格在一只血管已知的眼睛上试一试两种次序，各用最适合自己的阈值；同时把 `segmenter.probs` 所做的事一步步做出来。
+# 下一个单元格在一只有标签 (label) 的眼睛上试一试两种次序，各用最适合自己的阈值；同时把 `segmenter.probs` 所做的事一步步做出来。
 
 # %%
 def doubled(k):
@@ -202,7 +202,7 @@ def doubled(k):
 
 
 place, eye, eye_is = config.data_dir(), doubled(1), "a phantom"
-if course.real and fundus.found("CHASEDB1", place):
+if course.mode != "smoke" and fundus.found("CHASEDB1", place):
     try:
         eye, eye_is = fundus.load_one("CHASEDB1", "11L", place), "CHASE_DB1 11L"
     except FileNotFoundError as error:
@@ -238,9 +238,9 @@ for order, way in (("resize, compare", vessel_map), ("compare, resize", compare_
 # %% [markdown] lang="zh" of="df95e586"
 # ## 网络只认得一种粗细
 #
-# 训练用的视野宽 540 像素。新相机拍出来有 1500 或 3500 像素，按像素算，每条血管的宽度是训练时的三到六倍。训练从没告诉过网络，这样的东西也可能是血管。
+# 训练用的视野宽 540 像素。新相机拍出来有 1500 或 3500 像素，按像素算，每条血管的宽度是训练时的三到六倍。网络在训练里没见过这么粗的血管，不知道这也是血管。
 #
-# **猜一猜。** 照片不缩放，原样输入。和缩放后相比，网络丢掉更多的是细血管 `"narrow"`，还是粗血管 `"wide"`？
+# **猜一猜。** 照片不缩放，原样输入。和缩放后相比，网络多漏掉的主要是细血管 `"narrow"`，还是粗血管 `"wide"`？
 
 # %%
 guess = None  # "narrow" or "wide"
@@ -294,24 +294,24 @@ for name, w in (("this eye", widths), (f"{course.dataset} 21", trained_on)):
 print(f"this eye resized: all these times {scale:.2f}")
 
 # %% [markdown] lang="en"
-# White is found, blue is missed, orange is a false alarm. What is widest is lost first: no vessel of the training was like that. Times the factor, the widths of this eye are those of DRIVE. Finding the factor takes no label and no training, only the diameter of the field of view.
+# White is found, blue is missed, orange is a false alarm. At their own size, vessels of both kinds are lost; on CHASE_DB1 the wide ones lose more by it, because most are wider than nearly all vessels of the training. Times the factor, the widths of this eye are close to DRIVE's. Finding the factor takes no label and no training, only the diameter of the field of view.
 #
-# It takes one assumption, that the camera shows about as much of the eye: DRIVE's shows 45 degrees, CHASE_DB1's 30, HRF's 60, and that is near enough. An ultra-wide photograph has 200 degrees in one disc, and its vessels come out too narrow; with `DIAMETER` you can correct that.
+# It takes one assumption, that the camera shows about as much of the eye: DRIVE's shows 45 degrees, CHASE_DB1's 30, and that is near enough, as the widths say. An ultra-wide photograph has 200 degrees in one disc, and its vessels come out too narrow. Then write into `DIAMETER` how many pixels 45 degrees have there, not the width of the disc.
 #
 # ## Other cameras, scored
 #
 # CHASE_DB1, STARE and HRF come with labels, so what another camera costs can be counted. `python3 -m helpers data CHASEDB1 STARE HRF` fetches them. The network stays as it is, and so does its threshold, which twenty eyes of DRIVE chose in a cross-validation. HRF is scored at half resolution, as is usual: image and label are both halved before anything is predicted (`fundus.halve`).
 
-# %% [markdown] lang="zh" of="e5ae6e95"
+# %% [markdown] lang="zh" of="92799cd0"
 # 图中文字：photograph 照片 · own size 原样输入 · resized 缩放后输入。白色是找到的，蓝色是漏掉的，橙色是误报。
 #
-# 最粗的血管最先丢掉：训练时没有见过那样的血管。乘上缩放系数，这只眼睛的血管就和 DRIVE 的一样宽。求这个系数不用标签，也不用训练，只要视野的直径。
+# 不缩放时，粗血管和细血管都漏得更多。在 CHASE_DB1 上，粗血管多漏得更明显：它们大多比训练中常见的血管粗。乘上缩放系数，这只眼睛的血管就和 DRIVE 的差不多宽。求这个系数不用标签，也不用训练，只要视野的直径。
 #
-# 这里有一个假设：相机拍到的眼底范围差不多大。DRIVE 是 45 度，CHASE_DB1 是 30 度，HRF 是 60 度，差得不算多。超广角照片一个圆盘里有 200 度，血管会显得太细；可以用 `DIAMETER` 修正。
+# 这里有一个假设：相机拍到的眼底范围差不多大。DRIVE 是 45 度，CHASE_DB1 是 30 度，从血管的粗细看，差得不多。超广角照片一个圆盘里有 200 度，血管会显得太细。这时在 `DIAMETER` 里填 45 度在照片上有多少像素宽，而不是整个圆盘的宽度。
 #
 # ## 换了相机，能得多少分
 #
-# CHASE_DB1、STARE、HRF 带有标签 (label)，所以换相机的代价可以算出来。`python3 -m helpers data CHASEDB1 STARE HRF` 可以下载它们。网络不变，阈值也不变，还是 DRIVE 的二十只眼睛在交叉验证中选出的那个。HRF 按惯例用一半的分辨率评分：预测之前，图像和标签都先缩小一半（`fundus.halve`）。
+# CHASE_DB1、STARE、HRF 带有标签，所以换相机的代价可以算出来。`python3 -m helpers data CHASEDB1 STARE HRF` 可以下载它们。网络不变，阈值也不变，还是 DRIVE 的二十只眼睛在交叉验证中选出的那个。HRF 按惯例用一半的分辨率评分：预测之前，图像和标签都先缩小一半（`fundus.halve`）。
 
 # %%
 number = {"smoke": 1, "lesson": 4, "full": 100}[course.mode]  # images of each set
@@ -320,8 +320,8 @@ cameras = {f"{course.dataset}, validation": val}
 for name in ("CHASEDB1", "STARE", "HRF"):
     on_disk = fundus.OnDisk(name, "test", place, half=name == "HRF")
     try:
-        if not course.real:
-            raise FileNotFoundError("phantoms only")
+        if course.mode == "smoke":
+            raise FileNotFoundError("smoke mode reads no real image")
         cameras[name] = [on_disk[k] for k in range(min(number, len(on_disk)))]
     except (FileNotFoundError, ValueError):
         print(f"{name} is not used here: python3 -m helpers data {name}")
@@ -348,7 +348,7 @@ for name, eyes in cameras.items():
 # A few images do for a look, not for a number. These are the scores on all images of the sets that were measured for the course ([results/other_cameras.py](../results/other_cameras.py) measures yours):
 
 # %% [markdown] lang="zh" of="1d56dfef"
-# 几张图像可以看个大概，不能当作结果。下面是课程在整个数据集上量过的分数（用 [results/other_cameras.py](../results/other_cameras.py) 可以量你自己有的）：
+# 几张图像只能看个大概，不能当作结果。下面是我们在整个数据集上测得的分数（你手头的数据集，可以用 [results/other_cameras.py](../results/other_cameras.py) 测）：
 
 # %%
 results = config.ROOT / "results"
@@ -378,9 +378,9 @@ for name, measured in stored.items():
 # **Predict.** On these photographs, does the threshold of DRIVE mark too much or too little?
 
 # %% [markdown] lang="zh" of="a4d0e9ba"
-# 和 DRIVE 的差距，从 AUC 看，缩放之后几乎全部补了回来；从 AP 看补回近三分之二，从 Dice 看补回三分之一。（多数像素是容易的背景，AUC 把它们全算进去，所以看不出多少差别。）对四个镜像副本的预测取平均（`flips`，测试时增强），分数还能再高一点；同一批眼睛上差值的置信区间说明，这不是偶然。`recoloured` 把每个通道的均值和标准差调成和 DRIVE 的照片一样，在这里反而略有损失。
+# 和 DRIVE 的差距，从 AUC 看，缩放之后几乎全部补了回来；从 AP 看补回近三分之二，从 Dice 看补回三分之一。（多数像素是容易判断的背景，AUC 把它们全算进去，所以看不出多少差别。）对四个镜像副本的预测取平均（`flips`，测试时增强），分数还能再高一点；同一批眼睛上差值的置信区间说明，这不是偶然。`recoloured` 把每个通道的均值和标准差调成和 DRIVE 的照片一样，在这里反而略有损失。
 #
-# 剩下的差距不能全怪相机。换一个数据集，相机、拍摄角度、年龄、画标签的人，全都变了。看看第二标注者 (annotator)：从 Dice 看，人和第一标注者的一致程度也好不了多少。
+# 剩下的差距不能全怪相机。换一个数据集，相机、拍摄角度、受检者的年龄、画标签的人，全都变了。看看第二标注者 (second observer)：同样是人，他和第一标注者的一致程度，用 Dice 衡量也只比网络略高。
 #
 # AUC 高，Dice 却不高。Dice 取决于阈值，而阈值是在另一台相机上选的。
 #
@@ -432,9 +432,9 @@ for name, measured in stored.items():
 # **Exercise 11.2** `probs` holds the probabilities inside the field of view of one photograph, a flat array. Return the threshold above which the given `share` of them lies. (`np.quantile` is your friend.)
 
 # %% [markdown] lang="zh" of="8d417bef"
-# 图中文字：横轴是阈值 (threshold)，纵轴是 Dice；虚线 shipped 是随课程提供的阈值；held out 没有参与训练的图像 · twice the size 放大一倍的仿真眼底图。
+# 图中文字：横轴是阈值，纵轴是 Dice；虚线 shipped 是随课程提供的阈值；DRIVE, validation 验证图像，没有参与训练 · CHASEDB1 另一台相机 · twice the size 放大一倍的仿真眼底图（只在没有真实图像时出现）。
 #
-# 四只眼睛选出的阈值要靠运气，所以 DRIVE 自己的曲线，顶点也不在虚线上。不过那里是平的，阈值差一点，损失不大。换了相机，曲线就陡了。
+# 只用四只眼睛选阈值，结果带有偶然性，所以 DRIVE 自己的曲线，最高点也不在虚线上。不过那里是平的，阈值差一点，损失不大。换了相机，曲线就陡了。
 #
 # 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 12.6 %，单只眼睛是 9 到 17 %。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 12.6 %。
 #
@@ -486,18 +486,18 @@ for name, measured in stored.items():
 #
 # ## Why is my output black?
 #
-# A question that comes back in every forum on U-Nets. Each line below makes one mistake on purpose, on your photograph, and shows what becomes of the map: the share that is marked, and its Dice with the right one.
+# A question that comes back in every forum on U-Nets. Each line below makes one mistake on purpose, on your photograph, and shows what becomes of the map: the share that is marked, and its Dice with the map without a mistake.
 #
 # **Predict.** Only one of these gives an entirely black picture. Which? `"blue first"`: channels in the order blue, green, red. `"divided twice"`: by 255, and again by 255. `"whole numbers"`: probabilities saved as integers. `"not standardised"`: that step forgotten.
 
-# %% [markdown] lang="zh" of="8f942882"
-# at best（最好）是在同一批眼睛上选、又在同一批眼睛上评的，只能算上限。在 CHASE_DB1 上，缩放以后，按比例选阈值不用标签就走完了一半以上的路，尽管这些眼睛的血管比 DRIVE 的少；照片原样输入时，它反而有害。而且它总有代价：有的眼睛因为疾病，或者因为照片质量差，看得见的血管很少，它也照样标够这个比例。不要从这样的图里读出任何健康状况。
+# %% [markdown] lang="zh" of="277443d7"
+# at best（最好）是在同一批眼睛上选、又在同一批眼睛上评的，只能算上限。在 CHASE_DB1 上，缩放以后，按比例选阈值不用标签就走完了一半以上的路，尽管这些眼睛的血管比 DRIVE 的少；照片原样输入时，它反而有害。按比例选阈值总有代价：有的眼睛因为疾病或照片质量差，看得见的血管很少，也会被标到同样的比例。不要根据这样的图判断健康状况。
 #
-# 如果同一类照片很多：挑几张画出血管，用一半选阈值，在另一半上评分。用四只、八只眼睛训练能有多好，见第 12 章。DRIVE 里没有的东西（出血、激光斑、模糊），换什么阈值也补不回来。
+# 如果你有许多同一类的照片，就挑几张画出血管，用其中一半选阈值，在另一半上评分。用四只、八只眼睛训练能有多好，见第 12 章。DRIVE 里没有的东西（出血、激光斑、模糊），换什么阈值也补不回来。
 #
 # ## 为什么输出全黑？
 #
-# 在各种 U-Net 的论坛上，这个问题一再出现。下面每一行都在你的照片上故意犯一个错，看它把结果变成什么样：标出的比例，以及和正确结果之间的 Dice。
+# 凡是讨论 U-Net 的论坛，都会反复出现这个问题。下面每一行都在你的照片上故意犯一个错，看它把结果变成什么样：标出的比例，以及和不犯错时的结果之间的 Dice。
 #
 # **猜一猜。** 这四个错里，只有一个会让输出全黑。是哪个？`"blue first"`：通道顺序是蓝、绿、红。`"divided twice"`：除以 255，又除了一遍。`"whole numbers"`：概率存成了整数。`"not standardised"`：忘了标准化 (standardization)。
 
@@ -551,14 +551,14 @@ except ValueError as error:
     print(f"0 to 255: refused, {error}   x / 255")
 
 # %% [markdown] lang="en"
-# This network forgives much, on this photograph. With blue first, two of its four inputs, green and its enhanced copy, are still in their place. Divided twice, CLAHE stretches each photograph from its darkest to its brightest pixel, and so mends one of the four. Values from 0 to 255 do not even pass CLAHE. A network without these steps may go black at each of these: a map that looks right does not prove that the input is.
+# This network forgives much, on this photograph. With blue first, two of its four inputs, green and its enhanced copy, are still in their place. Divided twice, CLAHE stretches each photograph from its darkest to its brightest pixel, and so mends one of the four. Values from 0 to 255 do not even pass CLAHE. A thumbnail it does not forgive: what was never in the file comes back by no enlarging, and what is marked is largely the rim. A network without these steps may go black at each of these: a map that looks right does not prove that the input is.
 #
 # Four more causes do their harm in other places.
 
-# %% [markdown] lang="zh" of="93b648d3"
+# %% [markdown] lang="zh" of="be52f145"
 # 图中文字：none 没有犯错 · blue first 蓝色在前 · divided twice 重复除以 255 · not standardised 没有标准化 · a thumbnail 缩略图 · whole numbers 存成整数。打印出的每行末尾是改正的办法，后面的单元格里标为 cure。
 #
-# 在这张照片上，这个网络很宽容。蓝色在前时，四个输入里有两个，绿色通道和它增强后的副本，仍在原位。除以 255 两遍时，CLAHE 会把每张照片从最暗拉到最亮，四个输入里有一个就这样恢复了。0 到 255 的数值连 CLAHE 这一关都过不了。没有这些步骤的网络，遇到其中任何一个都可能全黑：输出看着正常，不能证明输入正确。
+# 在这张照片上，这个网络很宽容。蓝色在前时，四个输入里有两个，绿色通道和它增强后的副本，仍在原位。除以 255 两遍时，CLAHE 会把每张照片从最暗拉到最亮，四个输入里有一个就这样恢复了。0 到 255 的数值连 CLAHE 这一关都过不了。缩略图它就无能为力了：文件里没有的东西，放大也变不出来，标出的多半是边缘。没有这些步骤的网络，遇到其中任何一个都可能全黑：输出看着正常，不能证明输入正确。
 #
 # 还有四个原因，出在别的地方。
 
@@ -590,7 +590,7 @@ print(f"  cure: probabilities end at 1; here the threshold is {segmenter.thresho
 # The same as a checklist. It runs on your photograph now; call it on any array before you blame the network.
 
 # %% [markdown] lang="zh" of="610c49a4"
-# 把这些写成一份检查单。现在就在你的照片上运行；以后怀疑网络之前，先拿它查一查你的数组。
+# 下面把这些写成一份检查单，先在你的照片上运行。以后怀疑网络之前，先拿它查一查你的数组。
 
 # %%
 def checkup(x, model, threshold, probs=None, label=None):
@@ -664,7 +664,7 @@ course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 # - Probabilities are resized to fit a label, never the label to fit a prediction.
 # - Another set costs: part of it is size, part the threshold; the rest is camera, angle, age and the hand that drew the labels, and cannot be told apart.
 # - A share of vessels known beforehand chooses a threshold without labels, and fills up an eye that has few.
-# - Before you blame the network for a black output: range, threshold, integers, mode, size.
+# - Before you blame the network for a black or odd output: range, threshold, integers, labels of 0 and 1, mode, size.
 # - A network answers every picture. Look at the field of view and at the doubts first.
 #
 # **Extra:** spoil your photograph in four ways: crop the border away, shrink it to 300 pixels, blur it, darken it to a tenth. Which of them do the factor, the share that is marked and the doubts give away?
@@ -676,16 +676,16 @@ course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 # - CHASE_DB1: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0. STARE: Hoover et al. 2000, [doi:10.1109/42.845178](https://doi.org/10.1109/42.845178). HRF: Budai et al. 2013, [doi:10.1155/2013/154860](https://doi.org/10.1155/2013/154860), CC BY 4.0. DRIVE: Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
 # - Scores: [results/other_cameras.json](../results/other_cameras.json).
 
-# %% [markdown] lang="zh" of="efbe56d6"
+# %% [markdown] lang="zh" of="9cce388b"
 # 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点。
 #
 # ## 小结
 #
 # - 先找到视野，再缩放到合适的大小，网络才认得照片里的血管。
-# - 让概率缩放去配标签，绝不反过来。
+# - 缩放概率去配合标签，不要反过来。
 # - 换数据集有代价：一部分来自大小，一部分来自阈值；其余是相机、角度、年龄和标注者的影响，分不开。
-# - 预先知道血管的比例，不用标签就能选阈值；但血管稀少的病眼，也会标到同样的比例。
-# - 输出全黑时，先查数值范围、阈值、整数、模式和大小，再怪网络。
+# - 预先知道血管的比例，不用标签就能选阈值；但看得见的血管很少的眼睛，也会被标到同样的比例。
+# - 输出全黑或不对劲时，先查数值范围、阈值、整数、0 和 1 的标签、模式和大小，再怪网络。
 # - 给什么图，网络都会作答。先看视野和疑点，再看结果。
 #
 # **选做：** 用四种办法弄坏你的照片：裁掉黑边、缩小到 300 像素、弄模糊、调暗到十分之一。其中哪几种，能从缩放系数、标出的比例和疑点里看出来？
