@@ -84,7 +84,7 @@ DIAMETER = 0  # @param {type:"integer"}
 
 sample = course.out / "photographs" / "retina.png"
 sample.parent.mkdir(parents=True, exist_ok=True)
-Image.fromarray(data.retina()).save(sample)  # Häggström 2014, public domain
+Image.fromarray(data.retina()).save(sample)  # public domain, see Sources
 if UPLOAD:
     try:
         from google.colab import files
