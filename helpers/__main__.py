@@ -401,20 +401,20 @@ def segment(args: argparse.Namespace) -> int:
     from helpers import inference, photo
 
     segmenter, failed = inference.Segmenter.load(args.weights), 0
-    if args.threshold is not None:
-        if not 0 < args.threshold < 1:
-            raise ValueError(f"--threshold {args.threshold} must lie between 0 and 1")
-        segmenter.threshold = args.threshold
-    paths = photo.find(args.images, args.out)
-    rows = photo.segment_files(segmenter, paths, args.out, args.tta)
+    if args.threshold is not None and not 0 < args.threshold < 1:
+        raise ValueError(f"--threshold {args.threshold} must lie between 0 and 1")
+    if args.diameter is not None and args.diameter <= 0:
+        raise ValueError(f"--diameter {args.diameter} must be a number of pixels")
+    segmenter.threshold = args.threshold or segmenter.threshold
+    paths, options = photo.find(args.images, args.out), {"diameter": args.diameter}
+    rows = photo.segment_files(segmenter, paths, args.out, tta=args.tta, **options)
     for number, row in enumerate(rows, start=1):
-        print(f"[{number}/{len(paths)}] {row['file']}", end="")
+        begin = f"[{number}/{len(paths)}] {row['file']} -> {args.out / row['result']}"
         if row["error"]:
-            print()
             print(f"error: {row['error']}", file=sys.stderr)
             failed += 1
             continue
-        print(f" -> {args.out / row['result']}_vessels.png, _prob.png, _overlay.png")
+        print(f"{begin}_vessels.png, _prob.png, _overlay.png")
         if row["warnings"]:
             print(f"  warning: {row['file']}: {row['warnings']}", file=sys.stderr)
     print(f"{len(paths) - failed} of {len(paths)} segmented; {args.out / photo.TABLE}")
@@ -479,6 +479,8 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, required=True)
     option("--weights", **weights)
     option("--threshold", type=float, help="default: that of the weights")
+    text = "of the whole lit disc, where the frame cuts it off; default: measured"
+    option("--diameter", type=float, metavar="PIXELS", help=text)
     option("--tta", **copies)
     return top
 

@@ -96,12 +96,12 @@ def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return result
 
 
-def scale_to(fov: np.ndarray, diameter: float) -> float:
-    """Return the factor that brings a field of view to a diameter in pixels.
+def scale_to(known: float, diameter: float) -> float:
+    """Return the factor that brings a field of view to the known diameter, in pixels.
 
     Within 5 % it is 1: pixels that fit are better left alone.
     """
-    factor = diameter / fundus.fov_diameter(fov)
+    factor = known / diameter
     return 1.0 if abs(factor - 1) < 0.05 else factor
 
 
@@ -144,9 +144,13 @@ class Segmenter:
 
     precision = "fp32"  # on every machine, so that every machine finds the same vessels
 
-    def scale(self, fov: np.ndarray) -> float:
-        """Return the factor that brings a field of view to the known diameter."""
-        return scale_to(fov, self.fov_diameter)
+    def scale(self, fov: np.ndarray, diameter: float | None = None) -> float:
+        """Return the factor that brings a field of view to the known diameter.
+
+        ``diameter`` (pixels) is that of the whole lit disc, where it cannot be measured
+        because the frame shows only a part.
+        """
+        return scale_to(self.fov_diameter, diameter or fundus.fov_diameter(fov))
 
     def probs(
         self,
@@ -154,15 +158,17 @@ class Segmenter:
         fov: np.ndarray | None = None,
         tta: str = "none",
         tile: int | None = TILE,
+        diameter: float | None = None,
     ) -> np.ndarray:
         """Return vessel probabilities, (3, H, W) -> (1, H, W) float32, 0 outside fov.
 
-        ``fov`` (1, H, W) bool is found automatically where it is None. Only the field
-        of view and a margin are looked at; ``tile`` (pixels after resizing) bounds the
-        memory and changes nothing else.
+        ``fov`` (1, H, W) bool is found automatically where it is None; ``diameter`` as
+        in ``scale``. Only the field of view and a margin are looked at; ``tile``
+        (pixels after resizing) bounds the memory and changes nothing else.
         """
         fov = fundus.automatic_fov(image) if fov is None else fov
-        factor, place = self.scale(fov), (slice(None), *_surroundings(fov))
+        factor = self.scale(fov, diameter)
+        place = (slice(None), *_surroundings(fov))
         part = image[place]
         height, width = part.shape[1:]
         if factor != 1:
@@ -275,7 +281,8 @@ def sato_probs(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
     DRIVE's is shrunk to that size first, as for the network. Sato et al., 1998.
     """
     height, width = fov.shape[1:]
-    factor, green, inside = scale_to(fov, DIAMETER), image[1:2], fov[0]
+    factor = scale_to(DIAMETER, fundus.fov_diameter(fov))
+    green, inside = image[1:2], fov[0]
     if factor < 1:
         green = _resize(green, round(height * factor), round(width * factor))
         inside = _resize(fov.astype(np.float32), *green.shape[1:])[0] > 0.5
@@ -336,7 +343,8 @@ def evaluate_objects(
     """
     rows, totals = [[] for _ in specks], np.zeros((len(specks), 4), int)
     for p, x in zip(probs, images, strict=True):
-        scale, widths = scale_to(x.fov, DIAMETER), metrics.vessel_widths(x.vessels)
+        scale = scale_to(DIAMETER, fundus.fov_diameter(x.fov))
+        widths = metrics.vessel_widths(x.vessels)
         for row, total, speck in zip(rows, totals, specks, strict=True):
             pred = metrics.remove_specks(p >= threshold, round(speck / scale**2))
             labels = (pred, x.vessels, x.fov)

@@ -62,19 +62,20 @@ def _free_stem(out: Path, image: Path, digest: str) -> str:
 
 
 def segment_file(
-    segmenter: Segmenter, path: Path, out: Path, tta: str = "none"
+    segmenter: Segmenter, path: Path, out: Path, **options
 ) -> dict[str, str | int]:
     """Segment one photograph; write three PNG files to ``out``, return a table row.
 
     NAME_vessels.png is 0 or 255, NAME_prob.png the probability times 65535 (16 bits),
     NAME_overlay.png the photograph with vessels painted over; all have its size. No
-    other photograph's result is overwritten.
+    other photograph's result is overwritten. ``options`` (tta, diameter) are
+    those of ``Segmenter.probs``.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     image = fundus.read_photo(path)
     fov = fundus.automatic_fov(image)
-    probs = segmenter.probs(image, fov, tta)
+    probs = segmenter.probs(image, fov, **options)
     pred = probs >= segmenter.threshold
 
     def pictures() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
@@ -94,7 +95,7 @@ def segment_file(
         "result": stem,
         "rows": image.shape[1],
         "columns": image.shape[2],
-        "fov_diameter": round(fundus.fov_diameter(fov)),
+        "fov_diameter": round(options.get("diameter") or fundus.fov_diameter(fov)),
         "fov_share": f"{fov.mean():.4f}",
         "vessel_share": f"{pred.sum() / fov.sum():.4f}",
         "warnings": "; ".join(segmenter.doubts(image, fov, probs)),
@@ -102,7 +103,7 @@ def segment_file(
 
 
 def segment_files(
-    segmenter: Segmenter, paths: Sequence[Path], out: Path, tta: str = "none"
+    segmenter: Segmenter, paths: Sequence[Path], out: Path, **options
 ) -> Iterator[dict[str, str]]:
     """Segment photographs one after the other; yield a row of the table for each.
 
@@ -114,7 +115,7 @@ def segment_files(
     for path in paths:
         start, row = time.monotonic(), dict.fromkeys(COLUMNS, "") | {"file": str(path)}
         try:
-            row |= segment_file(segmenter, path, out, tta)
+            row |= segment_file(segmenter, path, out, **options)
         except (OSError, ValueError) as error:
             row["error"] = str(error)
         row["seconds"] = f"{time.monotonic() - start:.2f}"

@@ -149,6 +149,13 @@ def test_working_scale_matches_the_diameter():
     assert segmenter.scale(x.fov) == pytest.approx(0.5, abs=0.03)
     segmenter.probs(x.image, x.fov)
     assert seen[0][-2] == pytest.approx(68, abs=2)
+    edges = slice(30, -30)  # without its border, the disc seems smaller than it is
+    part, part_fov = x.image[:, edges, edges], x.fov[:, edges, edges]
+    width = fundus.fov_diameter(x.fov)
+    assert segmenter.scale(part_fov) > 0.7
+    assert segmenter.scale(part_fov, width) == segmenter.scale(x.fov)
+    segmenter.probs(part, part_fov, diameter=width)
+    assert seen[1][-2] == pytest.approx(38, abs=2)
     near = phantom.draw(1, 70, 68)  # within 5 %: pixels are left alone
     assert segmenter.scale(near.fov) == 1
 

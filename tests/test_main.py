@@ -378,6 +378,9 @@ def test_segment_takes_a_folder_and_keeps_a_table(phantoms, trained, capsys):
     high = ["--threshold", str(np.quantile(probs[probs > 0], 0.99))]
     assert commands.main(["segment", "照片/a.tif", *options, *high]) == 0
     assert 0 < (np.asarray(Image.open("out/a_vessels.png")) > 0).sum() < pred.sum()
+    command = ["segment", "照片/b.PNG", "--out", "other", *options[2:]]
+    assert commands.main([*command, "--diameter", "400"]) == 0
+    assert table("other")[0]["fov_diameter"] == "400"
     after = {Path(row["file"]).name: row for row in table()}
     assert after["b.PNG"] == b and len(after) == 4, "lines of earlier calls stay"
     assert float(after["a.tif"]["vessel_share"]) < float(a["vessel_share"])
@@ -393,6 +396,7 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
         (["empty", "--out", "empty"], "holds the photographs"),
         ([eye, "--out", "mine"], "is not a table of this command"),
         ([eye, "--out", "o", "--threshold", "7"], "must lie between 0 and 1"),
+        ([eye, "--out", "o", "--diameter", "-1"], "must be a number of pixels"),
     ):
         assert commands.main(["segment", *arguments]) == 2
         assert word in capsys.readouterr().err

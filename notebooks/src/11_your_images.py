@@ -38,7 +38,6 @@ course = lesson.start()
 
 # %%
 import copy
-import dataclasses
 import io
 import json
 import shutil
@@ -55,8 +54,7 @@ from helpers import config, figures, fundus, inference, losses, metrics, phantom
 from helpers.preprocess import prepare
 from notebooks.exercises.chapter_11 import EXERCISES
 
-shipped = inference.Segmenter.load()  # the weights that come with the course
-segmenter = shipped
+segmenter = inference.Segmenter.load()  # the weights that come with the course
 
 # %% [markdown] lang="en"
 # ## Your photograph
@@ -115,11 +113,8 @@ print(f"{path.name}: {image.shape[1]} rows, {image.shape[2]} columns")
 THRESHOLD = 0.0  # @param {type:"slider", min:0, max:1, step:0.05}
 
 fov = fundus.automatic_fov(image)
-diameter = fundus.fov_diameter(fov)
-if DIAMETER:  # the network's own diameter, as if the disc were as wide as measured
-    known = segmenter.fov_diameter * diameter / DIAMETER
-    segmenter = dataclasses.replace(segmenter, fov_diameter=known)
-probs = segmenter.probs(image, fov)
+diameter = DIAMETER or fundus.fov_diameter(fov)
+probs = segmenter.probs(image, fov, diameter=diameter)
 threshold = THRESHOLD or segmenter.threshold
 pred = probs >= threshold
 
@@ -137,7 +132,7 @@ pictures.append(figures.overlay(small(image), small(probs) >= threshold))
 names = ["photograph, frame blue", "probs", f"pred at {threshold:.2f}"]
 figures.show_images(pictures, names, 3, 2.7)
 plt.show()
-factor = segmenter.scale(fov)  # 1 where the diameter fits within 5 %
+factor = segmenter.scale(fov, diameter)  # 1 where the diameter fits within 5 %
 print(f"field of view {diameter:.0f} pixels wide, {fov.mean():.0%} of the frame")
 print(f"working size: {factor:.2f} of the photograph's own")
 print(f"{pred[fov].mean():.1%} of the field of view marked as vessels")
@@ -208,10 +203,10 @@ if course.mode != "smoke" and fundus.found("CHASEDB1", place):
     except FileNotFoundError as error:
         print(error)
 
-scale, size = shipped.scale(eye.fov), eye.fov.shape[1:]
+scale, size = segmenter.scale(eye.fov), eye.fov.shape[1:]
 working = resize(eye.image, (3, *(round(n * scale) for n in size)), anti_aliasing=True)
-inputs = shipped.standardisation(prepare(working.astype(np.float32)))
-answer = inference.predict_probs(shipped.model, inputs)[0]  # (h, w)
+inputs = segmenter.standardisation(prepare(working.astype(np.float32)))
+answer = inference.predict_probs(segmenter.model, inputs)[0]  # (h, w)
 
 
 def compare_first(probs, shape, threshold):
@@ -248,18 +243,18 @@ guess = None  # "narrow" or "wide"
 
 def unscaled(x, fov):
     """Predict at the photograph's own size, (3, H, W) -> (1, H, W)."""
-    inputs = shipped.standardisation(prepare(x))
+    inputs = segmenter.standardisation(prepare(x))
     tile = inference.TILE  # pixels, bounds the memory
-    return inference.predict_probs(shipped.model, inputs, tile=tile) * fov
+    return inference.predict_probs(segmenter.model, inputs, tile=tile) * fov
 
 
 ways = {"own size": unscaled(eye.image, eye.fov)}
-ways["resized"] = shipped.probs(eye.image, eye.fov)
+ways["resized"] = segmenter.probs(eye.image, eye.fov)
 widths = metrics.vessel_widths(eye.vessels) * eye.fov
 limits = np.quantile(widths[widths > 0], (1 / 3, 2 / 3))
 narrow, wide = (widths > 0) & (widths <= limits[0]), widths > limits[1]
 found = {
-    way: [(p >= shipped.threshold)[part].mean() for part in (narrow, wide)]
+    way: [(p >= segmenter.threshold)[part].mean() for part in (narrow, wide)]
     for way, p in ways.items()
 }
 gained = np.subtract(found["resized"], found["own size"])
@@ -279,7 +274,7 @@ top, left = (n // 3 for n in eye.fov.shape[1:])
 crop = (slice(None), slice(top, top + 240), slice(left, left + 240))
 pictures = [figures.to_picture(eye.image[crop])]
 for p in ways.values():
-    layers = (p >= shipped.threshold, eye.vessels, eye.fov)
+    layers = (p >= segmenter.threshold, eye.vessels, eye.fov)
     pictures.append(figures.error_map(*(layer[crop] for layer in layers)))
 figures.show_images(pictures, ["photograph", *ways], 3, 2.7)
 plt.show()
@@ -333,13 +328,13 @@ tables = {}
 for name, eyes in cameras.items():
     width = np.median([fundus.fov_diameter(x.fov) for x in eyes])
     line = f"{name:26}{len(eyes):6}{width:10.0f}"
-    for predict in (unscaled, shipped.probs):
+    for predict in (unscaled, segmenter.probs):
         probs_of_each = [predict(x.image, x.fov) for x in eyes]
         table = [
             metrics.histogram(p, x.vessels, x.fov)
             for p, x in zip(probs_of_each, eyes, strict=True)
         ]
-        row = metrics.pooled_scores(table, shipped.threshold)
+        row = metrics.pooled_scores(table, segmenter.threshold)
         line += f"{row['auc_roc']:14.3f}{row['dice']:7.3f}"
     tables[name] = table  # resized
     print(line)
@@ -392,7 +387,7 @@ guess = None  # "too much" or "too little"
 other = list(tables)[1]
 total = sum(tables[other])  # (2, bins): background and vessel pixels by probability
 true_share = total[1].sum() / total.sum()
-cut = round(shipped.threshold * total.shape[1])
+cut = round(segmenter.threshold * total.shape[1])
 marked = total[:, cut:].sum() / total.sum()
 lesson.check(
     f"The threshold of DRIVE on {other}",
@@ -414,12 +409,12 @@ for name, table in tables.items():
     dice = [metrics.pooled_scores(table, t)["dice"] for t in thresholds]
     ax.plot(thresholds, dice, color=next(colours), label=name)
     best[name] = thresholds[int(np.argmax(dice))]
-ax.axvline(shipped.threshold, color=figures.BLACK, linestyle=":", label="shipped")
+ax.axvline(segmenter.threshold, color=figures.BLACK, linestyle=":", label="shipped")
 ax.set(xlabel="threshold", ylabel="Dice")
 ax.legend(frameon=False, fontsize=8)
 plt.show()
 for name, t in best.items():
-    print(f"{name}: best at {t:.2f} (the shipped threshold: {shipped.threshold:.2f})")
+    print(f"{name}: best at {t:.2f} (the shipped threshold: {segmenter.threshold:.2f})")
 for name, measured in stored.items():
     t = measured["rows"]["resized"]["best_threshold"]
     print(f"{name}, all images: best at {t:.2f}")
@@ -470,7 +465,7 @@ threshold_for = lesson.exercise(threshold_for, EXERCISES["11.2"])
 # %%
 SHARE = 0.126  # of the field of view, in the labels of DRIVE 21-36
 own = threshold_for(probs[fov], SHARE)
-print(f"your photograph: {own:.2f} instead of {shipped.threshold:.2f}; try it in [11-03]")
+print(f"your photograph: {own:.2f} instead of {segmenter.threshold:.2f}; try it in [11-03]")
 for name, measured in stored.items():
     low, high = measured["vessel_share_range"]
     print(f"{name}: labelled {measured['vessel_share']:.1%}, single eyes {low:.1%} to {high:.1%}")
