@@ -409,12 +409,12 @@ def segment(args: argparse.Namespace) -> int:
     paths, options = photo.find(args.images, args.out), {"diameter": args.diameter}
     rows = photo.segment_files(segmenter, paths, args.out, tta=args.tta, **options)
     for number, row in enumerate(rows, start=1):
-        begin = f"[{number}/{len(paths)}] {row['file']} -> {args.out / row['result']}"
         if row["error"]:
             print(f"error: {row['error']}", file=sys.stderr)
             failed += 1
             continue
-        print(f"{begin}_vessels.png, _prob.png, _overlay.png")
+        made = args.out / f"{row['result']}_{{vessels,prob,overlay}}.png"
+        print(f"[{number}/{len(paths)}] {row['file']} -> {made}")
         if row["warnings"]:
             print(f"  warning: {row['file']}: {row['warnings']}", file=sys.stderr)
     print(f"{len(paths) - failed} of {len(paths)} segmented; {args.out / photo.TABLE}")
