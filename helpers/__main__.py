@@ -479,8 +479,7 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, required=True)
     option("--weights", **weights)
     option("--threshold", type=float, help="default: that of the weights")
-    text = "of the whole lit disc, where the frame cuts it off; default: measured"
-    option("--diameter", type=float, metavar="PIXELS", help=text)
+    option("--diameter", type=float, metavar="PIXELS", help="default: measured")
     option("--tta", **copies)
     return top
 
