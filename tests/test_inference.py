@@ -60,7 +60,7 @@ def test_tiles_give_what_one_pass_gives(kind, size):
     net, image = he_net(*kind), torch.randn(2, 1, *size)
     whole = inference.predict_logits(net, image, "fp32")
     assert whole.shape == (2, 2, *size)
-    for tile in (16, 96, 384):
+    for tile in (16, 96, 384) if size[0] * size[1] < 50_000 else (96, 384):
         tiled = inference.predict_logits(net, image, "fp32", tile)
         assert (tiled - whole).abs().max() <= 1e-5 * whole.abs().max().clamp(min=1)
 
