@@ -194,6 +194,15 @@ def test_other_cameras_are_what_chapter_11_and_the_readmes_say():
         assert all(f"{number:.4f}" in text for number in said), page
 
 
+def test_phantoms_without_colours_beat_the_ridge_filter():
+    content, home = read("phantom_only.json"), read("drive_test.json")
+    assert content["config"]["in_channels"] == 1 and content["test"]["images"] == 20
+    grey = content["test"]["pooled"]["auc_roc"]
+    assert grey > home["sato"]["pooled"]["auc_roc"]
+    for page in ("README.md", "README.zh-CN.md"):
+        assert f"{grey:.3f}" in (config.ROOT / page).read_text("utf-8"), page
+
+
 def test_photographs_of_ones_own_are_within_their_limits():
     content = read("photographs.json")
     assert content["large"]["pixels"] == [6000, 4000]
