@@ -266,8 +266,9 @@ def train(args: argparse.Namespace) -> int:
     given = args.threshold and inference.Segmenter.load(args.threshold).threshold
     if args.with_val and not given:
         raise ValueError("--with-val leaves no image to choose by: give --threshold")
-    steps = {"steps": args.steps} if args.steps else {}
+    steps = {} if args.steps is None else {"steps": args.steps}
     settings = dataclasses.replace(config.PRESETS[args.mode], seed=args.seed, **steps)
+    every = settings.val_every  # steps between two checkpoints
     if args.with_val:  # one look, after the last step: it chooses nothing
         settings = dataclasses.replace(settings, val_every=settings.steps)
     checkpoint = args.out / "checkpoint.pt"
@@ -287,17 +288,19 @@ def train(args: argparse.Namespace) -> int:
         trained.resume(checkpoint)
     said = time.monotonic()
     for value in trained.steps():
-        validated = trained.history and trained.history[-1]["step"] == trained.step
-        if validated:
+        kept = trained.step % every == 0 or trained.step == settings.steps
+        if kept:
             trained.save(checkpoint)
-        if validated or time.monotonic() - said > TICK:
-            said = time.monotonic()
-            dice = f", val Dice {trained.history[-1]['dice']:.4f}" if validated else ""
+        if kept or time.monotonic() - said > TICK:
+            said, looked = time.monotonic(), kept and not args.with_val
+            dice = f", val Dice {trained.history[-1]['dice']:.4f}" if looked else ""
             print(f"  step {trained.step}/{settings.steps}, loss {value:.4f}{dice}")
     best = training.segmenter(trained, images)
     best.threshold = given or best.threshold
     facts = {"dataset": args.dataset, "trained_on": [x.name for x in images]}
     result = training.record(trained, images, **facts, threshold=best.threshold)
+    if args.with_val:  # the look was at images trained on
+        result |= {"best": None, "history": []}
     best.origin = {key: result[key] for key in (*facts, "steps", "config")}
     best.save(args.out / "weights.pt")
     config.write_json(args.out / "history.json", {"history": result.pop("history")})
@@ -341,6 +344,11 @@ def evaluate(args: argparse.Namespace) -> int:
         return inference.evaluate_objects(probs, announced(), row["threshold"])
 
     rows = {"network": inference.evaluate(predict, images, threshold)}
+    eyes = [row["name"] for row in rows["network"]["per_image"]]
+    origins = [n.origin for n in networks if n.origin.get("dataset") == args.dataset]
+    known = {name for origin in origins for name in origin["trained_on"]}
+    if known := sorted(known.intersection(eyes)):
+        print(f"warning: trained on {len(known)} of these images", file=sys.stderr)
     result = {
         "dataset": args.dataset,
         "split": split,
@@ -350,12 +358,17 @@ def evaluate(args: argparse.Namespace) -> int:
         "precision": inference.Segmenter.precision,
         "environment": runtime.environment(),
         "data_sha256": fundus.data_sha256(images),
+        "trained_on_of_these": known,
         "objects": objects(rows["network"]),
     }
-    result |= {k: v for k, v in rows["network"].items() if k != "histograms"}
-    result["calibration"] = metrics.calibration(sum(rows["network"]["histograms"]))
     print("  second observer and Sato filter")
     rows |= inference.baselines(images, val)
+    people = [fundus.person(args.dataset, name) for name in eyes]
+    for row in filter(None, rows.values()):  # two eyes of a child are no two draws
+        row["histograms"] = metrics.by_person(row["histograms"], people)
+        row["ci95"] = metrics.bootstrap_ci(row["histograms"], row["threshold"])
+    result |= {k: v for k, v in rows["network"].items() if k != "histograms"}
+    result["calibration"] = metrics.calibration(sum(rows["network"]["histograms"]))
     for name in ("second_observer", "sato"):
         row = rows[name]
         result[name] = row and {k: row[k] for k in ("threshold", "pooled", "ci95")}
@@ -502,7 +515,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. The same command can be given again.", file=sys.stderr)
+        again = "The same command can be given again (train: with --resume)."
+        print(f"\nStopped. {again}", file=sys.stderr)
         return 130
 
 

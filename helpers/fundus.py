@@ -353,6 +353,11 @@ def load_cells(split: str, data_dir: Path | str) -> list[CellImage]:
     return slices
 
 
+def person(name: str, image_id: str) -> str:
+    """Return whose eye it is, as far as names tell: CHASE_DB1's 05L is child 05."""
+    return image_id[:2] if name == "CHASEDB1" else image_id
+
+
 def scored_split(name: str, data_dir: Path | str) -> str:
     """Return the split to report: "test", or "val" where no test label is there.
 

@@ -140,7 +140,7 @@ class Segmenter:
     threshold: float
     fov_diameter: float
     settings: dict  # in_channels and widths of the network
-    origin: dict = field(default_factory=dict)  # data, steps, seed, scores, versions
+    origin: dict = field(default_factory=dict)  # data set, images, settings of training
 
     precision = "fp32"  # on every machine, so that every machine finds the same vessels
 
@@ -233,11 +233,11 @@ class Segmenter:
         No code is run by loading (``weights_only``). The shipped file is checked
         against its SHA-256.
         """
-        content = read_torch_file(SHIPPED if path is None else Path(path))
-        if path is None:
+        if path is None and SHIPPED.is_file():
             expected = SHIPPED.with_suffix(".sha256").read_text("utf-8").split()[0]
             if fundus.sha256(SHIPPED) != expected:
                 raise ValueError(f"{SHIPPED} is damaged; restore it from the project")
+        content = read_torch_file(SHIPPED if path is None else Path(path))
         try:
             settings = content["settings"]
             model = UNet(settings["in_channels"], 1, settings["widths"])
@@ -258,8 +258,8 @@ def read_torch_file(path: Path) -> dict:
     """Load a dict of tensors and plain values; refuses anything that could run code."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is missing; train one with `python3 -m helpers train`, or leave "
-            "--weights out for the shipped ones"
+            f"{path} is missing; `python3 -m helpers train` makes one (without "
+            "--resume), or leave --weights out for the shipped ones"
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -200,6 +200,16 @@ def resampled(
     return np.array(rows)
 
 
+def by_person(
+    histograms: Sequence[np.ndarray], people: Sequence[str]
+) -> list[np.ndarray]:
+    """Sum the histograms of each person's eyes, so that persons are drawn, not eyes."""
+    sums: dict[str, np.ndarray] = {}
+    for who, table in zip(people, histograms, strict=True):
+        sums[who] = sums.get(who, 0) + table
+    return list(sums.values())
+
+
 def bootstrap_ci(
     histograms: Sequence[np.ndarray],
     threshold: float,

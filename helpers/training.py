@@ -119,6 +119,7 @@ class TrainingRun:
         self.average = RunningAverage(model, config.ema)
         self.step, self.seconds, self.history = 0, 0.0, []
         self.recent: list[float] = []  # losses since the last validation
+        self.data = ""  # hash of the training images, where they are known
         self.best: dict = {}  # its history entry and its weights
 
     def steps(self, until: int | None = None) -> Iterator[float]:
@@ -173,21 +174,23 @@ class TrainingRun:
             "recent": self.recent,
             "best": self.best,
             "config": asdict(self.config),
+            "data": self.data,
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Go back or on to a state; its configuration must be this run's."""
-        if state["config"] != asdict(self.config):
-            changed = [
-                k for k, v in asdict(self.config).items() if state["config"][k] != v
-            ]
+        """Go back or on to a state; its settings and images must be this run's."""
+        theirs = state["config"] | {"training images": state["data"]}
+        ours = asdict(self.config) | {"training images": self.data}
+        keys = (theirs | ours).keys()
+        if changed := [k for k in keys if theirs.get(k) != ours.get(k)]:
             raise ValueError(
                 f"the checkpoint was made with other settings ({', '.join(changed)}); "
                 "resume with the same ones, or start anew in another folder"
             )
         parts = ("model", "optimizer", "schedule", "scaler", "average", "batches")
         for part in parts:
-            getattr(self, part).load_state_dict(state[part])
+            if state[part]:  # the scaler has none where precision was not fp16
+                getattr(self, part).load_state_dict(state[part])
         for number in ("step", "seconds", "history", "recent", "best"):
             setattr(self, number, copy.deepcopy(state[number]))
 
@@ -237,7 +240,9 @@ def new_run(
     validate = Validation(val, scaling, loss_fn, device, prepare)
     runtime.keep_memory()
     model = model.to(device).to(memory_format=torch.channels_last)
-    return TrainingRun(model, batches, loss_fn, validate, config, precision)
+    run = TrainingRun(model, batches, loss_fn, validate, config, precision)
+    run.data = fundus.data_sha256(train)
+    return run
 
 
 class Validation:

@@ -90,12 +90,14 @@ def sliding_windows(model, inputs: np.ndarray, size: int = 48, step: int = 5):
     """Predict windows of 48 pixels, 5 apart, and average: the way of many tutorials."""
     height, width = inputs.shape[1:]
     total, times = np.zeros((height, width)), np.zeros((height, width))
+    device = next(model.parameters()).device
     rows = range(0, height - size + 1, step)
     columns = range(0, width - size + 1, step)
     for row in rows:
         windows = [patches.cut(inputs, row, column, size) for column in columns]
         with torch.inference_mode():
-            probs = model(torch.from_numpy(np.stack(windows))).sigmoid().numpy()
+            batch = torch.from_numpy(np.stack(windows)).to(device)
+            probs = model(batch).sigmoid().cpu().numpy()
         for column, window in zip(columns, probs, strict=True):
             total[row : row + size, column : column + size] += window[0]
             times[row : row + size, column : column + size] += 1
@@ -148,9 +150,9 @@ def make_run(naive: bool, **changes: int) -> training.TrainingRun:
         np.concatenate([scaling(p), x.vessels, x.fov]).astype(np.float32)
         for p, x in zip(inputs, train, strict=True)
     ]
-    device = torch.device("cpu")
+    device = runtime.pick_device()
     validate = training.Validation(val, scaling, loss, device)
-    batches = NaiveBatches(layers, settings)
+    batches, net = NaiveBatches(layers, settings), net.to(device)
     return training.TrainingRun(net, batches, loss, validate, settings, "fp32")
 
 

@@ -57,11 +57,6 @@ def pooled_dice(tables, thresholds) -> float:
     return metrics.scores(metrics.Counts(*map(int, np.sum(counts, axis=0))))["dice"]
 
 
-def person(name: str, image_id: str) -> str:
-    """Return whose eye it is, as far as the name tells: CHASE_DB1's 05L is child 05."""
-    return image_id[:2] if name == "CHASEDB1" else image_id
-
-
 def measure(name: str) -> dict:
     """Score all ways on one set."""
     segmenter = inference.Segmenter.load()
@@ -90,7 +85,7 @@ def measure(name: str) -> dict:
         )
         if x.second is not None:
             seconds.append(metrics.count(x.second, x.vessels, x.fov))
-    people = [person(name, image_id) for image_id in fundus.ids(name, "all")]
+    people = [fundus.person(name, image_id) for image_id in fundus.ids(name, "all")]
     diameters, prevalence, doubted = np.array(facts, float).T
     result = {
         "images": len(images),
@@ -112,20 +107,12 @@ def measure(name: str) -> dict:
         total = metrics.Counts(*map(int, np.sum(seconds, axis=0)))
         result["second_observer_dice"] = metrics.scores(total)["dice"]
     for way in ("resized, flips", "resized, recoloured", "own size"):
-        pair = [by_person(tables[w], people) for w in (way, "resized")]
+        pair = [metrics.by_person(tables[w], people) for w in (way, "resized")]
         row = result["rows"][way]
         row["against_resized"] = metrics.paired_differences(
             *pair, [segmenter.threshold] * 2
         )
     return result
-
-
-def by_person(tables, people) -> list[np.ndarray]:
-    """Sum the histograms of each person's eyes."""
-    return [
-        sum(t for t, who in zip(tables, people, strict=True) if who == one)
-        for one in dict.fromkeys(people)
-    ]
 
 
 def score(tables, people, threshold: float, shares) -> dict:
@@ -135,7 +122,9 @@ def score(tables, people, threshold: float, shares) -> dict:
     by_share = [threshold_by_share(one, float(np.mean(shares))) for one in tables]
     return {
         **{key: pooled[key] for key in ("auc_roc", "auc_pr", "dice")},
-        "ci95": metrics.bootstrap_ci(by_person(tables, people), threshold)["dice"],
+        "ci95": metrics.bootstrap_ci(metrics.by_person(tables, people), threshold)[
+            "dice"
+        ],
         "dice_by_share": pooled_dice(tables, by_share),
         "best_threshold": best,
         "dice_best_threshold": metrics.pooled_scores(tables, best)["dice"],

@@ -76,6 +76,13 @@ def test_splits_are_disjoint_and_complete():
     assert not (children["train"] | children["val"]) & children["test"]
 
 
+def test_both_eyes_of_a_child_are_one_person():
+    eyes = fundus.ids("CHASEDB1", "all")
+    assert len(eyes) == 28
+    assert len({fundus.person("CHASEDB1", name) for name in eyes}) == 14
+    assert fundus.person("DRIVE", "21") == "21"
+
+
 def test_load(data_dir):
     images = fundus.load("PHANTOM", "val", data_dir)
     assert [x.name for x in images] == ["33", "34", "35", "36"]

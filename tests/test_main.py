@@ -264,20 +264,49 @@ def test_retraining_takes_all_labelled_images_and_keeps_the_threshold(
     expected = first.origin["config"] | {"seed": 1, "val_every": steps}
     assert again.origin["config"] == expected  # one look, at the end: nothing to choose
     assert again.origin["steps"] == steps
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert result["best"] is None  # nothing was chosen, nothing validated
+    printed = capsys.readouterr()
+    assert f"step {steps}/{steps}" in printed.out and "val Dice" not in printed.out
+    command = ["evaluate", "--dataset", "PHANTOM", "--data", str(phantoms)]
+    command += ["--split", "val", "--json", str(tmp_path / "scores.json")]
+    weights = str(tmp_path / "weights.pt")
+    assert commands.main([*command, "--weights", str(trained / "weights.pt")]) == 0
+    assert "trained on" not in capsys.readouterr().err
+    assert commands.main([*command, "--weights", weights]) == 0
+    number = len(splits["val"])
+    assert f"trained on {number} of these images" in capsys.readouterr().err
+    scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))
+    assert scores["trained_on_of_these"] == sorted(splits["val"])
 
 
 def test_evaluate_averages_networks_and_scores_objects(trained, phantoms, tmp_path):
-    weights = str(trained / "weights.pt")
+    first = inference.Segmenter.load(trained / "weights.pt")
+    second = inference.Segmenter.load(trained / "weights.pt")
+    for weights in second.model.parameters():
+        weights.data.neg_()
+    second.threshold = first.threshold / 2
+    threshold = 0.75 * first.threshold
+    files = [str(tmp_path / name) for name in ("a.pt", "b.pt")]
+    for network, file in zip((first, second), files, strict=True):
+        network.save(file)
     command = ["evaluate", "--dataset", "PHANTOM", "--data", str(phantoms)]
     results = []
     for number in (1, 2):
         out = tmp_path / f"{number}.json"
-        options = ["--json", str(out), "--weights", *[weights] * number]
+        options = ["--json", str(out), "--weights", *files[:number]]
         assert commands.main([*command, *options]) == 0
         results.append(json.loads(out.read_text("utf-8")))
     one, two = results
-    assert two["weights"] == f"{weights} {weights}"
-    assert one["pooled"] == two["pooled"] and one["threshold"] == two["threshold"]
+    assert two["weights"] == " ".join(files) and two["threshold"] == threshold
+    images = fundus.load("PHANTOM", "test", phantoms)
+    mean = inference.evaluate(
+        lambda x: (first.probs(x.image, x.fov) + second.probs(x.image, x.fov)) / 2,
+        images,
+        threshold,
+    )
+    assert two["pooled"] == pytest.approx(mean["pooled"], abs=1e-6)
+    assert one["pooled"]["auc_roc"] != pytest.approx(two["pooled"]["auc_roc"])
     raw, cleaned = one["objects"]
     assert (raw["speck"], cleaned["speck"]) == (0, inference.SPECK)
     assert raw["dice"] == pytest.approx(one["pooled"]["dice"])

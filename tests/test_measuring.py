@@ -38,9 +38,17 @@ def test_naive_patches_are_patches(script):
             assert ((patch > middle) == label.bool()).float().mean() > 0.97
 
 
+class Same(torch.nn.Conv2d):
+    """A network that answers with what it is shown."""
+
+    def __init__(self):
+        super().__init__(1, 1, 1, bias=False)
+        torch.nn.init.ones_(self.weight)
+
+
 def test_sliding_windows_average_what_the_model_says(script):
     inputs = np.random.default_rng(0).random((1, 58, 63), dtype=np.float32)
-    probs = script("bench").sliding_windows(lambda x: x, inputs)
+    probs = script("bench").sliding_windows(Same(), inputs)
     expected = 1 / (1 + np.exp(-inputs[0]))
     assert np.allclose(probs[:58, :63], expected, atol=1e-6)
 
@@ -210,15 +218,6 @@ def test_other_cameras_threshold_marks_the_share(script):
     for share in (0.05, 0.126, 0.5):
         threshold = cameras.threshold_by_share(table, share)
         assert (probs >= threshold).mean() == pytest.approx(share, abs=0.002)
-
-
-def test_other_cameras_counts_two_eyes_of_a_child_together(script):
-    cameras = script("other_cameras")
-    assert cameras.person("CHASEDB1", "05L") == cameras.person("CHASEDB1", "05R")
-    assert cameras.person("STARE", "im0001") != cameras.person("STARE", "im0002")
-    tables = [np.full((2, 4), k) for k in (1, 2, 4)]
-    first, second = cameras.by_person(tables, ["05", "06", "05"])
-    assert (first == 5).all() and (second == 2).all()
 
 
 def test_other_cameras_recolours_to_what_is_known(script):

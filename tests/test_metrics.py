@@ -141,6 +141,20 @@ def test_bootstrap_resamples_images(case):
     assert ci == metrics.bootstrap_ci(tables, 0.5, num_resamples=200)
 
 
+def test_two_eyes_of_a_person_are_drawn_together(case):
+    probs, vessels, fov = case
+    rng = np.random.default_rng(4)
+    tables = [
+        metrics.histogram((probs + rng.random(probs.shape)) / 2, vessels, fov)
+        for _ in range(4)
+    ]
+    pairs = metrics.by_person(tables, ["01", "02", "01", "02"])
+    assert np.array_equal(pairs, [tables[0] + tables[2], tables[1] + tables[3]])
+    assert metrics.pooled_scores(pairs, 0.5) == metrics.pooled_scores(tables, 0.5)
+    alone = metrics.by_person(tables, list("abcd"))
+    assert metrics.bootstrap_ci(alone, 0.5) == metrics.bootstrap_ci(tables, 0.5)
+
+
 def test_bad_input_is_named(case):
     probs, vessels, fov = case
     with pytest.raises(ValueError, match="sigmoid"):

@@ -104,12 +104,22 @@ def test_a_checkpoint_of_other_settings_is_refused(images, tmp_path):
     other = new_run(images, dataclasses.replace(SMALL, batch_size=2))
     with pytest.raises(ValueError, match=r"other settings \(batch_size\)"):
         other.resume(tmp_path / "checkpoint.pt")
+    train, val = images
+    with pytest.raises(ValueError, match=r"other settings \(training images\)"):
+        new_run((train[1:], val)).resume(tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="not validated yet"):
         training.segmenter(run, images[0])
     list(run.steps(4))
     training.segmenter(run, images[0]).save(tmp_path / "weights.pt")
     with pytest.raises(ValueError, match="weights only"):
         run.resume(tmp_path / "weights.pt")
+
+
+def test_a_checkpoint_goes_on_in_another_precision(images):
+    half = new_run(images, precision="fp16")
+    half.scaler._enabled = True  # as on a GPU; here autocast to fp16 is not needed
+    half.load_state_dict(new_run(images).state_dict())
+    assert half.step == 0
 
 
 def test_standardisation_is_fitted_on_training_images_only(images):
