@@ -193,19 +193,25 @@ def eyes() -> list[fundus.FundusImage]:
     return sorted((x for part in parts for x in part), key=lambda x: x.name)
 
 
-def train(variant: Variant, fold: int, steps: int) -> tuple[training.TrainingRun, list]:
-    """Prepare the training of a variant on the other folds; return run, held out."""
-    torch.set_num_threads(1)
+def split(fold: int) -> tuple[list, list]:
+    """Deal the eyes into those to train on and those held out."""
     images = eyes()
-    held = images[fold::FOLDS]
     others = [x for k, x in enumerate(images) if k % FOLDS != fold]
+    return others, images[fold::FOLDS]
+
+
+def train(
+    variant: Variant, images: list, held: list, steps: int
+) -> training.TrainingRun:
+    """Prepare the training of a variant on these images, in one thread."""
+    torch.set_num_threads(1)
     settings = replace(config.PRESETS["lesson"], **{"steps": steps} | variant.changes)
     settings = replace(settings, val_every=settings.steps)
     runtime.seed_everything(settings.seed)
     weight = settings.dice_weight
     loss = functools.partial(losses.bce_dice_loss, dice_weight=weight)
-    run = training.new_run(
-        others[: variant.num_images],
+    return training.new_run(
+        images[: variant.num_images],
         held[:1],  # looked at once, after the last step; nothing is chosen by it
         settings,
         model=unet.UNet(settings.in_channels, 1, settings.widths),
@@ -213,7 +219,6 @@ def train(variant: Variant, fold: int, steps: int) -> tuple[training.TrainingRun
         augment=variant.augment,
         prepare=variant.prepare,
     )
-    return run, held
 
 
 def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
@@ -245,7 +250,8 @@ def train_and_score(name: str, fold: int) -> None:
     if target.exists():
         return
     variant = VARIANTS[name]
-    run, held = train(variant, fold, STEPS)
+    others, held = split(fold)
+    run = train(variant, others, held, STEPS)
     for _ in run.steps():
         pass
     model = run.average.module if variant.averaged else run.model

@@ -25,15 +25,14 @@ STORE = config.ROOT / "outputs/crossval"
 def work(fold: int) -> tuple[dict, list[np.ndarray]]:
     """Train and save a fold's network; return its record and answers, as it is."""
     target = STORE / f"fold{fold}.pt"
+    others, held = ablations.split(fold)
     if target.exists():
         network = inference.Segmenter.load(target)
         torch.set_num_threads(1)
-        held = ablations.eyes()[fold :: ablations.FOLDS]
     else:
-        run, held = ablations.train(ablations.VARIANTS["base"], fold, STEPS)
+        run = ablations.train(ablations.VARIANTS["base"], others, held, STEPS)
         for _ in run.steps():
             pass
-        others = [x for x in ablations.eyes() if x.name not in {h.name for h in held}]
         network = training.segmenter(run, others)
         facts = {"dataset": "DRIVE", "trained_on": [x.name for x in others]}
         record = training.record(run, others, **facts)
@@ -72,7 +71,7 @@ def main() -> None:
         "calibration": metrics.calibration(sum(tables)),
         "objects": inference.evaluate_objects(probs, images, threshold),
         "networks": [origin for origin, _ in answers],
-        "environment": runtime.environment(torch.device("cpu")) | {"threads": 1},
+        "environment": runtime.environment() | {"threads": 1},
     }
     config.write_json(Path(__file__).with_suffix(".json"), content)
 

@@ -120,6 +120,19 @@ def test_tta_is_the_mean_and_makes_the_network_symmetric():
         inference.predict_probs(net, inputs.numpy(), "all")
 
 
+def test_flips_are_four_mirrored_copies_and_their_mean():
+    torch.manual_seed(0)
+    net = UNet(1, 1, (4, 8)).eval()
+    inputs = np.random.default_rng(0).standard_normal((1, 16, 16)).astype(np.float32)
+    copies = [
+        np.flip(inference.predict_probs(net, np.flip(inputs, axes).copy()), axes)
+        for axes in ((), 1, 2, (1, 2))
+    ]
+    assert np.ptp(copies, axis=0).max() > 1e-3  # the network alone is not symmetric
+    probs = inference.predict_probs(net, inputs, "flips")
+    assert np.allclose(probs, np.mean(copies, axis=0), atol=1e-6)
+
+
 def test_prediction_uses_running_statistics_and_restores_the_mode():
     net = UNet(1, 1, (4, 8)).train()
     before = {k: v.clone() for k, v in net.state_dict().items()}

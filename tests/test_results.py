@@ -10,34 +10,73 @@ from helpers import config, fundus, inference
 from helpers.metrics import KEYS
 
 RESULTS = config.ROOT / "results"
-PAGES = ("README.md", "README.zh-CN.md", "helpers/weights/README.md")
 
 
 def read(name):
     return json.loads((RESULTS / name).read_text("utf-8"))
 
 
-def measured_rows():
-    """Return the pooled scores of every measured run, as text with four digits."""
-    rows = []
-    for path in RESULTS.glob("*.json"):
-        content = read(path.name)
-        parts = (content, *(content.get(k) for k in ("second_observer", "sato")))
-        for part in (*parts, content.get("trained")):
-            if part and "pooled" in part:
-                rows.append({f"{part['pooled'][key]:.4f}" for key in KEYS})
-    return rows
+COLUMNS = ("auc_roc", "auc_pr", "dice", "sensitivity", "specificity", "accuracy")
+README = (  # the rows of its table: which file, which part of it
+    ("drive_test_lesson", None),
+    ("drive_test", None),
+    ("drive_test_flips", None),
+    ("drive_test_average", None),
+    ("drive_test", "second_observer"),
+    ("drive_test", "sato"),
+)
+CARD = (
+    ("drive_test", None),
+    ("drive_test_flips", None),
+    ("drive_test", "second_observer"),
+    ("chasedb1_all", None),
+    ("chasedb1_all_flips", None),
+    ("chasedb1_all", "second_observer"),
+)
+PAGES = (
+    ("README.md", README),
+    ("README.zh-CN.md", README),
+    ("helpers/weights/README.md", CARD),
+)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_table_rows_are_measured_runs(page):
-    rows, checked = measured_rows(), 0
-    for line in (config.ROOT / page).read_text("utf-8").splitlines():
-        numbers = re.findall(r"0\.\d{4}\b", line)
-        if line.startswith("|") and len(numbers) >= 3:
-            assert any(set(numbers) <= row for row in rows), f"not in results/: {line}"
-            checked += 1
-    assert checked >= 4
+def cells_of(line):
+    """Return the cells of a table's line without its label."""
+    return [cell.strip() for cell in line.strip("| ").split("|")][1:]
+
+
+@pytest.mark.parametrize(("page", "rows"), PAGES)
+def test_table_rows_are_measured_runs(page, rows):
+    """Each number in its column and its row, each interval as in the file."""
+    lines = (config.ROOT / page).read_text("utf-8").splitlines()
+    scores = [x for x in lines if x.startswith("|") and x.count(" 0.") >= 4]
+    scores = [x for x in scores if re.search(r" 0\.\d{4} ", x)]
+    for line, (name, part) in zip(scores, rows, strict=True):
+        content = read(f"{name}.json")
+        content = content[part] if part else content
+        for cell, key in zip(cells_of(line), COLUMNS, strict=True):
+            if cell == "-":
+                assert part == "second_observer" and key.startswith("auc")
+                continue
+            value, *interval = re.findall(r"0\.\d+", cell)
+            assert value == f"{content['pooled'][key]:.4f}", line
+            if interval:
+                assert interval == [f"{x:.3f}" for x in content["ci95"][key]], line
+
+
+def test_the_model_cards_objects_are_measured():
+    content = read("drive_test.json")
+    raw, cleaned = content["objects"]
+    rows = (raw, cleaned, content["second_observer_objects"][0])
+    rows = (*rows, content["sato_objects"][0])
+    lines = (config.ROOT / "helpers/weights/README.md").read_text("utf-8").splitlines()
+    (start,) = (n for n, line in enumerate(lines) if "clDice | Betti-0" in line)
+    for line, row in zip(lines[start + 2 : start + 6], rows, strict=True):
+        keys = ("cldice", "betti_0_error", "betti_1_error")
+        keys += ("sensitivity_thin", "sensitivity_thick")
+        digits = (3, 1, 1, 3, 3)
+        said = [f"{row[k]:.{d}f}" for k, d in zip(keys, digits, strict=True)]
+        assert cells_of(line) == said
 
 
 def test_results_say_how_they_came_about():
@@ -224,6 +263,15 @@ def test_two_of_four_is_the_best_rule_for_labels_at_half_resolution():
 
 
 DRIVE_TEST = [path.stem for path in sorted(RESULTS.glob("drive_test*.json"))]
+
+
+@pytest.mark.parametrize("name", DRIVE_TEST)
+def test_accuracy_is_that_of_the_pixels_inside_the_fov(name):
+    """DRIVE's test labels have 577,649 vessel pixels of 4,538,143 inside the FOV."""
+    vessels, pixels = 577_649, 4_538_143
+    row = read(f"{name}.json")["pooled"]
+    right = row["sensitivity"] * vessels + row["specificity"] * (pixels - vessels)
+    assert row["accuracy"] == pytest.approx(right / pixels, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", DRIVE_TEST)
