@@ -399,9 +399,9 @@ def print_table(title: str, rows: dict[str, dict | None]) -> None:
     """Print pooled scores, a column each row, with the 95 % interval of the first."""
     print(f"{title}\n{'':13}{''.join(f'{name:>17}' for name in rows)}   95 % interval")
     for key, (low, high) in rows["network"]["ci95"].items():
-        cells = (
-            f"{row['pooled'][key]:.4f}" if row else "none" for row in rows.values()
-        )
+        cells = [f"{r['pooled'][key]:.4f}" if r else "none" for r in rows.values()]
+        if key.startswith("auc"):
+            cells[1] = "-"  # one map of an observer has no curve
         line = "".join(f"{cell:>17}" for cell in cells)
         print(f"  {key:11}{line}   {low:.4f} to {high:.4f}")
 

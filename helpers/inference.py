@@ -25,6 +25,7 @@ SHIPPED = Path(__file__).parent / "weights" / "drive.pt"
 DIAMETER = 540.0  # pixels, of DRIVE's fields of view
 SPECK = 30  # pixels at that size; smaller pieces are noise: chosen on DRIVE 37-40, by
 # Betti-0 error
+THIN = 3.0  # pixels at that size, the width up to which a vessel is called thin
 TILE = 1024  # pixels; a photograph at DRIVE's resolution goes through in one piece
 TTA = {"none": (0,), "flips": (0, 2, 4, 6), "d4": tuple(range(8))}  # see augment.d4
 
@@ -338,7 +339,8 @@ def evaluate_objects(
     """Score vessels as objects: means over images of ``metrics.object_scores``.
 
     Once for each of ``specks``: connected pieces of fewer pixels are dropped first,
-    counted at DRIVE's resolution (an image twice as wide drops four times as many).
+    counted at DRIVE's resolution (an image twice as wide drops four times as many), as
+    is the width of a thin vessel.
     The pooled Dice after it is returned as "dice".
     """
     rows, totals = [[] for _ in specks], np.zeros((len(specks), 4), int)
@@ -348,7 +350,7 @@ def evaluate_objects(
         for row, total, speck in zip(rows, totals, specks, strict=True):
             pred = metrics.remove_specks(p >= threshold, round(speck / scale**2))
             labels = (pred, x.vessels, x.fov)
-            row.append(metrics.object_scores(*labels, widths=widths))
+            row.append(metrics.object_scores(*labels, THIN / scale, widths))
             total += metrics.count(*labels)
     results = []
     for row, total, speck in zip(rows, totals, specks, strict=True):

@@ -318,6 +318,7 @@ def vessel_widths(vessels: np.ndarray) -> np.ndarray:
 
     (1, H, W) bool -> (1, H, W) float32. The width at the nearest pixel of the
     centreline: twice its distance to the background, less the half pixel on each side.
+    It is odd along the grid: four pixels count as three, as their middle is no pixel.
     """
     inside = ndimage.distance_transform_edt(vessels[0])
     centreline = morphology.skeletonize(vessels[0])

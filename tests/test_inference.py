@@ -320,3 +320,15 @@ def test_specks_are_counted_at_drives_resolution():
     for a, b in zip(one, two, strict=True):
         assert a["betti_0_error"] == b["betti_0_error"]
     assert one[0]["betti_0_error"] != one[1]["betti_0_error"], "a speck was dropped"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_thin_is_thin_at_drives_resolution(times):
+    fov = phantom.draw(3, 584, 565).fov
+    lines = np.zeros((2, 1, 584, 565), bool)
+    lines[0, :, 100:500, 200:203] = lines[1, :, 100:500, 300:307] = True  # 3 and 7
+    fov, thin, thick = (x.repeat(times, 1).repeat(times, 2) for x in (fov, *lines))
+    image = np.zeros((3, *fov.shape[1:]), np.float32)
+    eye = fundus.FundusImage("lines", image, thin | thick, fov)
+    row = inference.evaluate_objects([thin.astype(np.float32)], [eye], 0.5)[0]
+    assert (row["sensitivity_thin"], row["sensitivity_thick"]) == (1, 0)
