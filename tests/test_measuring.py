@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage import draw, morphology
 
-from helpers import config, metrics, phantom
+from helpers import config, inference, metrics, phantom
 
 
 @pytest.fixture
@@ -242,3 +242,33 @@ def test_halving_scores_a_line_by_each_rule(script, monkeypatch):
     assert (halving.RULES["two of four"]) == 2
     again = halving.fundus.halve(x).vessels.repeat(2, 1).repeat(2, 2)
     assert metrics.count(again, line[:, :64], x.fov[:, :64])[:2] == (64, 64)
+
+
+def test_folds_share_no_eye_and_miss_none(script, monkeypatch):
+    ablations = script("ablations")
+    monkeypatch.setattr(ablations, "eyes", lambda: list(range(21, 41)))
+    seen = []
+    for fold in range(ablations.FOLDS):
+        others, held = ablations.split(fold)
+        assert sorted(others + held) == list(range(21, 41))
+        seen += held
+    assert sorted(seen) == list(range(21, 41))
+
+
+def test_the_wide_network_takes_every_eye_and_the_known_threshold(
+    script, monkeypatch, tmp_path
+):
+    wide = script("wide")
+    eyes = [phantom.draw(k, 146, 141) for k in range(2)]
+    monkeypatch.setattr(wide.ablations, "eyes", lambda: eyes)
+    monkeypatch.setattr(wide, "STORE", tmp_path)
+    monkeypatch.setattr(wide, "STEPS", 1)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
+    record = wide.work(1)
+    network = inference.Segmenter.load(tmp_path / "seed1/weights.pt")
+    assert network.threshold == record["threshold"] == wide.THRESHOLD
+    assert network.origin["trained_on"] == [x.name for x in eyes]
+    assert network.settings["widths"] == [32, 64, 128, 256]
+    assert record["config"]["seed"] == 1 and "best" not in record
+    monkeypatch.setattr(wide, "STEPS", None)  # would fail: it is not made again
+    assert wide.work(1) == record
