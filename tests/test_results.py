@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ README = (  # the rows of its table: which file, which part of it
     ("drive_test_lesson", None),
     ("drive_test", None),
     ("drive_test_flips", None),
+    ("drive_test_wide_flips", None),
     ("drive_test_average", None),
     ("drive_test", "second_observer"),
     ("drive_test", "sato"),
@@ -195,6 +197,33 @@ def test_seeds_differ_little_and_the_readmes_quote_them():
         text = (config.ROOT / page).read_text("utf-8")
         assert all(number in text for number in said), page
     assert phantoms["pooled"]["auc_roc"] < phantoms["sato"]["pooled"]["auc_roc"]
+
+
+def test_steps_add_up_as_chapter_12_says():
+    names = ("", "_flips", "_twenty_flips", "_wide_flips", "_average")
+    tables = [read(f"drive_test{name}.json") for name in names]
+    each = [np.array([row["dice"] for row in t["per_image"]]) for t in tables]
+    for number, (before, after) in enumerate(pairwise(each), start=1):
+        gaps = after - before
+        draws = np.random.default_rng(0).integers(20, size=(2000, 20))
+        low, high = np.percentile(gaps[draws].mean(1), [2.5, 97.5])
+        assert gaps.mean() < 0.002
+        assert low > 0 if number < 4 else low < 0 < high
+    first, last = tables[0]["pooled"], tables[-1]["pooled"]
+    assert last["dice"] - first["dice"] == pytest.approx(0.005, abs=5e-4)
+    assert last["auc_roc"] - first["auc_roc"] == pytest.approx(0.002, abs=5e-4)
+    assert len({table["threshold"] for table in tables}) == 1  # the cross-validation's
+    eyes = [*fundus.ids("DRIVE", "train"), *fundus.ids("DRIVE", "val")]
+    for network in read("wide.json")["networks"]:
+        assert network["trained_on"] == sorted(eyes)
+        assert network["threshold"] == read("crossval.json")["threshold"]
+    assert all(not t.get("trained_on_of_these") for t in tables)
+    (lwnet,) = (row for row in read("published.json")["fov"] if "lwnet" in row["name"])
+    said = [tables[2]["pooled"][key] for key in ("auc_roc", "auc_pr", "dice")]
+    said += [lwnet[key] for key in ("auc_roc", "auc_pr", "dice")]
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        assert all(f"{number:.4f}" in text for number in said), page
 
 
 def test_other_cameras_are_what_chapter_11_and_the_readmes_say():

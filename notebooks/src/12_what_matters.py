@@ -56,20 +56,20 @@ from results import ablations
 #
 # Training all these networks takes hours on a CPU, so their scores are stored with the course; [results/ablations.py](../results/ablations.py) makes them again. At the end you train two yourself.
 #
-# Whoever tries twenty recipes on the test images and keeps the best has chosen by the test images. So no change of the recipe is compared there. The twenty eyes of DRIVE 21 to 40 are dealt into four folds like cards. Two folds are scored (four would take twice as long), each by networks that were trained on the other fifteen eyes.
+# Whoever tries twenty recipes on the test images and keeps the best has chosen by the test images. So no change of the recipe is judged there. The twenty eyes of DRIVE 21 to 40 are dealt into four folds like cards. Two folds are scored (four would take twice as long), each by networks that were trained on the other fifteen eyes.
 #
 # Two favours you should know of. The recipe's input, augmentation and number of steps were chosen on held-out eyes such as these, so other rows may look a little worse than they are. And every network gets the threshold that suits these ten eyes best: its Dice is too high, for all alike. AUC needs no threshold.
 
-# %% [markdown] lang="zh" of="2573747f"
+# %% [markdown] lang="zh" of="ad0e35e8"
 # ## 一次只改一处
 #
 # **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多。）
 #
 # 在 CPU 上训练这些网络要好几个小时，所以分数随课程一起保存；用 [results/ablations.py](../results/ablations.py) 可以重新得到它们。本章最后你会自己训练两个。
 #
-# 拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。所以各处改动都不在测试图像上比较。DRIVE 21 到 40 这二十只眼睛像发牌一样，轮流分到四折 (fold) 里。只给其中两折评分（四折都评要花两倍时间）。每一折用的网络，都是在这一折以外的十五只眼睛上训练的。
+# 拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。所以各处改动好不好，都不由测试图像来判断。DRIVE 21 到 40 这二十只眼睛像发牌一样，轮流分到四折 (fold) 里。只给其中两折评分（四折都评要花两倍时间）。每一折用的网络，都是在这一折以外的十五只眼睛上训练的。
 #
-# 有两处偏心要先说明。基准方案的输入、数据增强和步数，就是在这样留出的眼睛上选出来的，所以其他各行看上去可能比实际略差。另外，每个网络用的都是最适合这十只眼睛的阈值，所以 Dice 都偏高，大家一样；AUC 不需要阈值。
+# 有两处不够公平，要先说明。基准方案的输入、数据增强和步数，就是在这样留出的眼睛上选出来的，所以其他各行看上去可能比实际略差。另外，每个网络用的都是最适合这十只眼睛的阈值，所以 Dice 都偏高，大家一样；AUC 不需要阈值。
 
 # %%
 file = config.ROOT / "results" / "ablations.json"
@@ -133,7 +133,7 @@ for name, cost in costs.items():
 # Some eyes are hard, and they are hard for every network. So two networks are compared eye by eye.
 
 # %% [markdown] lang="zh" of="1e8d58a9"
-# ## 同样的眼睛，比两次
+# ## 同一批眼睛，两个网络
 #
 # 有的眼睛难，而且对哪个网络都难。所以要逐只眼睛比较两个网络。
 
@@ -160,7 +160,7 @@ print(f"one eye, two networks: difference {gap.mean():+.4f}, sd {gap.std(ddof=1)
 # %% [markdown] lang="zh" of="ebcccb04"
 # 图中文字：左边是用 15 只眼睛训练的网络，右边是用 4 只训练的；纵轴是每只眼睛的 Dice；一条线是一只眼睛。
 #
-# 十条线都往下走，眼睛的先后次序几乎不变：换一只眼睛，Dice 的变化比换一个网络还大。如果给每个网络各算一个置信区间 (confidence interval)，眼睛之间差别大，区间就宽，两个区间会重叠。真正回答问题的是**差值**的置信区间。
+# 十条线都往下走，各只眼睛的名次几乎不变：换一只眼睛，Dice 的变化比换一个网络还大。如果给每个网络各算一个置信区间 (confidence interval)，眼睛之间差别大，区间就宽，两个区间会重叠。真正回答问题的是**差值**的置信区间。
 #
 # **练习 12.1** `ours` 和 `theirs` 里每只眼睛有一个 Dice，次序相同。返回平均差值 `theirs - ours` 的 95 % 自助法 (bootstrap) 置信区间 (下限, 上限)：每次有放回地抽出同样多只眼睛，共抽 2000 次。
 
@@ -213,7 +213,7 @@ print(f"the difference: {low:+.4f} to {high:+.4f}")
 # **Exercise 12.2** Turn an interval (low, high) of a difference, new minus recipe, into one of the words `"gain"`, `"loss"`, `"cannot tell"`.
 
 # %% [markdown] lang="zh" of="dee08b78"
-# `metrics.paired_differences` 对合并分数 (pooled) 做同样的事。区间全在零的一侧，就知道在这样的眼睛上，训练好的这两个网络哪个更好；区间包含零，就说明凭这些眼睛看不出来。
+# `metrics.paired_differences` 对所有像素合在一起算出的分数 (pooled) 做同样的计算。区间全在零的一侧，就知道在这样的眼睛上，训练好的这两个网络哪个更好；区间包含零，就说明凭这些眼睛看不出来。
 #
 # **练习 12.2** 给定差值（改动后减去基准方案）的置信区间 (low, high)，返回 `"gain"`（更好）、`"loss"`（更差）、`"cannot tell"`（看不出来）三者之一。
 
@@ -299,7 +299,7 @@ print("'<': goes on outside the frame")
 #
 # 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
 #
-# 十几行、两种分数，一共将近三十个判断。即使什么都不起作用，按 95 % 算，也会有一两个碰巧着色。而且十只眼睛很少。单独一只眼睛能影响多少？
+# 十几行、两种分数，一共将近三十个判断。即使什么都不起作用，按 95 % 算，也会有一两个碰巧显示为绿色或红色。而且十只眼睛很少。单独一只眼睛能影响多少？
 
 # %%
 hard = int(ours.argmin())
@@ -311,14 +311,14 @@ for name in names:
     print(f"   {(each > 0).sum()} of {len(each)}")
 
 # %% [markdown] lang="en"
-# One eye, 34, makes half of several differences and turns some around: without it, patches of 256 lose. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
+# One eye, 34, makes half of several differences. Without it three rows would get another colour in Dice: patches of 256 and BCE alone become losses, 5,000 steps a gain. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
 #
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe (chapter 08, 4,000 steps), scored once on the test images when all was decided, show how much that is.
 
-# %% [markdown] lang="zh" of="6158fee0"
-# 34 这一只眼睛，就占了好几个差值的一半，还让有的差值变了方向：去掉它，图像块取 256 就是变差。有这样的离群者，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+# %% [markdown] lang="zh" of="ae404b7e"
+# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有三行会换颜色：边长 256 的图像块和只用 BCE 变成更差，5000 步变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
 #
-# 这些横线只考虑了*眼睛*带来的偶然：换另外十只眼睛，答案还一样吗？还有第二种偶然，横线里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课程方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种偶然有多大。
+# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课堂模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
 
 # %%
 seeds = json.loads((config.ROOT / "results" / "seeds.json").read_text("utf-8"))
@@ -343,7 +343,7 @@ print(f"Dice moved by less than {bound:.4f}:\n  " + "\n  ".join(small))
 # The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Three inputs were tried: the chain alone, the colours alone, and both, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed. Guess first: which of the two single inputs suffers less under the other lamp, the chain (`"enhanced"`) or the colours (`"colour"`)?
 
 # %% [markdown] lang="zh" of="371087c8"
-# 同一个方案的两个网络，相差大约 1.4 倍标准差（根号二）。如果一处改动让 Dice 的变化小于两倍这样的差别，那也许只是种子的作用，不管它的横线在哪里；上面列出的就是。三个种子算出的标准差很粗略，训练的步数更多，眼睛也是另一批；AUC 随种子的变化要小得多。尽管如此：只有一个种子，又没有区间，Dice 的小数点后第三位就什么也说明不了。
+# 同一个方案的两个网络，相差大约 1.4 倍标准差（根号二）。如果一处改动让 Dice 的变化小于两倍这样的差别，那也许只是换了随机种子造成的，不管它的区间是否包含零；上面列出的就是。三个种子算出的标准差很粗略，训练的步数更多，眼睛也是另一批；AUC 随种子的变化要小得多。尽管如此：只有一个种子，又没有区间，Dice 的小数点后第三位就什么也说明不了。
 #
 # ## CLAHE 有用吗？
 #
@@ -413,7 +413,7 @@ for name, count in counts.items():
     print(f"{count:2} eyes: AUC {got['auc_roc']:.4f}, Dice {got['dice']:.4f}")
 
 # %% [markdown] lang="en"
-# The axis is logarithmic: look at what each *doubling* brings. The bars are those of the difference to fifteen eyes, so the point on the right has none. Which eyes were the first two is chance as well, and the bars do not know that either.
+# The axis is logarithmic: look at what each *doubling* brings. The bars are those of the difference to fifteen eyes, so the point on the right has none. Which eyes were the first two is chance as well, and the bars do not know that either. (Two and eight eyes were trained on a CPU in fp32, the others on a GPU in bf16; chapter 08's recipe came out alike on both.)
 #
 # ## At test time
 #
@@ -421,10 +421,10 @@ for name, count in counts.items():
 #
 # **Exercise 12.3** `probs` holds the probabilities of several networks for the same eye, (N, 1, H, W). Return the map of all of them together: average first, then the threshold.
 
-# %% [markdown] lang="zh" of="415cc626"
+# %% [markdown] lang="zh" of="ce9ecb97"
 # 图中文字：横轴是学习用的眼睛数，纵轴分别是 AUC 和 Dice。
 #
-# 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪两只眼睛，这也是偶然，竖线里同样没有算进去。
+# 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪两只眼睛，这也是偶然，竖线里同样没有算进去。（两只和八只的网络是在 CPU 上用 fp32 训练的，其余的在 GPU 上用 bf16；第 08 章的方案在两种设备上结果差不多。）
 #
 # ## 测试的时候
 #
@@ -459,7 +459,7 @@ together = lesson.exercise(together, EXERCISES["12.3"])
 #     return probs.mean(0) >= threshold
 # ```
 #
-# 如果让二值化之后的图投票，就丢掉了每个网络有多大把握这个信息。
+# 先二值化再投票，就丢掉了每个网络有多大把握。
 #
 # </details>
 
@@ -481,26 +481,53 @@ for name in ("long", "wide"):
     low, high = interval_of_difference(each_of(name), each_of("flips"))
     text = f"{rows[name]['question']}: {rows[name]['text']}"
     print(f"4 looks against {text}: {low:+.4f} to {high:+.4f}, {verdict(low, high)}")
-test = {}
-for name in ("flips", "average"):
-    table = json.loads((file.with_name(f"drive_test_{name}.json")).read_text("utf-8"))
-    test[name] = np.array([row["dice"] for row in table["per_image"]])
-low, high = interval_of_difference(test["flips"], test["average"])
-print(f"4 networks against 1, 4 looks each, test images: {low:+.4f} to {high:+.4f}")
 
 # %% [markdown] lang="en"
-# Looking four times helps and needs no training; it costs time with every photograph. Whether it helps more than training twice as long, or than a network twice as wide, these eyes cannot tell. Averaging several networks helps on top: the last line compares the shipped network with the four of a cross-validation, on the twenty test images ([results/](../results/README.md)). The four together saw twenty eyes, the one sixteen.
+# Looking four times helps and needs no training; it costs time with every photograph. Whether it helps more than training twice as long, or than a network twice as wide, these eyes cannot tell.
+#
+# ## All of it together
+#
+# Each of these steps is small. What do they make together? The shipped network saw sixteen eyes. After its threshold is known, the four validation eyes can teach, too: nothing is left to choose by, so the last weights are taken. Then the network is made twice as wide, and then three seeds of it are averaged. Each line below adds a step to the one above it. The scores are those of the test images; none of these steps was chosen by them ([results/](../results/README.md)).
+
+# %% [markdown] lang="zh" of="e88d5eda"
+# 把眼睛看四遍有好处，而且不必再训练；代价是每张照片都要多花时间。它是不是比训练步数翻倍、比网络加宽一倍更有用，凭这些眼睛看不出来。
+#
+# ## 全部合在一起
+#
+# 上面每一步都很小，合在一起是多少？自带的网络见过十六只眼睛。阈值定下来以后，四只验证用的眼睛也可以拿来训练：已经没有什么要靠它们选择的了，所以直接取最后一步的权重。然后把网络加宽一倍，再把它的三个种子取平均。下面每一行比上一行多走一步。分数是测试图像上的；这几步都不是靠这些分数选出来的（[results/](../results/README.md)）。
+
+# %%
+recipes = {
+    "the shipped network": "",
+    "4 looks": "_flips",
+    "20 eyes instead of 16": "_twenty_flips",
+    "twice as wide": "_wide_flips",
+    "3 seeds, averaged": "_average",
+}
+before = None
+for text, ending in recipes.items():
+    table = json.loads(file.with_name(f"drive_test{ending}.json").read_text("utf-8"))
+    pooled, each = table["pooled"], np.array([x["dice"] for x in table["per_image"]])
+    print(f"{text:22} AUC {pooled['auc_roc']:.4f}, Dice {pooled['dice']:.4f}", end="")
+    if before is not None:
+        low, high = interval_of_difference(before, each)
+        print(f"   against the line above: {low:+.4f} to {high:+.4f}", end="")
+    print()
+    before = each
+
+# %% [markdown] lang="en"
+# All together bring 0.005 in Dice and 0.002 in AUC, and no step more than 0.002 in Dice. The first three steps are gains on these twenty eyes; the last one they cannot tell from nothing. The costs differ: four more eyes cost no time in training; a network twice as wide takes three times as long to train; three networks with four looks each make a photograph wait for twelve wide ones.
 #
 # ## Where the threshold comes from
 #
 # Each eye has a threshold at which its own Dice is best. Nobody knows it beforehand; we use one for all. Four networks of the full recipe (5,000 steps), cross-validated, give the best threshold of each of the twenty eyes ([results/crossval.json](../results/crossval.json)).
 
-# %% [markdown] lang="zh" of="575e8e63"
-# 把眼睛看四遍有好处，而且不必再训练；代价是每张照片都要多花时间。它是不是比训练步数翻倍、比网络加宽一倍更有用，凭这些眼睛看不出来。在此之上，几个网络取平均还有好处：最后一行是在二十张测试图像上，拿自带的网络和交叉验证的四个网络相比（[results/](../results/README.md)）。四个网络合起来见过二十只眼睛，单独一个见过十六只。
+# %% [markdown] lang="zh" of="9e51f673"
+# 全部加起来，Dice 提高 0.005，AUC 提高 0.002；单独一步，Dice 的提高都不超过 0.002。前三步在这二十只眼睛上都是变好；最后一步，凭它们还看不出来。代价各不相同：多用四只眼睛，训练不多花时间；网络加宽一倍，训练时间是三倍；三个网络各看四遍，一张照片就要让宽网络算十二次。
 #
 # ## 阈值从哪里来
 #
-# 每只眼睛都有一个让自己的 Dice 最高的阈值。事先谁也不知道它，我们只能对所有眼睛用同一个。按完整方案（5000 步）训练四个网络，做交叉验证 (cross-validation)，得到了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
+# 每只眼睛都有一个让自己的 Dice 最高的阈值。这个阈值事先无从知道，我们只能对所有眼睛用同一个。按完整方案（5000 步）训练四个网络，做交叉验证 (cross-validation)，得到了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
 
 # %%
 crossval = json.loads((config.ROOT / "results" / "crossval.json").read_text("utf-8"))
@@ -555,24 +582,24 @@ print("(means over the eyes; pieces: connected pieces too many or too few;")
 print(f"those of fewer than {stored['speck']} pixels were dropped)")
 
 # %% [markdown] lang="en"
-# Each point is a threshold; a lower one lies further up, until false branches cost clDice, too. Start at the best Dice and lower the threshold a little: clDice rises by more than Dice falls. BCE alone runs along the recipe's curve, at other thresholds. A loss made for centrelines (soft-clDice, Shit et al. 2021) reaches the highest clDice, but not the recipe's best Dice. No interval was computed for these curves. To miss few branches take a low threshold; to get the pixels right, the top of Dice.
+# Each point is a threshold; a lower one lies further up (BCE alone turns down in the end: false branches cost clDice, too). Start at the best Dice and lower the threshold a little: clDice rises by more than Dice falls. Near the top of Dice BCE alone runs along the recipe's curve, at other thresholds. A loss made for centrelines (soft-clDice, Shit et al. 2021) reaches the highest clDice, but not the recipe's best Dice. No interval was computed for these curves. To miss few branches take a low threshold; to get the pixels right, the top of Dice.
 #
 # (Small pieces were dropped before counting; otherwise dozens of specks would count as vessels of their own.)
 #
 # ## Your own ablation
 #
-# Now two networks of your own: with augmentation and without, everything else equal. They are small and short so that a class can wait for them. In the stored rows, augmentation matters most. Guess what a short run says: which is ahead, `"with"` or `"without"`?
+# Now two networks of your own: with augmentation and without, everything else equal. They are trained briefly and on small patches, so that a class can wait for them. In the stored rows, augmentation matters most. Guess what a short run says: which is ahead, `"with"` or `"without"`?
 
-# %% [markdown] lang="zh" of="a1328342"
+# %% [markdown] lang="zh" of="034d36d2"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
 #
-# 一个点是一个阈值；阈值越低，点越靠上，直到多出来的假分支也让 clDice 下降。从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。
+# 一个点是一个阈值；阈值越低，点越靠上（只用 BCE 的那条最后往下弯：多出来的假分支也让 clDice 下降）。从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。在 Dice 的最高点附近，只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。
 #
 # （小碎块在计数前已经去掉，否则几十个小点都会被当成单独的血管。）
 #
 # ## 你自己的消融实验
 #
-# 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。网络小，训练也短，课堂上等得起。在保存的结果里，数据增强影响最大。猜猜看，短的训练会怎么说：做增强的（`"with"`）领先，还是不做的（`"without"`）领先？
+# 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。训练很短，图像块也小，课堂上等得起。在保存的结果里，数据增强影响最大。猜猜看，短的训练会怎么说：做增强的（`"with"`）领先，还是不做的（`"without"`）领先？
 
 # %%
 STEPS = 300  # @param {type: "slider", min: 100, max: 2000, step: 100}
@@ -646,7 +673,7 @@ for word in ("cannot tell", "loss", "gain"):
     for name in names:
         if set(words[name]) == {word}:
             print(f"  {rows[name]['question']}: {rows[name]['text']}")
-for name in ("mild", "patch256"):
+for name in ("mild", "patch256", "colour"):
     word = verdict(*rows[name]["difference"]["camera"]["auc_roc"][1:])
     print(f"{rows[name]['question']}: {rows[name]['text']}, under the other lamp: {word}")
 course.record(
@@ -655,7 +682,7 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# The first list holds for photographs as they are. Under the other lamp mild augmentation and patches of 256 are losses: what one data set cannot tell apart, another may.
+# The first list holds for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
 #
 # ## What you learned
 #
@@ -665,7 +692,7 @@ course.record(
 # - Here augmentation and the number of eyes matter most; looking several times helps and costs only time; much else cannot be told apart.
 # - "Does it help?" has no answer without "where, and after how many steps?"
 #
-# **Extra:** give [results/ablations.py](../results/ablations.py) a variant of your own: one line in `VARIANTS`, then `python results/ablations.py NAME`.
+# **Extra:** give [results/ablations.py](../results/ablations.py) a variant of your own: one line in `VARIANTS`, then `python results/ablations.py base NAME`, which trains four networks, and `python results/ablations.py`, which compares them and writes `ablations.json` anew (keep a copy of ours).
 #
 # ## Sources
 #
@@ -675,18 +702,18 @@ course.record(
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="6603a53f"
-# 第一份名单只对原样的照片成立。换了光照，较弱的数据增强和边长 256 的图像块都变差了：一个数据集看不出的差别，换一个也许就看得出。
+# %% [markdown] lang="zh" of="950afd0b"
+# 第一组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
 #
 # ## 小结
 #
 # - 只改一处，其余不动；评分用的眼睛不能参加训练，最好也没有用来做过选择。
 # - 在同一批眼睛上比较：看差值的一个区间，而不是看两个区间。
-# - 偶然有两种：眼睛和随机种子；论文应当两种都给出。
+# - 随机性有两个来源：眼睛和随机种子；论文应当两种都给出。
 # - 在这里，数据增强和眼睛的数量最重要；多看几遍有好处，代价只是时间；其余许多选择分不出高下。
 # - “有没有用”：不说清在哪里、训练了多少步，就没有答案。
 #
-# **选做：** 给 [results/ablations.py](../results/ablations.py) 加一个你自己的变体：在 `VARIANTS` 里加一行，再运行 `python results/ablations.py NAME`。
+# **选做：** 给 [results/ablations.py](../results/ablations.py) 加一个你自己的变体：在 `VARIANTS` 里加一行，运行 `python results/ablations.py base NAME`，训练四个网络，再运行 `python results/ablations.py`，比较它们；它会重写 `ablations.json`（先把我们的备份一份）。
 #
 # ## 参考资料
 #
