@@ -327,7 +327,8 @@ def evaluate(args: argparse.Namespace) -> int:
         for part in (split, "val")
     )
     networks = [inference.Segmenter.load(file) for file in args.weights or [None]]
-    threshold = sum(network.threshold for network in networks) / len(networks)
+    mean = sum(network.threshold for network in networks) / len(networks)
+    threshold = threshold_of(args, mean)
 
     def announced():  # for large images: each takes a minute
         for number, x in enumerate(images, start=1):
@@ -385,6 +386,13 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def threshold_of(args: argparse.Namespace, default: float) -> float:
+    """Return --threshold, or the default where none is given."""
+    if args.threshold is not None and not 0 < args.threshold < 1:
+        raise ValueError(f"--threshold {args.threshold} must lie between 0 and 1")
+    return args.threshold or default
+
+
 def bench(args: argparse.Namespace) -> int:
     """Measure speed, each time beside a naive version; all of it takes ten minutes."""
     load_split("DRIVE", "val")  # a word, where it is not there, before anything starts
@@ -414,11 +422,9 @@ def segment(args: argparse.Namespace) -> int:
     from helpers import inference, photo
 
     segmenter, failed = inference.Segmenter.load(args.weights), 0
-    if args.threshold is not None and not 0 < args.threshold < 1:
-        raise ValueError(f"--threshold {args.threshold} must lie between 0 and 1")
     if args.diameter is not None and args.diameter <= 0:
         raise ValueError(f"--diameter {args.diameter} must be a number of pixels")
-    segmenter.threshold = args.threshold or segmenter.threshold
+    segmenter.threshold = threshold_of(args, segmenter.threshold)
     paths, options = photo.find(args.images, args.out), {"diameter": args.diameter}
     rows = photo.segment_files(segmenter, paths, args.out, tta=args.tta, **options)
     for number, row in enumerate(rows, start=1):
@@ -451,6 +457,7 @@ def parser() -> argparse.ArgumentParser:
     sets = ("DRIVE", "CHASEDB1", "STARE", "HRF", "PHANTOM")
     modes = {"choices": config.MODES, "default": config.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
+    threshold = {"type": float, "help": "default: that of the weights"}
     copies = {"choices": ("none", "flips", "d4"), "default": "none"}
     option = add(run)
     option("--mode", **modes)
@@ -483,6 +490,7 @@ def parser() -> argparse.ArgumentParser:
     option("--half", action="store_true", help="at half resolution (usual for HRF)")
     option("--tta", **copies)
     option("--weights", **weights, nargs="+")  # the mean of several networks
+    option("--threshold", **threshold)
     option("--json", type=Path, metavar="FILE")
     option = add(bench)
     option("names", nargs="*", metavar="WORD", help="only rows with one of these words")
@@ -491,7 +499,7 @@ def parser() -> argparse.ArgumentParser:
     option("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
     option("--out", type=Path, required=True)
     option("--weights", **weights)
-    option("--threshold", type=float, help="default: that of the weights")
+    option("--threshold", **threshold)
     option("--diameter", type=float, metavar="PIXELS", help="default: measured")
     option("--tta", **copies)
     return top

@@ -50,8 +50,8 @@ NO_TORCH = (
 # Lines of code; docstrings, comments and blank lines are not counted. The commands make
 # the environment, too. The package reads five data sets, answers every fault of a
 # download and segments any photograph: that is what the sum pays for.
-MAX_CODE = {"__main__": 425}
-MAX_CODE_MODULE, MAX_CODE_ALL = 320, 3225
+MAX_CODE = {"__main__": 430}
+MAX_CODE_MODULE, MAX_CODE_ALL = 320, 3230
 
 
 def tree(name: str) -> ast.Module:

@@ -231,7 +231,8 @@ def test_evaluate_prints_and_writes_scores(trained, phantoms, tmp_path, capsys):
     out = tmp_path / "folder/scores.json"
     options = ["--weights", str(trained / "weights.pt"), "--json", str(out)]
     command = ["evaluate", "--dataset", "PHANTOM", "--data", str(phantoms), *options]
-    assert commands.main([*command, "--tta", "flips"]) == 0
+    command += ["--tta", "flips"]
+    assert commands.main(command) == 0
     result = json.loads(out.read_text("utf-8"))
     assert result["split"] == "test" and result["images"] == 8
     assert result["protocol"] == "fov" and result["tta"] == "flips"
@@ -242,6 +243,13 @@ def test_evaluate_prints_and_writes_scores(trained, phantoms, tmp_path, capsys):
     ]
     assert {"weights", "precision", "environment", "threshold"} <= set(result)
     assert f"{result['pooled']['dice']:.4f}" in capsys.readouterr().out
+    assert commands.main([*command, "--threshold", "0.125"]) == 0
+    other = json.loads(out.read_text("utf-8"))
+    assert other["threshold"] == 0.125 != result["threshold"]
+    assert other["pooled"]["auc_roc"] == result["pooled"]["auc_roc"]
+    assert other["pooled"]["sensitivity"] != result["pooled"]["sensitivity"]
+    assert commands.main([*command, "--threshold", "1"]) == 2
+    assert "must lie between 0 and 1" in capsys.readouterr().err
 
 
 def test_retraining_takes_all_labelled_images_and_keeps_the_threshold(
