@@ -1,7 +1,10 @@
 """Change one thing of the recipe at a time; judge it on eyes that were held out.
 
     python results/ablations.py NAME...     train and score what is missing of these
-    python results/ablations.py             collect all that is there: ablations.json
+    python results/ablations.py             add what is new to ablations.json
+
+A row that is there stays; delete it to measure it anew. What is added is compared with
+the recipe as it was trained beside it, so "base" must be among the names.
 
 Needs DRIVE (FUNDUS_DATA). Images 21 to 40 are dealt into four folds, every fourth one
 into the same; a fold is scored by a network that was trained on the other three. The
@@ -11,6 +14,7 @@ outputs/ablations.
 """
 
 import functools
+import json
 import multiprocessing
 import os
 import sys
@@ -127,15 +131,14 @@ class Variant:
     augment: Callable = augmentation.augment
     loss: Callable | None = None  # instead of BCE and soft Dice
     num_images: int | None = None  # train on the first so many only
+    start: Path | None = None  # weights to start from
+    constant: bool = False  # the same learning rate from the first step to the last
     averaged: bool = True  # score the running average of the weights
 
 
 VARIANTS = {
     "base": Variant("", "the recipe"),
-    "seed1": Variant("seed", "1 instead of 0", {"seed": 1}),
-    "seed2": Variant("seed", "2 instead of 0", {"seed": 2}),
     "green": Variant("input", "green", {"in_channels": 1}, preprocess.green),
-    "clahe": Variant("input", "green, CLAHE", {"in_channels": 1}, clahe_of_green),
     "enhanced": Variant(
         "input", "green, CLAHE, gamma", {"in_channels": 1}, preprocess.enhance
     ),
@@ -144,21 +147,20 @@ VARIANTS = {
     "turned": Variant("augmentation", "flips and quarter turns", augment=turned),
     "mild": Variant("augmentation", "mild", augment=mild),
     "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
-    "dice": Variant("loss", "BCE + 2 Dice", {"dice_weight": 2.0}),
     "cldice": Variant("loss", "BCE + 0.5 Dice + 0.5 clDice", loss=cldice_loss),
-    "patch64": Variant(
-        "patch", "64, batch of 32", {"patch_size": 64, "batch_size": 32}
-    ),
     "patch256": Variant(
         "patch", "256, batch of 2", {"patch_size": 256, "batch_size": 2}
     ),
-    "narrow": Variant("network", "half as wide", {"widths": (8, 16, 32, 64)}),
+    "batch4": Variant("batch", "4, 5000 steps", {"batch_size": 4, "steps": 2 * STEPS}),
     "wide": Variant("network", "twice as wide", {"widths": (32, 64, 128, 256)}),
-    "shallow": Variant("network", "three levels", {"widths": (16, 32, 64)}),
     "deep": Variant("network", "five levels", {"widths": (16, 32, 64, 128, 256)}),
-    "rate1": Variant("learning rate", "0.001", {"learning_rate": 1e-3}),
-    "rate10": Variant("learning rate", "0.01", {"learning_rate": 1e-2}),
+    "constant": Variant(
+        "learning rate", "0.001 all along", {"learning_rate": 1e-3}, constant=True
+    ),
     "last": Variant("weights", "those of the last step", averaged=False),
+    "phantoms": Variant(
+        "start", "from phantoms", start=STORE / "phantoms/weights.pt"
+    ),  # train --dataset PHANTOM --steps 2500 --out outputs/ablations/phantoms
     "eyes2": Variant("images", "2", num_images=2),
     "eyes4": Variant("images", "4", num_images=4),
     "eyes8": Variant("images", "8", num_images=8),
@@ -210,15 +212,28 @@ def train(
     runtime.seed_everything(settings.seed)
     weight = settings.dice_weight
     loss = functools.partial(losses.bce_dice_loss, dice_weight=weight)
-    return training.new_run(
+    model = unet.UNet(settings.in_channels, 1, settings.widths)
+    if variant.start:
+        first = inference.Segmenter.load(variant.start).model
+        model.load_state_dict(first.state_dict())
+    run = training.new_run(
         images[: variant.num_images],
         held[:1],  # looked at once, after the last step; nothing is chosen by it
         settings,
-        model=unet.UNet(settings.in_channels, 1, settings.widths),
+        model=model,
         loss_fn=variant.loss or loss,
         augment=variant.augment,
         prepare=variant.prepare,
     )
+    if variant.constant:
+        run.optimizer = torch.optim.AdamW(
+            run.model.parameters(),
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        run.schedule = torch.optim.lr_scheduler.ConstantLR(run.optimizer, factor=1)
+    return run
 
 
 def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
@@ -293,10 +308,14 @@ def compare(ours: list, theirs: list) -> tuple[dict, dict]:
     thresholds = tuple(map(metrics.best_threshold, (ours, theirs)))
     pooled = metrics.pooled_scores(ours, thresholds[0])
     paired = metrics.paired_differences(ours, theirs, thresholds)
-    each = metrics.per_image_scores(ours, thresholds[0])
+    mine, other = (
+        np.array([row["dice"] for row in metrics.per_image_scores(*pair)])
+        for pair in zip((ours, theirs), thresholds, strict=True)
+    )
     scores = {key: pooled[key] for key in keys}
-    scores["dice_of_each"] = [round(row["dice"], 5) for row in each]
-    return scores, {key: paired[key] for key in keys}
+    scores["dice_of_each"] = mine.round(5).tolist()
+    differences = {key: paired[key] for key in keys}
+    return scores, differences | {"dice_of_each": (mine - other).round(5).tolist()}
 
 
 def row_of(name: str, variant: Variant) -> dict:
@@ -315,25 +334,32 @@ def row_of(name: str, variant: Variant) -> dict:
         "seconds": [float(file["seconds"]) for file in files],
         "precision": str(files[0]["precision"]),
         "device": str(files[0]["device"]),
+        "beside": str(np.load(STORE / "base-0.npz")["device"]),  # the recipe's
         "scores": scores,
         "difference": differences,
         "topology": {key: values.round(5).tolist() for key, values in curves.items()},
     }
 
 
-def collect() -> dict:
-    """Return all variants with their scores and paired differences to the recipe."""
-    rows = []
+def collect(known: list[dict]) -> dict:
+    """Return these rows and those of all other variants that were trained."""
+    rows = {row["name"]: row for row in known}
     for name, variant in VARIANTS.items():
-        if all((STORE / f"{name}-{fold}.npz").exists() for fold in FOLDS_USED):
-            rows.append(row_of(name, variant))
-            plain = rows[-1]["scores"]["plain"]
-            print(f"{name:12} AUC {plain['auc_roc']:.4f}, Dice {plain['dice']:.4f}")
+        files = [STORE / f"{name}-{fold}.npz" for fold in FOLDS_USED]
+        if name not in rows and all(file.exists() for file in files):
+            rows[name] = row_of(name, variant)
     plain = tables_of("base", "plain")
     for tta, text in (("flips", "4 mirrored copies"), ("d4", "8 turned copies")):
-        scores, difference = compare(tables_of("base", tta), plain)
-        both = {"scores": {"plain": scores}, "difference": {"plain": difference}}
-        rows.append({"name": tta, "question": "test time", "text": text} | both)
+        if tta not in rows:
+            scores, difference = compare(tables_of("base", tta), plain)
+            both = {"scores": {"plain": scores}, "difference": {"plain": difference}}
+            rows[tta] = {"name": tta, "question": "test time", "text": text} | both
+    rows = [rows[name] for name in (*VARIANTS, "flips", "d4") if name in rows]
+    for row in rows:
+        scores = row["scores"]["plain"]
+        print(
+            f"{row['name']:12} AUC {scores['auc_roc']:.4f}, Dice {scores['dice']:.4f}"
+        )
     images = [n for f in FOLDS_USED for n in np.load(STORE / f"base-{f}.npz")["names"]]
     return {
         "dataset": "DRIVE",
@@ -355,4 +381,6 @@ if __name__ == "__main__":
         with context.Pool(workers, maxtasksperchild=1) as pool:
             pool.starmap(train_and_score, tasks, chunksize=1)
     else:
-        config.write_json(Path(__file__).with_suffix(".json"), collect())
+        target = Path(__file__).with_suffix(".json")
+        known = json.loads(target.read_text("utf-8"))["rows"] if target.exists() else []
+        config.write_json(target, collect(known))

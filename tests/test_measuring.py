@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage import draw, morphology
 
-from helpers import config, inference, metrics, phantom
+from helpers import config, inference, metrics, phantom, training
 
 
 @pytest.fixture
@@ -71,7 +71,10 @@ def test_variants_fit_their_networks(script):
     for variant in ablations.VARIANTS.values():
         settings = dataclasses.replace(config.PRESETS["lesson"], **variant.changes)
         assert variant.prepare(photo).shape == (settings.in_channels, 80, 80)
-        assert settings.patch_size**2 * settings.batch_size == 8 * 128**2
+        pixels = settings.patch_size**2 * settings.batch_size
+        if variant.question == "batch":  # as many patches in all
+            pixels *= settings.steps / ablations.STEPS
+        assert pixels == 8 * 128**2
     for change, _ in ablations.CONDITIONS.values():
         changed = change(photo)
         assert changed.shape == photo.shape and changed.dtype == np.float32
@@ -110,7 +113,7 @@ def test_differences_are_paired_and_against_the_recipe(script, monkeypatch, tmp_
             np.savez_compressed(
                 tmp_path / f"{name}-{fold}.npz", **facts, **tables_of_all
             )
-    content = ablations.collect()
+    content = ablations.collect([])
     rows = {row["name"]: row for row in content["rows"]}
     assert set(rows) == {"base", "bce", "flips", "d4"}  # what was trained
     assert rows["flips"]["difference"]["plain"]["auc_roc"] == (0.0, 0.0, 0.0)
@@ -123,6 +126,14 @@ def test_differences_are_paired_and_against_the_recipe(script, monkeypatch, tmp_
     tables = ablations.tables_of("bce", "plain")
     expected = metrics.auc_roc(np.sum(tables, axis=0))
     assert rows["bce"]["scores"]["plain"]["auc_roc"] == expected
+    each = rows["bce"]["difference"]["plain"]["dice_of_each"]
+    theirs = rows["bce"]["scores"]["plain"]["dice_of_each"]
+    assert each == pytest.approx(np.subtract(theirs, dice), abs=2e-5)
+    known = [{"name": "wide", "scores": rows["bce"]["scores"]}, rows["bce"] | {"x": 1}]
+    again = {row["name"]: row for row in ablations.collect(known)["rows"]}
+    assert list(again) == ["base", "bce", "wide", "flips", "d4"]
+    assert again["bce"]["x"] == 1  # a row that is there stays
+    assert again["base"] == rows["base"]
     assert expected == pytest.approx(metrics.auc_roc(worse.sum(0)), abs=1e-12)
 
 
@@ -253,6 +264,28 @@ def test_folds_share_no_eye_and_miss_none(script, monkeypatch):
         assert sorted(others + held) == list(range(21, 41))
         seen += held
     assert sorted(seen) == list(range(21, 41))
+
+
+def test_a_variant_starts_from_other_weights_and_keeps_its_rate(
+    script, monkeypatch, tmp_path
+):
+    ablations = script("ablations")
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
+    eyes = [phantom.draw(k, 146, 141) for k in range(2)]
+    small = {"widths": (4, 8), "patch_size": 32, "batch_size": 2}
+    first = ablations.train(ablations.Variant("", "", small), eyes, eyes, 2)
+    rates = [first.schedule.get_last_lr()[0] for _ in first.steps()]
+    assert len(set(rates)) == 2  # one cycle, up and down
+    training.segmenter(first, eyes).save(tmp_path / "first.pt")
+    small |= {"learning_rate": 1e-3}
+    changes = {"start": tmp_path / "first.pt", "constant": True}
+    run = ablations.train(ablations.Variant("", "", small, **changes), eyes, eyes, 2)
+    expected = inference.Segmenter.load(tmp_path / "first.pt").model.state_dict()
+    for key, weights in run.model.state_dict().items():
+        assert torch.equal(weights, expected[key]), key
+    assert [run.schedule.get_last_lr()[0] for _ in run.steps()] == [1e-3, 1e-3]
+    name, weights = next(run.model.named_parameters())
+    assert not torch.equal(weights.data, expected[name])  # the new optimiser moves it
 
 
 def test_the_wide_network_takes_every_eye_and_the_known_threshold(
