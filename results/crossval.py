@@ -20,7 +20,7 @@ from helpers import config, inference, metrics, runtime, training
 
 STEPS = config.PRESETS["full"].steps
 STORE = config.ROOT / "outputs/crossval"
-SLACK = 0.001  # of Dice, given for vessels in one piece: what seeds differ by, too
+SLACK = 0.0025  # of Dice, given for vessels in one piece: two seeds may differ by it
 
 
 def work(fold: int) -> tuple[dict, list[np.ndarray]]:

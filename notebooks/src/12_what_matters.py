@@ -305,7 +305,7 @@ print("'<': goes on outside the frame")
 hard = int(ours.argmin())
 print(f"{'Dice, mean of single eyes':34}{'all':>9}{f'without {scored[hard]}':>13}   better in")
 for name in names:
-    each = np.array(rows[name]["scores"]["plain"]["dice_of_each"]) - ours
+    each = np.array(rows[name]["difference"]["plain"]["dice_of_each"])
     text = f"{rows[name]['question']}: {rows[name]['text']}"
     print(f"{text:34}{each.mean():+9.4f}{np.delete(each, hard).mean():+13.4f}", end="")
     print(f"   {(each > 0).sum()} of {len(each)}")
@@ -692,7 +692,7 @@ course.record(
 # - Here augmentation and the number of eyes matter most; looking several times helps and costs only time; much else cannot be told apart.
 # - "Does it help?" has no answer without "where, and after how many steps?"
 #
-# **Extra:** give [results/ablations.py](../results/ablations.py) a variant of your own: one line in `VARIANTS`, then `python results/ablations.py base NAME`, which trains four networks, and `python results/ablations.py`, which compares them and writes `ablations.json` anew (keep a copy of ours).
+# **Extra:** give [results/ablations.py](../results/ablations.py) a variant of your own: one line in `VARIANTS`, then `python results/ablations.py base NAME`, which trains four networks, and `python results/ablations.py`, which compares the two and adds your row to `ablations.json`.
 #
 # ## Sources
 #
@@ -713,7 +713,7 @@ course.record(
 # - 在这里，数据增强和眼睛的数量最重要；多看几遍有好处，代价只是时间；其余许多选择分不出高下。
 # - “有没有用”：不说清在哪里、训练了多少步，就没有答案。
 #
-# **选做：** 给 [results/ablations.py](../results/ablations.py) 加一个你自己的变体：在 `VARIANTS` 里加一行，运行 `python results/ablations.py base NAME`，训练四个网络，再运行 `python results/ablations.py`，比较它们；它会重写 `ablations.json`（先把我们的备份一份）。
+# **选做：** 给 [results/ablations.py](../results/ablations.py) 加一个你自己的变体：在 `VARIANTS` 里加一行，运行 `python results/ablations.py base NAME`，训练四个网络，再运行 `python results/ablations.py`，它会比较两者，把你的那一行加进 `ablations.json`。
 #
 # ## 参考资料
 #
