@@ -151,12 +151,12 @@ def test_ablations_say_what_chapters_05_and_12_say():
     assert set(content["images"]) < eyes
     rows = {row["name"]: row for row in content["rows"]}
     change = {name: row["difference"]["plain"] for name, row in rows.items()}
-    assert all(value == [0, 0, 0] for value in change["base"].values())
     for name, row in rows.items():
         each = row["scores"]["plain"]["dice_of_each"]
-        assert len(each) == len(content["images"])
-        for mean, low, high in change[name].values():
-            assert low <= mean <= high
+        assert len(each) == len(change[name]["dice_of_each"]) == len(content["images"])
+        for key in ("auc_roc", "auc_pr", "dice"):
+            mean, low, high = change[name][key]
+            assert low <= mean <= high and (name != "base" or low == high == 0)
     dice = {name: values["dice"][0] for name, values in change.items()}
     assert min(dice, key=dice.get) == "unchanged"
     assert min(change["flips"]["dice"][1], change["d4"]["dice"][1]) > 0
@@ -197,6 +197,47 @@ def test_seeds_differ_little_and_the_readmes_quote_them():
         text = (config.ROOT / page).read_text("utf-8")
         assert all(number in text for number in said), page
     assert phantoms["pooled"]["auc_roc"] < phantoms["sato"]["pooled"]["auc_roc"]
+
+
+def test_seeds_of_the_full_recipe_differ_less_and_the_readmes_quote_them():
+    content = read("seeds_full.json")
+    assert [row["seed"] for row in content["rows"]] == [0, 1, 2]
+    dice = [row["pooled"]["dice"] for row in content["rows"]]
+    assert content["sd"]["dice"] == pytest.approx(np.std(dice, ddof=1))
+    assert content["sd"]["dice"] < read("seeds.json")["sd"]["dice"]
+    assert {row["threshold"] for row in content["rows"]} == {
+        read("crossval.json")["threshold"]
+    }
+    said = [f"{value:.4f}" for value in (*dice, content["sd"]["dice"])]
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        assert all(number in text for number in said), page
+
+
+def test_the_threshold_for_topology_is_foretold_and_kept():
+    """Chapter 12: what the cross-validation says of a lower one holds on new eyes."""
+    crossval = read("crossval.json")
+    curve = {row["threshold"]: row for row in crossval["topology"]}
+    best = max(row["dice"] for row in curve.values())
+    lower = min(t for t, row in curve.items() if row["dice"] >= best - 0.0025)
+    assert crossval["threshold_for_topology"] == lower == 0.3
+    usual, topology = (
+        read(f"drive_test_{name}.json") for name in ("twenty_average", "topology")
+    )
+    assert usual["weights"] == topology["weights"]
+    assert usual["threshold"] == crossval["threshold"] and topology["threshold"] == 0.3
+    foretold = curve[0.4], curve[0.3]
+    came = usual["objects"][1], topology["objects"][1]
+    for key in ("dice", "cldice"):
+        before, after = (pair[1][key] - pair[0][key] for pair in (foretold, came))
+        assert after == pytest.approx(before, abs=3e-4)
+    assert came[1]["dice"] - came[0]["dice"] == pytest.approx(-0.001, abs=5e-4)
+    assert came[1]["cldice"] - came[0]["cldice"] == pytest.approx(0.008, abs=5e-4)
+    said = [f"{row['dice']:.4f}" for row in came]
+    said += [f"{row['cldice']:.3f}" for row in came]
+    for page in ("README.md", "README.zh-CN.md"):
+        text = (config.ROOT / page).read_text("utf-8")
+        assert all(number in text for number in said), page
 
 
 def test_steps_add_up_as_chapter_12_says():
