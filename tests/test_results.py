@@ -167,9 +167,14 @@ def test_ablations_say_what_chapters_05_and_12_say():
     assert low < 0 < high  # colours alone do as well as both
     assert change["enhanced"]["auc_roc"][2] < 0  # the chain alone a little worse
     assert rows["colour"]["difference"]["camera"]["auc_roc"][2] < 0  # another lamp
-    inputs = ("enhanced", "colour", "base")
+    inputs = ("green", "enhanced", "colour", "base")
     lamp = {name: rows[name]["scores"]["camera"]["auc_roc"] for name in inputs}
-    assert sorted(lamp, key=lamp.get) == ["colour", "enhanced", "base"]
+    assert sorted(lamp, key=lamp.get) == ["green", "colour", "enhanced", "base"]
+    for name, text in (("green", "0.018"), ("enhanced", "0.004"), ("colour", "0.006")):
+        lost = rows[name]["difference"]["camera"]["auc_roc"]
+        assert f"{-lost[0]:.3f}" == text and lost[2] < 0
+    for name in ("green", "enhanced"):
+        assert change[name]["auc_roc"][0] == pytest.approx(-0.0015, abs=2e-4)
     curves = {name: rows[name]["topology"] for name in ("base", "cldice")}
     best = {name: max(curve["cldice"]) for name, curve in curves.items()}
     top = {name: max(curve["dice"]) for name, curve in curves.items()}

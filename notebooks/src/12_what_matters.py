@@ -52,7 +52,7 @@ from results import ablations
 # %% [markdown] lang="en"
 # ## One change at a time
 #
-# An **ablation** changes one thing of a recipe and leaves the rest alone. (The word is the surgeon's: take a part away and see what no longer works.) Whatever differs afterwards is due to this change, or to chance. (A patch of 256 comes with a batch of 2, so that a step still sees as many pixels.)
+# An **ablation** changes one thing of a recipe and leaves the rest alone. (The word is the surgeon's: take a part away and see what no longer works.) Whatever differs afterwards is due to this change, or to chance. (A patch of 256 comes with a batch of 2, so that a step still sees as many pixels; a batch of 4 comes with 5,000 steps, so that as many patches are seen.)
 #
 # Training all these networks takes hours on a CPU, so their scores are stored with the course; [results/ablations.py](../results/ablations.py) makes them again. At the end you train two yourself.
 #
@@ -63,7 +63,7 @@ from results import ablations
 # %% [markdown] lang="zh" of="ad0e35e8"
 # ## 一次只改一处
 #
-# **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多。）
+# **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多；批量大小取 4 时，训练 5000 步，这样看到的图像块一样多。）
 #
 # 在 CPU 上训练这些网络要好几个小时，所以分数随课程一起保存；用 [results/ablations.py](../results/ablations.py) 可以重新得到它们。本章最后你会自己训练两个。
 #
@@ -290,16 +290,16 @@ print(f"the recipe: AUC {plain['auc_roc']:.4f}, Dice {plain['dice']:.4f}; ", end
 print("'<': goes on outside the frame")
 
 # %% [markdown] lang="en"
-# Zero is the recipe: four channels, all of the augmentation, BCE + 0.5 Dice, patches of 128, widths 16 to 128, fifteen eyes, 2,500 steps, one look at each eye. Green is better, red is worse, grey cannot tell. Read the grey rows too: much of what people argue about is grey.
+# Zero is the recipe: four channels, all of the augmentation, BCE + 0.5 Dice, patches of 128, widths 16 to 128, fifteen eyes, 2,500 steps, one look at each eye. (Rows that were trained on a CPU, later, stand beside a recipe that was trained there.) Green is better, red is worse, grey cannot tell. Read the grey rows too: much of what people argue about is grey.
 #
-# More than a dozen rows and two scores make nearly thirty verdicts. At 95 %, one or two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
+# Nearly twenty rows and two scores make almost forty verdicts. At 95 %, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
 # %% [markdown] lang="zh" of="16b13f9c"
-# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · network 网络（twice as wide 宽度加倍）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
+# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
-# 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
+# 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
 #
-# 十几行、两种分数，一共将近三十个判断。即使什么都不起作用，按 95 % 算，也会有一两个碰巧显示为绿色或红色。而且十只眼睛很少。单独一只眼睛能影响多少？
+# 将近二十行、两种分数，一共将近四十个判断。即使什么都不起作用，按 95 % 算，也会有两个碰巧显示为绿色或红色。而且十只眼睛很少。单独一只眼睛能影响多少？
 
 # %%
 hard = int(ours.argmin())
@@ -340,17 +340,17 @@ print(f"Dice moved by less than {bound:.4f}:\n  " + "\n  ".join(small))
 #
 # ## Does CLAHE help?
 #
-# The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Three inputs were tried: the chain alone, the colours alone, and both, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed. Guess first: which of the two single inputs suffers less under the other lamp, the chain (`"enhanced"`) or the colours (`"colour"`)?
+# The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Four inputs were tried: green as it is, green after CLAHE and gamma (the chain), the colours, and the chain beside the colours, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed. Guess first: which of the first three does best under the other lamp, green (`"green"`), the chain (`"enhanced"`) or the colours (`"colour"`)?
 
 # %% [markdown] lang="zh" of="371087c8"
 # 同一个方案的两个网络，相差大约 1.4 倍标准差（根号二）。如果一处改动让 Dice 的变化小于两倍这样的差别，那也许只是换了随机种子造成的，不管它的区间是否包含零；上面列出的就是。三个种子算出的标准差很粗略，训练的步数更多，眼睛也是另一批；AUC 随种子的变化要小得多。尽管如此：只有一个种子，又没有区间，Dice 的小数点后第三位就什么也说明不了。
 #
 # ## CLAHE 有用吗？
 #
-# 教程用绿色通道、CLAHE 和伽马处理照片，第 05 章也看到这样处理后人眼看得更清楚。可是对一个*训练过的*网络有用吗？试了三种输入：只用这样处理后的绿色通道；只用原来的颜色；两者都用，也就是基准方案。评分用的眼睛还用计算的办法换了光照（另一盏灯）、加了模糊（另一个镜头），再让每个网络各看一遍。先猜一猜：换了光照，两种单独的输入哪一种受影响小，处理后的绿色通道（`"enhanced"`）还是原来的颜色（`"colour"`）？
+# 教程用绿色通道、CLAHE 和伽马处理照片，第 05 章也看到这样处理后人眼看得更清楚。可是对一个*训练过的*网络有用吗？试了四种输入：原样的绿色通道；这样处理后的绿色通道；原来的颜色；处理后的绿色通道加上颜色，也就是基准方案。评分用的眼睛还用计算的办法换了光照（另一盏灯）、加了模糊（另一个镜头），再让每个网络各看一遍。先猜一猜：换了光照，前三种里哪一种最好，原样的绿色（`"green"`）、处理后的绿色（`"enhanced"`），还是颜色（`"colour"`）？
 
 # %%
-guess = None  # "enhanced" or "colour"
+guess = None  # "green", "enhanced" or "colour"
 
 eye = course.load("val")[0]
 seen = {name: ablations.CONDITIONS[name][0] for name in ("plain", "camera", "lens")}
@@ -358,37 +358,37 @@ part = np.s_[:, : eye.image.shape[1] // 2, : eye.image.shape[2] // 2]
 pictures = [figures.to_picture(look(eye.image)[part]) for look in seen.values()]
 figures.show_images(pictures, ["as it is", "another lamp", "another lens"], size=2.2)
 plt.show()
-inputs = ("enhanced", "colour", "base")
-lamp = {name: rows[name]["scores"]["camera"]["auc_roc"] for name in inputs[:2]}
+inputs = ("green", "enhanced", "colour", "base")
+lamp = {name: rows[name]["scores"]["camera"]["auc_roc"] for name in inputs[:3]}
 lesson.check(
-    "The better single input under another lamp",
+    "The best of three inputs under another lamp",
     guess,
     max(lamp, key=lamp.get),
     hint=(
-        "Which of the two looks alike, however dark and red the photograph is?",
+        "Which of them looks alike, however dark and red the photograph is?",
         "照片变暗变红以后，哪一种看起来和原来差不多？",
     ),
 )
 print(f"{'AUC':26}{'as it is':>14}{'another lamp':>14}{'another lens':>14}")
 for name in inputs:
-    text = "both" if name == "base" else rows[name]["text"]
+    text = "chain and colours" if name == "base" else rows[name]["text"]
     values = [rows[name]["scores"][condition]["auc_roc"] for condition in seen]
     print(f"{text:26}" + "".join(f"{value:14.4f}" for value in values))
-for name in inputs[:2]:
+for name in inputs[:3]:
     words = [verdict(*rows[name]["difference"][c]["auc_roc"][1:]) for c in seen]
-    print(f"{rows[name]['text']}, against both: {', '.join(words)}")
+    print(f"{rows[name]['text']}, against the recipe: {', '.join(words)}")
 
 # %% [markdown] lang="en"
-# On photographs like those it learnt from, the colours alone do as well as both, and the interval is narrow: a trained network finds its own contrast. The chain alone is a little worse in AUC. Under the other lamp both single inputs fall behind, the colours most, probably because the chain undoes a part of the lamp. Behind the other lens the colours do as well as both again. So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and something under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise.
+# On photographs like those it learnt from, green does as well without CLAHE and gamma as with them: a trained network finds its own contrast. (Both are about 0.0015 below the recipe in AUC.) The colours do as well as the recipe, and that interval is narrow. Under the other lamp green as it is breaks down, by 0.018 in AUC against the recipe; the chain loses 0.004, the colours 0.006: CLAHE and gamma undo a part of the lamp, and the recipe has both. Behind the other lens the colours do as well as the recipe again, and the chain is no help. So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and much under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise. (Green as it is was trained on a CPU, the others on a GPU.)
 #
 # ## How many eyes?
 #
 # Tracing all vessels of an eye by hand is slow work for a specialist. How much does the next eye bring?
 
 # %% [markdown] lang="zh" of="cb0eb764"
-# 图中文字：as it is 原样 · another lamp 换了光照 · another lens 换了镜头。表中是 AUC，三行依次是：只用处理后的绿色通道，只用原来的颜色，两者都用。
+# 图中文字：as it is 原样 · another lamp 换了光照 · another lens 换了镜头。表中是 AUC，四行依次是：原样的绿色通道，经过 CLAHE 和伽马的绿色通道，原来的颜色，处理后的绿色加上颜色（基准方案）。
 #
-# 如果照片和学过的差不多，只用颜色和两者都用一样好，而且区间很窄：训练过的网络自己会提取对比度。只用处理后的绿色通道，AUC 略低一点。换了光照，两种单独的输入都落后了，只用颜色的落后最多，大概是因为处理时去掉了光照的一部分影响。换了镜头，只用颜色又和两者都用一样好。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们有些用处。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。
+# 如果照片和学过的差不多，绿色通道处理不处理，结果一样好：训练过的网络自己会提取对比度。（两者的 AUC 都比基准方案低 0.0015 左右。）只用颜色和基准方案一样好，而且区间很窄。换了光照，原样的绿色通道就不行了，AUC 比基准方案低 0.018；经过 CLAHE 和伽马的只低 0.004，颜色低 0.006：处理去掉了光照的一部分影响，而基准方案两样都有。换了镜头，颜色又和基准方案一样好，处理则没有帮助。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们很有用。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。（原样的绿色通道是在 CPU 上训练的，其余在 GPU 上。）
 #
 # ## 要多少只眼睛？
 #
