@@ -175,6 +175,16 @@ def test_ablations_say_what_chapters_05_and_12_say():
         assert f"{-lost[0]:.3f}" == text and lost[2] < 0
     for name in ("green", "enhanced"):
         assert change[name]["auc_roc"][0] == pytest.approx(-0.0015, abs=2e-4)
+    grey = [n for n, c in change.items() if c["dice"][1] < 0 < c["dice"][2]]
+    others = [k for k, name in enumerate(content["images"]) if name != "34"]
+    draws = np.random.default_rng(0).integers(9, size=(2000, 9))
+    coloured = set()
+    for name in grey:  # one eye decides
+        each = np.array(change[name]["dice_of_each"])[others]
+        low, high = np.percentile(each[draws].mean(1), [2.5, 97.5])
+        coloured |= {name} if low > 0 or high < 0 else set()
+    assert coloured == {"green", "bce", "patch256", "constant", "long"}
+    assert {"batch4", "deep", "constant", "last"} <= set(grey)
     curves = {name: rows[name]["topology"] for name in ("base", "cldice")}
     best = {name: max(curve["cldice"]) for name, curve in curves.items()}
     top = {name: max(curve["dice"]) for name, curve in curves.items()}

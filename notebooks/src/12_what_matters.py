@@ -60,7 +60,7 @@ from results import ablations
 #
 # Two favours you should know of. The recipe's input, augmentation and number of steps were chosen on held-out eyes such as these, so other rows may look a little worse than they are. And every network gets the threshold that suits these ten eyes best: its Dice is too high, for all alike. AUC needs no threshold.
 
-# %% [markdown] lang="zh" of="ad0e35e8"
+# %% [markdown] lang="zh" of="52d31304"
 # ## 一次只改一处
 #
 # **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多；批量大小取 4 时，训练 5000 步，这样看到的图像块一样多。）
@@ -294,7 +294,7 @@ print("'<': goes on outside the frame")
 #
 # Nearly twenty rows and two scores make almost forty verdicts. At 95 %, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
-# %% [markdown] lang="zh" of="16b13f9c"
+# %% [markdown] lang="zh" of="ee080ee6"
 # 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
 # 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
@@ -311,12 +311,12 @@ for name in names:
     print(f"   {(each > 0).sum()} of {len(each)}")
 
 # %% [markdown] lang="en"
-# One eye, 34, makes half of several differences. Without it three rows would get another colour in Dice: patches of 256 and BCE alone become losses, 5,000 steps a gain. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
+# One eye, 34, makes half of several differences. Without it five rows would get another colour in Dice: green as it is, BCE alone, patches of 256 and a constant rate become losses, 5,000 steps a gain. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
 #
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe (chapter 08, 4,000 steps), scored once on the test images when all was decided, show how much that is.
 
-# %% [markdown] lang="zh" of="ae404b7e"
-# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有三行会换颜色：边长 256 的图像块和只用 BCE 变成更差，5000 步变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+# %% [markdown] lang="zh" of="7c10e97a"
+# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有五行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
 #
 # 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课堂模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
 
@@ -342,7 +342,7 @@ print(f"Dice moved by less than {bound:.4f}:\n  " + "\n  ".join(small))
 #
 # The tutorial prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Four inputs were tried: green as it is, green after CLAHE and gamma (the chain), the colours, and the chain beside the colours, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed. Guess first: which of the first three does best under the other lamp, green (`"green"`), the chain (`"enhanced"`) or the colours (`"colour"`)?
 
-# %% [markdown] lang="zh" of="371087c8"
+# %% [markdown] lang="zh" of="023e6e90"
 # 同一个方案的两个网络，相差大约 1.4 倍标准差（根号二）。如果一处改动让 Dice 的变化小于两倍这样的差别，那也许只是换了随机种子造成的，不管它的区间是否包含零；上面列出的就是。三个种子算出的标准差很粗略，训练的步数更多，眼睛也是另一批；AUC 随种子的变化要小得多。尽管如此：只有一个种子，又没有区间，Dice 的小数点后第三位就什么也说明不了。
 #
 # ## CLAHE 有用吗？
@@ -379,16 +379,16 @@ for name in inputs[:3]:
     print(f"{rows[name]['text']}, against the recipe: {', '.join(words)}")
 
 # %% [markdown] lang="en"
-# On photographs like those it learnt from, green does as well without CLAHE and gamma as with them: a trained network finds its own contrast. (Both are about 0.0015 below the recipe in AUC.) The colours do as well as the recipe, and that interval is narrow. Under the other lamp green as it is breaks down, by 0.018 in AUC against the recipe; the chain loses 0.004, the colours 0.006: CLAHE and gamma undo a part of the lamp, and the recipe has both. Behind the other lens the colours do as well as the recipe again, and the chain is no help. So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and much under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise. (Green as it is was trained on a CPU, the others on a GPU.)
+# On photographs like those it learnt from, green has the same AUC without CLAHE and gamma as with them: a trained network finds its own contrast. (Both are about 0.0015 below the recipe in AUC.) The colours do as well as the recipe, and that interval is narrow. Under the other lamp green as it is breaks down, by 0.018 in AUC against the recipe; the chain loses 0.004, the colours 0.006: CLAHE and gamma undo a part of the lamp, and the recipe has both. Behind the other lens the colours do as well as the recipe again, and the chain is no help. So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and much under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise. (Green as it is was trained on a CPU, the others on a GPU.)
 #
 # ## How many eyes?
 #
 # Tracing all vessels of an eye by hand is slow work for a specialist. How much does the next eye bring?
 
-# %% [markdown] lang="zh" of="cb0eb764"
+# %% [markdown] lang="zh" of="8ae0bfb4"
 # 图中文字：as it is 原样 · another lamp 换了光照 · another lens 换了镜头。表中是 AUC，四行依次是：原样的绿色通道，经过 CLAHE 和伽马的绿色通道，原来的颜色，处理后的绿色加上颜色（基准方案）。
 #
-# 如果照片和学过的差不多，绿色通道处理不处理，结果一样好：训练过的网络自己会提取对比度。（两者的 AUC 都比基准方案低 0.0015 左右。）只用颜色和基准方案一样好，而且区间很窄。换了光照，原样的绿色通道就不行了，AUC 比基准方案低 0.018；经过 CLAHE 和伽马的只低 0.004，颜色低 0.006：处理去掉了光照的一部分影响，而基准方案两样都有。换了镜头，颜色又和基准方案一样好，处理则没有帮助。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们很有用。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。（原样的绿色通道是在 CPU 上训练的，其余在 GPU 上。）
+# 如果照片和学过的差不多，绿色通道处理不处理，AUC 一样：训练过的网络自己会提取对比度。（两者的 AUC 都比基准方案低 0.0015 左右。）只用颜色和基准方案一样好，而且区间很窄。换了光照，原样的绿色通道就不行了，AUC 比基准方案低 0.018；经过 CLAHE 和伽马的只低 0.004，颜色低 0.006：处理去掉了光照的一部分影响，而基准方案两样都有。换了镜头，颜色又和基准方案一样好，处理则没有帮助。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们很有用。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。（原样的绿色通道是在 CPU 上训练的，其余在 GPU 上。）
 #
 # ## 要多少只眼睛？
 #
@@ -671,12 +671,12 @@ stored_gap = rows["unchanged"]["difference"]["plain"]["auc_roc"][0]
 print(f"after {stored['config']['steps']} steps: {stored_gap:+.4f}")
 
 # %% [markdown] lang="en"
-# In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead, by 0.004 in AUC on four eyes. A likely reason: augmentation makes the task harder, and a short run has no time to profit, while in a long one the network without it learns its few eyes by heart. But this run also has smaller patches and other eyes than the stored ones. That the steps are the cause, `STEPS` alone can show: slide it up. Or hand `train_with` an augmentation of your own.
+# In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead, by 0.003 in AUC on four eyes. A likely reason: augmentation makes the task harder, and a short run has no time to profit, while in a long one the network without it learns its few eyes by heart. But this run also has smaller patches and other eyes than the stored ones. That the steps are the cause, `STEPS` alone can show: slide it up. Or hand `train_with` an augmentation of your own.
 #
 # ## What ten eyes cannot tell
 
-# %% [markdown] lang="zh" of="dd1e022e"
-# 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.004。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
+# %% [markdown] lang="zh" of="003a7e1e"
+# 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.003。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
 #
 # ## 哪些看不出差别
 
@@ -700,7 +700,9 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# The first list holds for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
+# Much of what a recipe fixes stands in the first list: the depth, the batch, the course of the learning rate. The average of the weights is there, too: at the end of one cycle the steps are so small that the last weights are as good. (On the way there it matters: chapter 08.)
+#
+# That list holds for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
 #
 # ## What you learned
 #
@@ -720,7 +722,9 @@ course.record(
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="f7b7aa84"
+# %% [markdown] lang="zh" of="62d98608"
+# 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）
+#
 # 第一组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
 #
 # ## 小结
