@@ -281,7 +281,7 @@ names = [name for name in rows if name != "base"]
 fig, axes = plt.subplots(
     1, 2, figsize=(9, 0.3 * len(names) + 0.8), sharey=True, dpi=figures.DPI
 )
-forest(names, "auc_roc", axes[0], (-0.006, 0.003))
+forest(names, "auc_roc", axes[0], (-0.006, 0.004))
 forest(names, "dice", axes[1], (-0.02, 0.008))
 fig.tight_layout()
 plt.show()
