@@ -90,7 +90,7 @@ def environment(device: torch.device | None = None) -> dict:
     device = device or pick_device()
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # its own type is no plain text
         "numpy": numpy.__version__,
         "scikit-image": skimage.__version__,
         "system": platform.system(),
