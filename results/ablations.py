@@ -19,7 +19,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -153,6 +153,7 @@ VARIANTS = {
     ),
     "batch4": Variant("batch", "4, 5000 steps", {"batch_size": 4, "steps": 2 * STEPS}),
     "wide": Variant("network", "twice as wide", {"widths": (32, 64, 128, 256)}),
+    "paper": Variant("network", "four times as wide", {"widths": (64, 128, 256, 512)}),
     "deep": Variant("network", "five levels", {"widths": (16, 32, 64, 128, 256)}),
     "constant": Variant(
         "learning rate", "0.001 all along", {"learning_rate": 1e-3}, constant=True
@@ -287,11 +288,16 @@ def train_and_score(name: str, fold: int) -> None:
     print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
 
 
-def tables_of(name: str, condition: str) -> list[np.ndarray]:
+def tables_of(
+    name: str,
+    condition: str,
+    store: Path | None = None,
+    folds: Sequence[int] = FOLDS_USED,
+) -> list[np.ndarray]:
     """Return the histogram of every held-out image, its bins made as many as usual."""
     result = []
-    for fold in FOLDS_USED:
-        for coarse in np.load(STORE / f"{name}-{fold}.npz")[condition]:
+    for fold in folds:
+        for coarse in np.load((store or STORE) / f"{name}-{fold}.npz")[condition]:
             fine = np.zeros((2, metrics.NUM_BINS), np.int32)
             fine[:, :: metrics.NUM_BINS // BINS] = coarse
             result.append(fine)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 
 import numpy as np
 import pytest
@@ -305,3 +306,53 @@ def test_the_wide_network_takes_every_eye_and_the_known_threshold(
     assert record["config"]["seed"] == 1 and "best" not in record
     monkeypatch.setattr(wide, "STEPS", None)  # would fail: it is not made again
     assert wide.work(1) == record
+
+
+def test_the_best_network_is_chosen_on_eyes_that_it_has_not_seen(
+    script, monkeypatch, tmp_path
+):
+    best = script("best")
+    eyes = [phantom.draw(k, 146, 141) for k in range(4)]
+    eyes = [dataclasses.replace(x, name=str(k)) for k, x in enumerate(eyes)]
+    small = {"widths": (4, 8), "patch_size": 16, "batch_size": 2}
+    candidates = {"short": small, "longer": small | {"steps": 30}}
+    seen = []
+
+    def one_by_one(job, tasks):
+        for task in tasks:
+            job(*task)
+
+    def train(variant, images, held, steps):
+        seen.append((variant.text, [x.name for x in images]))
+        return ablations_train(variant, images, held, steps)
+
+    ablations_train = best.ablations.train
+    monkeypatch.setattr(best.ablations, "train", train)
+    monkeypatch.setattr(best.ablations, "eyes", lambda: eyes)
+    monkeypatch.setattr(best, "STORE", tmp_path)
+    monkeypatch.setattr(best, "__file__", str(tmp_path / "best.py"))
+    monkeypatch.setattr(best, "STEPS", 1)
+    monkeypatch.setattr(best, "CANDIDATES", candidates)
+    monkeypatch.setattr(best, "at_once", one_by_one)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
+    best.main()
+    content = json.loads((tmp_path / "best.json").read_text("utf-8"))
+    rows = {row["name"]: row for row in content["candidates"]}
+    assert content["best"] == "longer"
+    assert rows["longer"]["pooled"]["auc_pr"] > rows["short"]["pooled"]["auc_pr"]
+    everyone = list("0123")
+    others = [[n for n in everyone if n != held] for held in everyone]
+    assert [images for _, images in seen] == [*others, *others, *[everyone] * 3]
+    for seed, origin in enumerate(content["networks"]):
+        network = inference.Segmenter.load(tmp_path / f"seed{seed}.pt")
+        assert network.threshold == rows["longer"]["threshold"]
+        assert (
+            json.loads(json.dumps(network.origin)) == origin
+        )  # tuples are lists there
+        assert origin["config"]["seed"] == seed and origin["steps"] == 30
+        assert origin["trained_on"] == everyone
+    first = {n: x.read_bytes() for n, x in ((x.name, x) for x in tmp_path.iterdir())}
+    seen.clear()
+    best.main()
+    assert not seen  # nothing is made again
+    assert first == {x.name: x.read_bytes() for x in tmp_path.iterdir()}
