@@ -88,10 +88,12 @@ def at_once(job, tasks: list[tuple]) -> None:
 
 def scores_of(name: str) -> dict:
     """Return a candidate's scores on the twenty eyes, and what thresholds do."""
-    tables, mirrored = (
-        ablations.tables_of(name, tta, STORE, FOLDS) for tta in ("plain", "flips")
-    )
+    first = ablations.tables_of(next(iter(CANDIDATES)), "plain", STORE, FOLDS)
+    tables = ablations.tables_of(name, "plain", STORE, FOLDS)
+    mirrored = ablations.tables_of(name, "flips", STORE, FOLDS)
     threshold = metrics.best_threshold(tables)
+    pair = threshold, metrics.best_threshold(first)
+    difference = metrics.paired_differences(tables, first, pair)
     files = [np.load(STORE / f"{name}-{fold}.npz") for fold in FOLDS]
     objects = np.concatenate([file["objects"] for file in files], 1).mean(1)
     keys = ("threshold", "dice", "cldice", "betti_0_error")
@@ -108,6 +110,7 @@ def scores_of(name: str) -> dict:
         "pooled": metrics.pooled_scores(tables, threshold),
         "ci95": metrics.bootstrap_ci(tables, threshold),
         "flips": metrics.pooled_scores(mirrored, threshold),
+        "difference": {key: difference[key] for key in ("auc_roc", "auc_pr", "dice")},
         "topology": topology,
         "threshold_for_topology": min(
             row["threshold"] for row in topology if row["dice"] >= enough

@@ -340,6 +340,9 @@ def test_the_best_network_is_chosen_on_eyes_that_it_has_not_seen(
     rows = {row["name"]: row for row in content["candidates"]}
     assert content["best"] == "longer"
     assert rows["longer"]["pooled"]["auc_pr"] > rows["short"]["pooled"]["auc_pr"]
+    assert rows["short"]["difference"]["auc_pr"] == [0.0, 0.0, 0.0]  # to the first
+    gain = rows["longer"]["pooled"]["auc_pr"] - rows["short"]["pooled"]["auc_pr"]
+    assert rows["longer"]["difference"]["auc_pr"][0] == pytest.approx(gain)
     everyone = list("0123")
     others = [[n for n in everyone if n != held] for held in everyone]
     assert [images for _, images in seen] == [*others, *others, *[everyone] * 3]
