@@ -260,6 +260,28 @@ def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
     return tables | {"objects": objects}
 
 
+def answers(
+    run: training.TrainingRun,
+    held: list,
+    prepare: Callable = preprocess.prepare,
+    averaged: bool = True,
+) -> dict[str, np.ndarray]:
+    """Score a trained network on held-out eyes; say how it came about as well."""
+    model = run.average.module if averaged else run.model
+    scaling = run.validate.scaling
+
+    def predict(image: np.ndarray, tta: str) -> np.ndarray:
+        return inference.predict_probs(model, scaling(prepare(image)), tta)
+
+    facts = {
+        "names": [x.name for x in held],
+        "seconds": run.seconds,
+        "precision": run.precision,
+        "device": runtime.device_name(runtime.pick_device()),
+    }
+    return facts | score(predict, held)
+
+
 def train_and_score(name: str, fold: int) -> None:
     """Train a variant on the other folds; keep histograms of this one's images."""
     target = STORE / f"{name}-{fold}.npz"
@@ -270,21 +292,9 @@ def train_and_score(name: str, fold: int) -> None:
     run = train(variant, others, held, STEPS)
     for _ in run.steps():
         pass
-    model = run.average.module if variant.averaged else run.model
-    scaling, prepare = run.validate.scaling, variant.prepare
-
-    def predict(image: np.ndarray, tta: str) -> np.ndarray:
-        return inference.predict_probs(model, scaling(prepare(image)), tta)
-
-    tables = score(predict, held)
-    facts = {
-        "names": [x.name for x in held],
-        "seconds": run.seconds,
-        "precision": run.precision,
-        "device": runtime.device_name(runtime.pick_device()),
-    }
+    tables = answers(run, held, variant.prepare, variant.averaged)
     with config.atomic(target) as part, part.open("wb") as file:
-        np.savez_compressed(file, **facts, **tables)
+        np.savez_compressed(file, **tables)
     print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
 
 

@@ -19,7 +19,7 @@ import crossval
 import numpy as np
 import torch
 
-from helpers import config, inference, metrics, preprocess, training
+from helpers import config, inference, metrics, training
 
 STEPS, SEEDS, FOLDS = config.PRESETS["full"].steps, (0, 1, 2), range(ablations.FOLDS)
 STORE = config.ROOT / "outputs/best"
@@ -47,15 +47,8 @@ def train_fold(name: str, fold: int) -> None:
         return
     others, held = ablations.split(fold)
     run = train(name, others)
-    model, scaling = run.average.module, run.validate.scaling
-
-    def predict(image: np.ndarray, tta: str) -> np.ndarray:
-        return inference.predict_probs(model, scaling(preprocess.prepare(image)), tta)
-
-    tables = ablations.score(predict, held)
-    facts = {"names": [x.name for x in held], "seconds": run.seconds}
     with config.atomic(target) as part, part.open("wb") as file:
-        np.savez_compressed(file, **facts, **tables)
+        np.savez_compressed(file, **ablations.answers(run, held))
     print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
 
 
