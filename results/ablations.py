@@ -61,16 +61,6 @@ def mild(image, vessels, fov, patch_size, generator):
     return image, labels[:, :1], labels[:, 1:]
 
 
-def turned(image, vessels, fov, patch_size, generator):
-    """Augment by the eight symmetries of the square alone."""
-    layers = augmentation.centre_crop(image, vessels, fov, patch_size, generator)
-    turns = torch.randint(8, (len(image),), generator=generator).tolist()
-    return tuple(
-        torch.stack([augmentation.d4(x, k) for x, k in zip(layer, turns, strict=True)])
-        for layer in layers
-    )
-
-
 def soft_skeleton(x: Tensor, reach: int = 5) -> Tensor:
     """Thin a map of values 0 to 1 to its ridges, by minima and maxima alone.
 
@@ -144,7 +134,6 @@ VARIANTS = {
     ),
     "colour": Variant("input", "red, green, blue", {"in_channels": 3}, np.asarray),
     "unchanged": Variant("augmentation", "none", augment=augmentation.centre_crop),
-    "turned": Variant("augmentation", "flips and quarter turns", augment=turned),
     "mild": Variant("augmentation", "mild", augment=mild),
     "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
     "cldice": Variant("loss", "BCE + 0.5 Dice + 0.5 clDice", loss=cldice_loss),
