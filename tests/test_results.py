@@ -184,8 +184,10 @@ def test_ablations_say_what_chapters_05_and_12_say():
         each = np.array(change[name]["dice_of_each"])[others]
         low, high = np.percentile(each[draws].mean(1), [2.5, 97.5])
         coloured |= {name} if low > 0 or high < 0 else set()
-    assert coloured == {"green", "bce", "patch256", "constant", "long"}
-    assert {"batch4", "deep", "constant", "last"} <= set(grey)
+    assert coloured == {"green", "bce", "patch256", "constant", "long", "phantoms"}
+    assert {"batch4", "deep", "constant", "last", "phantoms"} <= set(grey)
+    start, longer = (change[name]["dice"][0] for name in ("phantoms", "long"))
+    assert start == pytest.approx(longer, abs=5e-4)
     curves = {name: rows[name]["topology"] for name in ("base", "cldice")}
     best = {name: max(curve["cldice"]) for name, curve in curves.items()}
     top = {name: max(curve["dice"]) for name, curve in curves.items()}

@@ -292,14 +292,14 @@ print("'<': goes on outside the frame")
 # %% [markdown] lang="en"
 # Zero is the recipe: four channels, all of the augmentation, BCE + 0.5 Dice, patches of 128, widths 16 to 128, fifteen eyes, 2,500 steps, one look at each eye. (Rows that were trained on a CPU, later, stand beside a recipe that was trained there.) Green is better, red is worse, grey cannot tell. Read the grey rows too: much of what people argue about is grey.
 #
-# Nearly twenty rows and two scores make almost forty verdicts. At 95 %, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
+# Some twenty rows and two scores make some forty verdicts. At 95 %, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
-# %% [markdown] lang="zh" of="ee080ee6"
-# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
+# %% [markdown] lang="zh" of="0d7af700"
+# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95 % 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
 # 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
 #
-# 将近二十行、两种分数，一共将近四十个判断。即使什么都不起作用，按 95 % 算，也会有两个碰巧显示为绿色或红色。而且十只眼睛很少。单独一只眼睛能影响多少？
+# 二十来行、两种分数，一共四十来个判断。即使什么都不起作用，按 95 % 算，也会有两个碰巧显示为绿色或红色。而且十只眼睛很少。单独一只眼睛能影响多少？
 
 # %%
 hard = int(ours.argmin())
@@ -311,12 +311,12 @@ for name in names:
     print(f"   {(each > 0).sum()} of {len(each)}")
 
 # %% [markdown] lang="en"
-# One eye, 34, makes half of several differences. Without it five rows would get another colour in Dice: green as it is, BCE alone, patches of 256 and a constant rate become losses, 5,000 steps a gain. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
+# One eye, 34, makes half of several differences. Without it six rows would get another colour in Dice: green as it is, BCE alone, patches of 256 and a constant rate become losses, 5,000 steps and the start from phantoms gains. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
 #
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe (chapter 08, 4,000 steps), scored once on the test images when all was decided, show how much that is.
 
-# %% [markdown] lang="zh" of="7c10e97a"
-# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有五行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+# %% [markdown] lang="zh" of="748d86d3"
+# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
 #
 # 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课堂模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
 
@@ -701,7 +701,7 @@ course.record(
 )
 
 # %% [markdown] lang="en"
-# Much of what a recipe fixes stands in the first list: the depth, the batch, the course of the learning rate. The average of the weights is there, too: at the end of one cycle the steps are so small that the last weights are as good. (On the way there it matters: chapter 08.)
+# Much of what a recipe fixes stands in the first list: the depth, the batch, the course of the learning rate. The average of the weights is there, too: at the end of one cycle the steps are so small that the last weights are as good. (On the way there it matters: chapter 08.) And the start from phantoms: with 5,000 steps in all, the first half on drawn eyes, those networks are about as good as the ones that spent all 5,000 on photographs.
 #
 # That list holds for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
 #
@@ -723,8 +723,8 @@ course.record(
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="62d98608"
-# 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）
+# %% [markdown] lang="zh" of="99dc27f6"
+# 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）先在仿真眼底图上训练也在其中：这样的网络一共走 5000 步，前一半在仿真眼底图上，结果和 5000 步都用照片的网络差不多。
 #
 # 第一组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
 #
