@@ -274,7 +274,7 @@ def forest(names, key, ax, limits):
     labels = [f"{rows[n]['question']}: {rows[n]['text']}" for n in names]
     ax.set_yticks(range(len(names)), labels)
     ax.set(xlim=limits, ylim=(len(names) - 0.5, -0.5), title=TITLES[key])
-    ax.locator_params(axis="x", nbins=4)
+    ax.locator_params(axis="x", nbins=3)
 
 
 names = [name for name in rows if name != "base"]
