@@ -2,23 +2,29 @@
 
 A reader's map, in the order of the work; each module is one idea:
 
-config      settings of a run, places on disk; alone reads the environment
-runtime     seed, device, numeric precision, report of the machine
-fundus      the data sets: facts, splits, reading, checking, field of view
-fetch       bytes from elsewhere: an address, a folder, an archive, without traps
-download    data sets fetched, imported and packed, every file verified
-phantom     drawn eyes and cells with known answers, for runs without data
-preprocess  green channel, CLAHE, gamma, standardisation
-augment     moving image, vessels and field of view together
-patches     mirrored borders, tiles and their reassembly, endless batches
-unet        the U-Net, padded or as in the paper; its sizes and shapes
-losses      cross-entropy and soft Dice inside the FOV; the paper's weight map
-training    the training loop, checkpoints, resuming, a run in the background
-inference   from a photograph to a vessel map; scoring of a split; shipped weights
-photo       photographs of one's own: files and folders to pictures and a table
-metrics     counts, scores, ROC and PR curves, confidence intervals
-figures     every drawing; arrays in, figures out
-lesson      the set-up line, checks and exercises of the chapters
+config       the recipe: settings of a training run, a preset for each mode
+places       folders on disk; alone reads the variables of the environment
+saving       files that appear whole, or not at all
+environment  the .venv that the commands run in
+runtime      seed, device, numeric precision, report of the machine
+datasets     the data sets: facts, splits, layout on disk, checksums
+fundus       images and labels: reading, checking, field of view
+fetch        bytes from elsewhere: an address, a folder, an archive
+download     data sets fetched, imported and packed, every file verified
+phantom      drawn eyes and cells with known answers, for runs without data
+preprocess   green channel, CLAHE, gamma, standardisation
+augment      moving image, vessels and field of view together
+patches      mirrored borders, tiles and their reassembly, endless batches
+unet         the U-Net, padded or as in the paper; its sizes and shapes
+losses       cross-entropy and soft Dice inside the FOV; the paper's weight map
+training     the recipe wired, the loop, checkpoints, a run in the background
+inference    from a photograph to a vessel map; shipped weights
+metrics      counts, scores, ROC and PR curves, confidence intervals
+evaluation   the scores of a split, beside a second observer and a ridge filter
+photo        photographs of one's own: files and folders to pictures and a table
+figures      every drawing; arrays in, figures out
+lesson       the set-up line, checks and exercises of the chapters
+exercises    references, cases and typical mistakes of each chapter's exercises
 
 Commands: ``python3 -m helpers --help``. The text of a chapter is in notebooks/src.
 Importing this package imports nothing: it must work before anything is installed.

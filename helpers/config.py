@@ -1,18 +1,12 @@
-"""Settings of a run and the places on disk; the only module that reads the environment.
+"""The recipe: every setting of a training run, and a preset for each mode.
 
 Standard library only, so that it can be imported before anything is installed.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 MODES = ("smoke", "lesson", "full")
 
 
@@ -53,86 +47,3 @@ PRESETS = {
     "lesson": TrainConfig(),
     "full": TrainConfig(steps=5000),
 }
-
-
-def mode() -> str:
-    """Return FUNDUS_MODE: "smoke", "lesson" (the default) or "full"."""
-    name = os.environ.get("FUNDUS_MODE") or "lesson"
-    if name not in MODES:
-        raise ValueError(
-            f"FUNDUS_MODE is {name!r}; choose one of {', '.join(MODES)} or unset it"
-        )
-    return name
-
-
-def data_dir() -> Path:
-    """Return the folder that holds one folder a data set.
-
-    FUNDUS_DATA decides where it is set. Otherwise the first of these that exists:
-    ``data`` beside ``helpers``, a ``fundus-data`` folder in a mounted Google Drive,
-    Kaggle's input folder; and ``data`` beside ``helpers`` where none does.
-    """
-    if os.environ.get("FUNDUS_DATA"):
-        return Path(os.environ["FUNDUS_DATA"]).expanduser().resolve()
-    places = (
-        ROOT / "data",
-        Path("/content/drive/MyDrive/fundus-data"),
-        Path("/kaggle/input"),
-    )
-    return next((place for place in places if place.is_dir()), places[0])
-
-
-def data_dir_is_given() -> bool:
-    """Tell whether FUNDUS_DATA names the data folder."""
-    return bool(os.environ.get("FUNDUS_DATA"))
-
-
-def output_dir() -> Path:
-    """Return the folder for everything that a run writes.
-
-    FUNDUS_OUT decides where it is set; else it is ``outputs`` beside ``helpers``, or
-    in the working directory where that place is read-only (Kaggle's input folder).
-    """
-    home = ROOT if os.access(ROOT, os.W_OK) else Path.cwd()
-    return Path(os.environ.get("FUNDUS_OUT") or home / "outputs").resolve()
-
-
-def report_file() -> Path | None:
-    """Return the JSON file to which the running chapter adds its facts, if any."""
-    name = os.environ.get("FUNDUS_REPORT")
-    return Path(name).resolve() if name else None
-
-
-def run_id() -> str | None:
-    """Return the name that ``helpers run`` gave to this run of the whole course."""
-    return os.environ.get("FUNDUS_RUN") or None
-
-
-def export(**variables: Path | str) -> None:
-    """Set FUNDUS_ variables, such as ``DATA=path``, for this process and its children.
-
-    A path is made absolute first: a child may have another working directory.
-    """
-    for name, value in variables.items():
-        text = value if isinstance(value, str) else str(value.expanduser().resolve())
-        os.environ[f"FUNDUS_{name}"] = text
-
-
-@contextmanager
-def atomic(path: Path | str) -> Iterator[Path]:
-    """Give a file beside ``path`` to write to; take it as ``path`` only when whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_json(path: Path | str, content: dict) -> None:
-    """Write a dict as readable UTF-8 JSON, whole or not at all."""
-    with atomic(path) as part:
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from helpers import fetch, fundus
+from . import datasets, fetch, fundus, places, saving
 
 ENDINGS = re.compile(r"(\.(gz|tiff?|gif|png|jpe?g|p[bgnp]m|bmp|webp))+$")  # of images
 COURSE = (  # the files that a pack holds of the course
@@ -37,7 +37,7 @@ def _named(name: str, member: str) -> list[str]:
 
     The folder counts only where it tells apart paths of one stem.
     """
-    paths = [path for form in fundus.forms(name)[::-1] for path in form]
+    paths = [path for form in datasets.forms(name)[::-1] for path in form]
     stem, folder = _stem_and_folder(member)
     same = [path for path in paths if _stem_and_folder(path)[0] == stem]
     return [path for path in same if _stem_and_folder(path)[1] == folder] or same
@@ -46,25 +46,25 @@ def _named(name: str, member: str) -> list[str]:
 def _originals(name: str, content: bytes) -> set[str]:
     """Return the paths in a set whose published bytes these are."""
     digest = hashlib.sha256(content).hexdigest()
-    stacks = fundus.DATASETS[name].stacks or {}
-    files = {path for path, known in fundus.manifest(name).items() if known == digest}
-    return files | {x for x in stacks if fundus.is_original(content, stacks[x])}
+    stacks = datasets.DATASETS[name].stacks or {}
+    files = {path for path, known in datasets.manifest(name).items() if known == digest}
+    return files | {x for x in stacks if datasets.is_original(content, stacks[x])}
 
 
 def _is_photograph(name: str, path: str) -> bool:
     """Tell whether a path in a set is that of photographs; others are labels."""
-    dataset = fundus.DATASETS[name]
-    photographs = [dataset.path(dataset.image, i) for i in fundus.ids(name, "all")]
+    dataset = datasets.DATASETS[name]
+    photographs = [dataset.path(dataset.image, i) for i in datasets.ids(name, "all")]
     photographs += list(dataset.stacks or ())[:1]
     return path.casefold() in map(str.casefold, photographs)
 
 
 def _flaw(name: str, path: str, file: Path) -> str | None:
     """Say why a file cannot stand for the path in a set; None where it can."""
-    dataset, is_photograph = fundus.DATASETS[name], _is_photograph(name, path)
+    dataset, is_photograph = datasets.DATASETS[name], _is_photograph(name, path)
     is_stack = path in (dataset.stacks or {})
     try:
-        for page in range(len(fundus.ids(name, "all")) if is_stack else 1):
+        for page in range(len(datasets.ids(name, "all")) if is_stack else 1):
             picture, (rows, columns) = fundus.open_image(file, page), dataset.size
             if picture.size != (columns, rows):
                 return f"{picture.height} x {picture.width}, not {rows} x {columns}"
@@ -91,7 +91,7 @@ def _paths(wanted: list[dict[str, str]]) -> set[str]:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    with fetch.whole(path) as part:
+    with saving.whole(path) as part:
         part.write_bytes(content)
 
 
@@ -110,10 +110,10 @@ def import_from(
     {file in the source: its flaw} of those known by name and not taken.
     ``sha256`` is that of an archive.
     """
-    place, wanted = Path(data_dir) / name, fundus.lacking(name, data_dir)
+    place, wanted = Path(data_dir) / name, datasets.lacking(name, data_dir)
     if not _paths(wanted):
         return {}
-    is_new = wanted == fundus.forms(name)
+    is_new = wanted == datasets.forms(name)
     asked = [path for form in wanted[::-1] for path in form]  # stacks before slices
     taken = set()  # originals
     spares = {}  # {path: (file in the source, a copy of it)}, known by name and shape
@@ -162,7 +162,7 @@ def import_from(
         if is_new:
             raise ValueError(
                 f"{source} holds no file of {name}, neither by content nor by name; "
-                f"fetch the set at {fundus.DATASETS[name].home}"
+                f"fetch the set at {datasets.DATASETS[name].home}"
             )
         say(f"{source} holds no original of what is lacking here")
     return damaged
@@ -172,8 +172,8 @@ def _from_public_sources(
     name: str, data_dir: Path | str, accept_terms: bool, say: fetch.Say
 ) -> None:
     """Try the sources of a set in order until nothing is lacking."""
-    for source in fundus.DATASETS[name].sources:
-        lacking = _paths(fundus.lacking(name, data_dir))
+    for source in datasets.DATASETS[name].sources:
+        lacking = _paths(datasets.lacking(name, data_dir))
         has_any = any(path.startswith(source.gives) for path in lacking)
         if not has_any or not (source.covered or accept_terms):
             continue
@@ -201,9 +201,9 @@ def _state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[
     """
     states, place = [], Path(data_dir) / name
     for form, differ in zip(
-        fundus.forms(name), fundus.lacking(name, data_dir), strict=True
+        datasets.forms(name), datasets.lacking(name, data_dir), strict=True
     ):
-        flaws = {f: _flaw(name, f, fundus.locate(place, f)) for f in differ}
+        flaws = {f: _flaw(name, f, datasets.locate(place, f)) for f in differ}
         doubtful = [file for file in flaws if not flaws[file]]
         lacking = [file for file in flaws if flaws[file]]
         states.append(([f for f in form if f not in differ], doubtful, lacking))
@@ -213,7 +213,7 @@ def _state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[
 def _summary(name: str, data_dir: Path | str, say: fetch.Say) -> str:
     """Say what is there; DownloadError where it is less than the owner publishes."""
     (good, doubtful, lacking), place = _state(name, data_dir), Path(data_dir) / name
-    files, dataset = good + doubtful + lacking, fundus.DATASETS[name]
+    files, dataset = good + doubtful + lacking, datasets.DATASETS[name]
     count = f"{place}: {len(good)} of {len(files)} files of {name} verified"
     if doubtful:
         count += f", {len(doubtful)} not verified: {', '.join(doubtful)}"
@@ -252,9 +252,9 @@ def get(
     verified" where some files are known by name and shape alone, or "official" where
     exactly that is missing which the owner does not publish.
     """
-    if not fundus.manifest(name):
+    if not datasets.manifest(name):
         raise ValueError(f"{name} is drawn, not fetched; helpers.phantom draws it")
-    dataset = fundus.DATASETS[name]
+    dataset = datasets.DATASETS[name]
     say(f"{dataset.title}\n  home: {dataset.home}\n  terms: {dataset.terms}")
     say(f"  please cite: {dataset.citation}")
     splits = ", ".join(f"{len(x)} {split}" for split, x in dataset.splits.items())
@@ -284,26 +284,26 @@ def pack(
     With it every chapter runs where there is no network: the set-up cell takes it, and
     so does ``import_from``. Without ``names`` all sets that are there come in.
     """
-    root, closed = fundus.HERE.parent, []
+    root, closed = places.ROOT, []
     course = [path for pattern in COURSE for path in sorted(root.glob(pattern))]
-    with fetch.whole(file) as part, ZipFile(part, "w", ZIP_DEFLATED) as new:
+    with saving.whole(file) as part, ZipFile(part, "w", ZIP_DEFLATED) as new:
         for path in filter(Path.is_file, course):
             member = path.relative_to(root).as_posix()
             if not LEFT_OUT.search(member):
                 new.writestr(member, path.read_bytes())
-        for name in names or filter(fundus.manifest, fundus.DATASETS):
+        for name in names or filter(datasets.manifest, datasets.DATASETS):
             (files, *_), place = _state(name, data_dir), Path(data_dir) / name
             if name in names and not files:
                 raise ValueError(f"{place} holds no verified file; fetch {name} first")
-            terms, size = fundus.DATASETS[name].terms, 0
+            terms, size = datasets.DATASETS[name].terms, 0
             for path in files:
-                content = fundus.read_bytes(fundus.locate(place, path))
+                content = datasets.read_bytes(datasets.locate(place, path))
                 new.writestr(f"data/{name}/{path}", content)
                 size += len(content)
             if files:
                 facts = f"{len(files)} verified files, {size / 1e6:.1f} MB"
                 say(f"{name}: {facts}; terms: {terms}")
-                closed += [] if terms.startswith("CC BY") else [name]
+                closed += [] if datasets.DATASETS[name].may_be_passed_on else [name]
     say(f"{file} is ready, {file.stat().st_size / 1e6:.1f} MB")
     if closed:
         say(

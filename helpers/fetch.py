@@ -31,7 +31,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from helpers import fundus
+from . import datasets, saving
 
 STALL = 20  # seconds without a byte after which a source is given up
 LIMIT = 1800  # seconds that one source may take altogether
@@ -43,8 +43,6 @@ DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError,
     RuntimeError,
 )  # fmt: skip
-# What the system answers where a path cannot be written.
-DISK = re.compile(r"ENOSPC|EDQUOT|EFBIG|EROFS|EACCES|EPERM|ENOTDIR|EISDIR|EEXIST")
 BY_HAND = (
     "Save the file with a browser and name it with --from. The address of a web "
     "folder ends in /"
@@ -67,10 +65,6 @@ sys.exit(None if done else "gdown gave no file")
 
 class DownloadError(OSError):
     """No source gave the right bytes; the message holds the reasons and a remedy."""
-
-
-class DiskError(OSError):
-    """A file cannot be written here, so that no other source would help."""
 
 
 class _Progress:
@@ -116,29 +110,6 @@ def _refuse_web_page(head: bytes, label: str) -> None:
     else:
         why = "it may ask for a login or for consent"
     raise ValueError(f"{label} is a web page, not the file{named}; {why}")
-
-
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Lend a temporary path; it becomes ``path`` at the end, or vanishes.
-
-    DiskError where the system lets nothing be written.
-    """
-    part = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        if not DISK.fullmatch(errno.errorcode.get(error.errno, "")):
-            raise
-        raise DiskError(
-            f"{path} cannot be written ({_reason(error)}); make room, or name another "
-            "data folder with --data or FUNDUS_DATA (for temporary files: TMPDIR)"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
@@ -199,16 +170,16 @@ def fetch(
     for source in sources:
         copy = _from_google_drive if source.startswith("gdrive:") else _from_address
         try:
-            with whole(path) as part:
+            with saving.whole(path) as part:
                 copy(source, part, limit, say)
                 with part.open("rb") as file:
                     _refuse_web_page(file.read(8192), "what came")
-                if sha256 and (got := fundus.sha256(part)) != sha256:
+                if sha256 and (got := datasets.sha256(part)) != sha256:
                     raise ValueError(
                         f"wrong bytes (SHA-256 {got[:8]}, not {sha256[:8]})"
                     )
             return path
-        except DiskError:
+        except saving.DiskError:
             raise
         except (OSError, HTTPException, ValueError) as error:
             failures.append(f"could not fetch {source}: {_reason(error)}")
@@ -225,7 +196,7 @@ def _refuse_member(label: str, name: str, trap: str) -> None:
 
 def _refuse_size(label: str, name: str, size: int, total: int) -> None:
     """Raise ValueError where a member, or an archive up to it, is too large."""
-    if size > fundus.MAX_FILE or total > MAX_TOTAL:
+    if size > datasets.MAX_FILE or total > MAX_TOTAL:
         sizes = f"{size:,} bytes, {total:,} with those before it"
         _refuse_member(label, name, f"is too large ({sizes})")
 
@@ -282,7 +253,7 @@ def _gunzipped(name: str, content: bytes, label: str) -> bytes:
     if not name.casefold().endswith(".gz"):
         return content
     with contextlib.suppress(*DAMAGE), gzip.open(io.BytesIO(content)) as file:
-        content = file.read(fundus.MAX_FILE + 1)
+        content = file.read(datasets.MAX_FILE + 1)
     _refuse_size(label, name, len(content), len(content))
     return content
 
@@ -324,7 +295,7 @@ def _folder(source: Path, label: str, say: Say) -> Files:
             if ARCHIVE.search(name):
                 with path.open("rb") as file:
                     yield from _archive(file, f"{label}/{name}")
-            elif path.stat().st_size <= fundus.MAX_FILE:
+            elif path.stat().st_size <= datasets.MAX_FILE:
                 yield name, _gunzipped(name, path.read_bytes(), label)
         except (OSError, ValueError) as error:
             say(f"  left out: {error}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import config, download, fundus, phantom, runtime
+from . import config, datasets, download, fundus, phantom, places, runtime, saving
 
 Hint = tuple[str, str]  # English, Chinese
 
@@ -49,19 +49,19 @@ class Course:
 
         Smoke mode always draws, few and small.
         """
-        if self.mode != "smoke" and fundus.found("ISBI2012_EM", config.data_dir()):
-            return fundus.load_cells(split, config.data_dir())
-        members = fundus.ids("ISBI2012_EM", split)
+        if self.mode != "smoke" and datasets.found("ISBI2012_EM", places.data_dir()):
+            return fundus.load_cells(split, places.data_dir())
+        members = datasets.ids("ISBI2012_EM", split)
         size, step = (200, 3) if self.mode == "smoke" else (512, 1)
         return [phantom.draw_cells(int(i), size, size) for i in members[::step]]
 
     def record(self, **facts) -> None:
         """Add facts to the report of this run, where one is being written."""
-        path = config.report_file()
+        path = places.report_file()
         if path is None:
             return
         known = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        config.write_json(path, known | facts)
+        saving.write_json(path, known | facts)
 
 
 def start(fetch: bool = True) -> Course:
@@ -71,8 +71,8 @@ def start(fetch: bool = True) -> Course:
     does not and FUNDUS_DATA names no folder, its official download is tried once
     (``fetch``), and phantoms of full size are drawn if that fails.
     """
-    mode, out = config.mode(), config.output_dir()
-    data_dir, dataset = config.data_dir(), "DRIVE"
+    mode, out = places.mode(), places.output_dir()
+    data_dir, dataset = places.data_dir(), "DRIVE"
     if mode == "smoke" or not _find_drive(data_dir, fetch):
         size = (146, 141) if mode == "smoke" else (584, 565)
         data_dir, dataset = out / f"phantoms-{size[0]}x{size[1]}", "PHANTOM"
@@ -93,9 +93,9 @@ def start(fetch: bool = True) -> Course:
 
 def _find_drive(data_dir: Path, fetch: bool) -> bool:
     """Tell whether DRIVE is there, after trying to fetch it where that is allowed."""
-    if fundus.found("DRIVE", data_dir):
+    if datasets.found("DRIVE", data_dir):
         return True
-    if not fetch or config.data_dir_is_given():
+    if not fetch or places.data_dir_is_given():
         return False
     try:
         download.get("DRIVE", data_dir)

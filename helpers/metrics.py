@@ -99,35 +99,43 @@ def histogram(probs: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.nda
     return flat.reshape(2, NUM_BINS).astype(np.int32)
 
 
+def coarsened(histogram: np.ndarray) -> np.ndarray:
+    """Return a histogram in 2^14 bins, enough for intervals: (2, NUM_COARSE_BINS)."""
+    return histogram.reshape(2, NUM_COARSE_BINS, -1).sum(-1)
+
+
 def counts_at(histogram: np.ndarray, threshold: float) -> Counts:
     """Count as ``count(probs >= threshold, ...)`` would; exact at bin edges."""
-    first = int(np.ceil(threshold * NUM_BINS))
+    first = int(np.ceil(threshold * histogram.shape[1]))
     negatives, positives = histogram[:, :first].sum(1), histogram[:, first:].sum(1)
     return Counts(*map(int, (positives[1], positives[0], negatives[1], negatives[0])))
 
 
-def _cumulative(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and false positives at every threshold, the highest first."""
-    false, true = histogram[:, ::-1].cumsum(1)
-    if not true[-1] or not false[-1]:
+def _cumulative(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return true and false positives at every bin that holds a pixel, and the bins.
+
+    The highest threshold comes first; empty bins would only repeat a point.
+    """
+    occupied = np.flatnonzero(histogram.any(0))[::-1]
+    false, true = histogram[:, occupied].cumsum(1)
+    if not occupied.size or not true[-1] or not false[-1]:
         raise ValueError(
             "curves need vessel and background pixels inside the FOV, got "
-            f"{true[-1]} and {false[-1]}; check the label and the FOV"
+            f"{histogram[1].sum()} and {histogram[0].sum()}; check label and FOV"
         )
-    return true, false
+    return true, false, occupied
 
 
 def roc_curve(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (false positive rate, sensitivity), from (0, 0) to (1, 1)."""
-    true, false = _cumulative(histogram)
+    true, false, _ = _cumulative(histogram)
     return np.r_[0, false / false[-1]], np.r_[0, true / true[-1]]
 
 
 def pr_curve(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (sensitivity, precision) at thresholds with at least one positive."""
-    true, false = _cumulative(histogram)
-    found = true + false > 0
-    return true[found] / true[-1], true[found] / (true + false)[found]
+    true, false, _ = _cumulative(histogram)
+    return true / true[-1], true / (true + false)
 
 
 def auc_roc(histogram: np.ndarray) -> float:
@@ -154,7 +162,7 @@ def all_scores(histogram: np.ndarray, threshold: float) -> dict[str, float]:
 
 def pooled_scores(histograms: Sequence[np.ndarray], threshold: float) -> dict:
     """Score all pixels of all images as one large image."""
-    return all_scores(np.sum(histograms, axis=0), threshold)
+    return all_scores(sum(histograms), threshold)
 
 
 def per_image_scores(histograms: Sequence[np.ndarray], threshold: float) -> list[dict]:
@@ -167,47 +175,54 @@ def best_threshold(histograms: Sequence[np.ndarray]) -> float:
 
     Between two equally good thresholds the lower one is taken.
     """
-    true, false = _cumulative(np.sum(histograms, axis=0))
+    total = sum(histograms)
+    true, false, occupied = _cumulative(total)
     dice = 2 * true / (true[-1] + true + false)
-    # the highest threshold comes first, so the last maximum is the lowest one
+    # the highest threshold comes first, so the last maximum is the lowest one; below
+    # its bin all thresholds are as good, down to the next bin that holds a pixel
     last = len(dice) - 1 - int(np.argmax(dice[::-1]))
-    return (NUM_BINS - 1 - last) / NUM_BINS
+    lowest = occupied[last + 1] + 1 if last + 1 < len(dice) else 0
+    return float(lowest / total.shape[1])
 
 
 def resampled(
     histograms: Sequence[np.ndarray],
-    threshold: float,
+    counts: Sequence[Counts],
     num_resamples: int = 1000,
     seed: int = 0,
 ) -> np.ndarray:
     """Return pooled scores of images drawn with replacement: (num_resamples, KEYS).
 
-    Images are drawn, not pixels: eyes are what was sampled, and the pixels of one eye
-    are not independent. The draws depend on the seed and the number of images alone.
+    ``histograms`` may be ``coarsened``; ``counts`` are those of each image at the
+    threshold. Images are drawn, not pixels: eyes are what was sampled, and the pixels
+    of one eye are not independent. The draws depend on the seed and the number of
+    images alone.
     """
-    counts = np.array([counts_at(each, threshold) for each in histograms])  # (N, 4)
-    coarse = np.stack(
-        [each.reshape(2, NUM_COARSE_BINS, -1).sum(-1) for each in histograms]
-    )
-    number, rng = len(coarse), np.random.default_rng(seed)
-    rows = []
+    counts, number = np.array(counts), len(histograms)
+    # as floats: numpy multiplies matrices of integers without BLAS, three times slower
+    coarse = np.stack([coarsened(each) for each in histograms]).reshape(number, -1)
+    coarse, rng, rows = coarse.astype(float), np.random.default_rng(seed), []
     for draw in rng.integers(number, size=(num_resamples, number)):
         times = np.bincount(draw, minlength=number)  # how often each image came
-        total = np.tensordot(times, coarse, axes=1)
+        total = (times @ coarse).reshape(2, -1)
         areas = {"auc_roc": auc_roc(total), "auc_pr": auc_pr(total)}
         row = areas | scores(Counts(*(times @ counts)))
         rows.append([row[key] for key in KEYS])
     return np.array(rows)
 
 
-def by_person(
-    histograms: Sequence[np.ndarray], people: Sequence[str]
-) -> list[np.ndarray]:
-    """Sum the histograms of each person's eyes, so that persons are drawn, not eyes."""
+def by_person(tables: Sequence[np.ndarray], people: Sequence[str]) -> list[np.ndarray]:
+    """Sum the tables of each person's eyes, so that persons are drawn, not eyes."""
     sums: dict[str, np.ndarray] = {}
-    for who, table in zip(people, histograms, strict=True):
-        sums[who] = sums.get(who, 0) + table
+    for who, table in zip(people, tables, strict=True):
+        sums[who] = sums.get(who, 0) + np.asarray(table)
     return list(sums.values())
+
+
+def intervals(draws: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Return the 95 % interval of each score in ``resampled``, by percentiles."""
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    return {k: (float(a), float(b)) for k, a, b in zip(KEYS, low, high, strict=True)}
 
 
 def bootstrap_ci(
@@ -216,10 +231,9 @@ def bootstrap_ci(
     num_resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Return 95 % intervals of the pooled scores (percentiles, Efron 1979)."""
-    rows = resampled(histograms, threshold, num_resamples, seed)
-    low, high = np.percentile(rows, [2.5, 97.5], axis=0)
-    return {k: (float(a), float(b)) for k, a, b in zip(KEYS, low, high, strict=True)}
+    """Return 95 % intervals of pooled scores, by bootstrap over images (Efron 1979)."""
+    counts = [counts_at(each, threshold) for each in histograms]
+    return intervals(resampled(histograms, counts, num_resamples, seed))
 
 
 def paired_differences(
@@ -237,15 +251,20 @@ def paired_differences(
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} images against {len(theirs)}; pairs are needed")
-    pair = [resampled(ours, thresholds[0], num_resamples, seed)]
-    pair += [resampled(theirs, thresholds[1], num_resamples, seed)]
-    low, high = np.percentile(pair[0] - pair[1], [2.5, 97.5], axis=0)
-    mine = pooled_scores(ours, thresholds[0])
-    other = pooled_scores(theirs, thresholds[1])
-    return {
-        key: (mine[key] - other[key], float(a), float(b))
-        for key, a, b in zip(KEYS, low, high, strict=True)
-    }
+    pooled, draws = [], []
+    for tables, threshold in zip((ours, theirs), thresholds, strict=True):
+        pooled.append(pooled_scores(tables, threshold))
+        counts = [counts_at(each, threshold) for each in tables]
+        draws.append(resampled(tables, counts, num_resamples, seed))
+    return differences(*pooled, *draws)
+
+
+def differences(
+    ours: dict, theirs: dict, our_draws: np.ndarray, their_draws: np.ndarray
+) -> dict[str, tuple[float, float, float]]:
+    """Return what ``paired_differences`` does, from scores and their ``resampled``."""
+    ends = intervals(our_draws - their_draws)
+    return {key: (ours[key] - theirs[key], *ends[key]) for key in KEYS}
 
 
 def calibration(histogram: np.ndarray, num_bins: int = 10) -> dict:
@@ -255,8 +274,8 @@ def calibration(histogram: np.ndarray, num_bins: int = 10) -> dict:
     each, None for an empty bin), share (of the pixels), and ``error``: the expected
     calibration error, the mean gap weighted by share (Naeini et al., AAAI 2015).
     """
-    edges = np.linspace(0, NUM_BINS, num_bins + 1).round().astype(int)
-    middles = (np.arange(NUM_BINS) + 0.5) / NUM_BINS
+    edges = np.linspace(0, histogram.shape[1], num_bins + 1).round().astype(int)
+    middles = (np.arange(histogram.shape[1]) + 0.5) / histogram.shape[1]
     total = histogram.sum()
     rows = []
     for first, last in pairwise(edges):

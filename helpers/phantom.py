@@ -22,7 +22,8 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 from scipy import ndimage, spatial
 
-from .fundus import DATASETS, CellImage, FundusImage
+from .datasets import DATASETS
+from .fundus import CellImage, FundusImage
 
 EDITION = 1  # raise it when the drawing changes: an older set on disk is then replaced
 SMALLEST = 64  # pixels, least side of a frame

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from . import config, figures, fundus
+from . import datasets, figures, fundus, saving
 from .inference import Segmenter
 
 TABLE = "segment.csv"
@@ -24,7 +24,7 @@ COLUMNS = (
     "fov_share",  # of the frame
     "vessel_share",  # of the field of view
     "seconds",
-    "warnings",  # see Segmenter.doubts
+    "warnings",  # see doubts
     "error",
 )
 
@@ -47,6 +47,49 @@ def find(given: Sequence[Path], out: Path) -> list[Path]:
             raise ValueError(f"{path} holds no image file; folders in it are not read")
         found += inside
     return found
+
+
+def likeness_to_disc(inside: np.ndarray) -> float:
+    """Return the overlap (IoU) of a (H, W) mask with the disc that would fill its box.
+
+    What the frame cuts off the disc is left out.
+    """
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    middle = [(k[0] + k[-1]) / 2 for k in (rows, columns)]
+    radius = fundus.fov_diameter(inside[None]) / 2
+    y, x = np.ogrid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    disc = np.hypot(y - middle[0], x - middle[1]) <= radius
+    part = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return float((disc & part).sum() / (disc | part).sum())
+
+
+def doubts(
+    image: np.ndarray, fov: np.ndarray, probs: np.ndarray, threshold: float
+) -> list[str]:
+    """Say why a photograph looks like none of a retina; [] where nothing does.
+
+    image (3, H, W), fov and probs (1, H, W). The limits leave room round what
+    DRIVE 21-40 have: blue at most 22 % of the light, vessels 9 to 15 % of the field
+    of view, 38 to 55 % of them unsure.
+    """
+    step = max(1, min(fov.shape[1:]) // 1000)  # every pixel of a large one is many
+    image, fov, probs = (x[:, ::step, ::step] for x in (image, fov, probs))
+    inside = fov[0]
+    colour, pred = image[:, inside].mean(1), (probs >= threshold) & fov
+    blue, share = colour[2] / max(colour.sum(), 1e-6), pred.sum() / fov.sum()
+    unsure = ((probs > 0.2) & (probs < 0.8) & fov).sum() / max(pred.sum(), 1)
+    reasons = []
+    if inside.mean() > 0.98:
+        reasons.append("no dark border: the size of the eye is a guess")
+    elif (likeness := likeness_to_disc(inside)) < 0.95:
+        reasons.append(f"the bright part is no disc (likeness {likeness:.2f})")
+    if blue > 0.25:
+        reasons.append(f"not the colours of a retina (blue {blue:.0%} of the light)")
+    if not 0.05 <= share <= 0.22:
+        reasons.append(f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15 %)")
+    if unsure > 0.7:
+        reasons.append("the network is unsure about most of what it marks")
+    return reasons
 
 
 def _free_stem(out: Path, image: Path, digest: str) -> str:
@@ -85,11 +128,11 @@ def segment_file(
         painted *= 255
         yield "overlay", np.rint(painted, out=painted).astype(np.uint8)
 
-    digest = fundus.sha256(path)
+    digest = datasets.sha256(path)
     stem, note = _free_stem(out, path, digest), PngImagePlugin.PngInfo()
     note.add_text("source", digest)
     for kind, picture in pictures():
-        with config.atomic(out / f"{stem}_{kind}.png") as part:
+        with saving.whole(out / f"{stem}_{kind}.png") as part:
             Image.fromarray(picture).save(part, "png", pnginfo=note)
     return {
         "result": stem,
@@ -98,7 +141,7 @@ def segment_file(
         "fov_diameter": round(options.get("diameter") or fundus.fov_diameter(fov)),
         "fov_share": f"{fov.mean():.4f}",
         "vessel_share": f"{pred.sum() / fov.sum():.4f}",
-        "warnings": "; ".join(segmenter.doubts(image, fov, probs)),
+        "warnings": "; ".join(doubts(image, fov, probs, segmenter.threshold)),
     }
 
 
@@ -139,7 +182,7 @@ def read_table(out: Path) -> dict[str, dict[str, str]]:
 def _write_table(out: Path, rows: Iterable[dict]) -> None:
     """Write the table whole; the mark before its UTF-8 is for Excel."""
     with (
-        config.atomic(out / TABLE) as part,
+        saving.whole(out / TABLE) as part,
         part.open("w", encoding="utf-8-sig", newline="") as file,
     ):
         table = csv.DictWriter(file, COLUMNS)

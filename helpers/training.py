@@ -1,16 +1,17 @@
 """The training loop: steps, validation, checkpoints, resume, and a run in background.
 
-A run is handed its model, its batches and its loss, so that a reader's own version of
-any of them is the one that trains.
+``new_run`` is the recipe: each part can be handed to it, so that a reader's own version
+is the one that trains.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from . import config as settings
-from . import fundus, metrics, runtime
+from . import augment as augmentation
+from . import datasets, fundus, losses, metrics, runtime, saving
 from .config import TrainConfig
-from .inference import Segmenter, predict_logits, read_torch_file
+from .inference import PRECISION, Segmenter, predict_logits, read_torch_file
 from .patches import PatchBatches
 from .preprocess import Standardisation, fit_standardisation, prepare
+from .unet import UNet
+
+TICK = 8  # seconds between two lines of progress
 
 
 def train_step(
@@ -33,8 +37,11 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     precision: str,
-) -> float:
-    """Update the model once, on one batch (image, vessels, fov); return the loss."""
+) -> Tensor:
+    """Update the model once, on one batch (image, vessels, fov); return the loss.
+
+    As a tensor: to read it would make the program wait for a GPU at every step.
+    """
     device = next(model.parameters()).device
     image, vessels, fov = (x.to(device) for x in batch)
     with runtime.autocast(device, precision):
@@ -44,7 +51,7 @@ def train_step(
     scaler.scale(loss).backward()  # fp16 gradients would vanish without a scale
     scaler.step(optimizer)
     scaler.update()
-    return loss.item()
+    return loss.detach()
 
 
 def mean_loss(losses: Sequence[float], sizes: Sequence[int]) -> float:
@@ -102,6 +109,7 @@ class TrainingRun:
         validate: Callable[[nn.Module], dict],
         config: TrainConfig,
         precision: str,
+        data: str = "",
     ):
         self.model, self.batches, self.loss_fn = model, batches, loss_fn
         self.validate, self.config, self.precision = validate, config, precision
@@ -118,11 +126,11 @@ class TrainingRun:
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.average = RunningAverage(model, config.ema)
         self.step, self.seconds, self.history = 0, 0.0, []
-        self.recent: list[float] = []  # losses since the last validation
-        self.data = ""  # hash of the training images, where they are known
+        self.recent: list[Tensor] = []  # losses since the last validation
+        self.data = data  # hash of the training images, where they are known
         self.best: dict = {}  # its history entry and its weights
 
-    def steps(self, until: int | None = None) -> Iterator[float]:
+    def steps(self, until: int | None = None) -> Iterator[Tensor]:
         """Train up to step ``until`` (None: to the end), giving the loss of each."""
         until = self.config.steps if until is None else min(until, self.config.steps)
         self.model.train()
@@ -140,16 +148,26 @@ class TrainingRun:
             self.average.update(self.model)
             self.step += 1
             self.recent.append(loss)
-            self.seconds += time.perf_counter() - start
-            if self.step % self.config.val_every == 0 or self.step == self.config.steps:
-                self._look()
+            due = self.step % self.config.val_every == 0
+            if due or self.step == self.config.steps:
+                loss.item()  # a GPU is done before the clock is read
+                self.seconds += time.perf_counter() - start
+                self._validate()
+            else:
+                self.seconds += time.perf_counter() - start
             yield loss
 
-    def _look(self) -> None:
-        """Validate, write the history's next entry, keep the weights if the best."""
+    def finish(self) -> TrainingRun:
+        """Train to the end."""
+        for _ in self.steps():
+            pass
+        return self
+
+    def _validate(self) -> None:
+        """Write the history's next entry, keep the weights if they are the best."""
         entry = {
             "step": self.step,
-            "loss": float(np.mean(self.recent)),  # all batches are of one size
+            "loss": float(np.mean([float(x) for x in self.recent])),  # of equal batches
             "learning_rate": self.schedule.get_last_lr()[0],
             "seconds": self.seconds,
         } | self.validate(self.average.module)
@@ -171,7 +189,7 @@ class TrainingRun:
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
-            "recent": self.recent,
+            "recent": [float(x) for x in self.recent],
             "best": self.best,
             "config": asdict(self.config),
             "data": self.data,
@@ -196,7 +214,7 @@ class TrainingRun:
 
     def save(self, path: Path | str) -> None:
         """Write the checkpoint, whole or not at all."""
-        with settings.atomic(path) as part:
+        with saving.whole(path) as part:
             torch.save(self.state_dict(), part)
 
     def resume(self, path: Path | str) -> None:
@@ -212,19 +230,27 @@ def new_run(
     val: Sequence[fundus.FundusImage],
     config: TrainConfig,
     *,
-    model: nn.Module,
-    loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor],
-    augment: Callable,
+    model: nn.Module | None = None,
+    loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+    augment: Callable = augmentation.augment,
     prepare: Callable[[np.ndarray], np.ndarray] = prepare,
     device: torch.device | None = None,
     precision: str | None = None,
 ) -> TrainingRun:
-    """Wire a run: prepare images, fit the standardisation on ``train``, make batches.
+    """Wire a run of the recipe; any part of it can be one's own.
 
-    The validation images are prepared the same way and never augmented.
+    Images are prepared, the standardisation is fitted on ``train``. The validation
+    images are prepared the same way and never augmented. By default the model is a
+    U-Net with weights drawn from the seed, the loss BCE and soft Dice.
     """
     device = device or runtime.pick_device()
     precision = precision or runtime.pick_precision(device)
+    if model is None:
+        runtime.seed_everything(config.seed)
+        model = UNet(config.in_channels, 1, config.widths)
+    if loss_fn is None:
+        weight = config.dice_weight
+        loss_fn = functools.partial(losses.bce_dice_loss, dice_weight=weight)
     inputs = [prepare(x.image) for x in train]
     scaling = fit_standardisation(inputs, [x.fov for x in train])
     batches = PatchBatches(
@@ -238,11 +264,10 @@ def new_run(
         device,
     )
     validate = Validation(val, scaling, loss_fn, device, prepare)
-    runtime.keep_memory()
+    runtime.tune(device)
     model = model.to(device).to(memory_format=torch.channels_last)
-    run = TrainingRun(model, batches, loss_fn, validate, config, precision)
-    run.data = fundus.data_sha256(train)
-    return run
+    data = fundus.data_sha256(train)
+    return TrainingRun(model, batches, loss_fn, validate, config, precision, data)
 
 
 class Validation:
@@ -273,7 +298,7 @@ class Validation:
         for k, ((inputs, vessels, fov), x) in enumerate(
             zip(self.batches, self.images, strict=True)
         ):
-            logits = predict_logits(model, inputs, Segmenter.precision)
+            logits = predict_logits(model, inputs, PRECISION)
             losses.append(self.loss_fn(logits, vessels, fov).item())
             probs = logits.sigmoid()[0].cpu().numpy()
             histograms.append(metrics.histogram(probs, x.vessels, x.fov))
@@ -290,11 +315,17 @@ class Validation:
         }
 
 
-def segmenter(run: TrainingRun, train: Sequence[fundus.FundusImage]) -> Segmenter:
+def segmenter(
+    run: TrainingRun,
+    train: Sequence[fundus.FundusImage],
+    threshold: float | None = None,
+    **origin,
+) -> Segmenter:
     """Return the best weights of a run, ready to segment photographs.
 
-    Weights and threshold are those of the best validation; ``train`` tells the
-    diameter of the field of view that the network knows.
+    Weights and, where none is given, threshold are those of the best validation;
+    ``train`` tells the diameter of the field of view that the network knows. ``origin``
+    (such as dataset="DRIVE") is kept beside images, steps and settings of the training.
     """
     if not run.best:
         raise ValueError(
@@ -304,10 +335,14 @@ def segmenter(run: TrainingRun, train: Sequence[fundus.FundusImage]) -> Segmente
     model = copy.deepcopy(run.model)
     model.load_state_dict(run.best["weights"])
     diameter = float(np.median([fundus.fov_diameter(x.fov) for x in train]))
-    shape = {"in_channels": run.config.in_channels, "widths": list(run.config.widths)}
-    entry = run.best["entry"]
+    origin |= {"trained_on": [x.name for x in train], "steps": run.step}
     return Segmenter(
-        model.eval(), run.validate.scaling, entry["threshold"], diameter, shape
+        model.eval(),
+        run.validate.scaling,
+        run.best["entry"]["threshold"] if threshold is None else threshold,
+        diameter,
+        {"in_channels": run.config.in_channels, "widths": list(run.config.widths)},
+        origin | {"config": asdict(run.config)},
     )
 
 
@@ -326,12 +361,66 @@ def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> d
     } | facts
 
 
+def train(
+    out: Path | str,
+    dataset: str,
+    images: Sequence[fundus.FundusImage],
+    val: Sequence[fundus.FundusImage],
+    config: TrainConfig,
+    *,
+    threshold: float | None = None,
+    choose: bool = True,
+    resume: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+    **parts,
+) -> Segmenter:
+    """Train into a folder: checkpoint.pt, weights.pt, history.json and result.json.
+
+    ``choose=False`` takes the last weights and looks at ``val`` once, at the end: for
+    images that are trained on, too. ``parts`` of the recipe are those of ``new_run``.
+    A folder that holds a run is a ValueError, unless it is to ``resume``.
+    """
+    out, every = Path(out), config.val_every  # steps between two checkpoints
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
+        raise ValueError(f"{out} holds a run: add --resume or choose another --out")
+    if not choose:
+        config = replace(config, val_every=config.steps)
+    run = new_run(images, val, config, **parts)
+    if resume:
+        run.resume(checkpoint)
+    said = time.monotonic()
+    for loss in run.steps():
+        kept = run.step % every == 0 or run.step == config.steps
+        if kept:
+            run.save(checkpoint)
+        if kept or time.monotonic() - said > TICK:
+            said = time.monotonic()
+            dice = (
+                f", val Dice {run.history[-1]['dice']:.4f}" if kept and choose else ""
+            )
+            say(f"  step {run.step}/{config.steps}, loss {loss:.4f}{dice}")
+    network = segmenter(run, images, threshold, dataset=dataset)
+    network.save(out / "weights.pt")
+    result = record(
+        run, images, dataset=dataset, trained_on=network.origin["trained_on"]
+    )
+    result |= {"threshold": network.threshold}
+    result |= {} if choose else {"best": None, "history": []}
+    saving.write_json(out / "history.json", {"history": result.pop("history")})
+    result["weights_sha256"] = datasets.sha256(out / "weights.pt")
+    saving.write_json(out / "result.json", result)
+    return network
+
+
 def seconds_per_step(run: TrainingRun, count: int = 20) -> float:
     """Time ``count`` steps after three to warm up, then put the run back as it was."""
     before, stops = copy.deepcopy(run.state_dict()), min(3, run.config.steps - 1)
-    list(run.steps(stops))
+    values = list(run.steps(stops))
+    float(values[-1])  # a GPU is done before the clock is read
     start, first = time.perf_counter(), run.step
-    list(run.steps(first + count))
+    values += run.steps(first + count)
+    float(values[-1])
     seconds = (time.perf_counter() - start) / max(1, run.step - first)
     run.load_state_dict(before)
     return seconds

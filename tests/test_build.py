@@ -5,10 +5,10 @@ import re
 import shutil
 from pathlib import Path
 
-import build
-import here
 import nbformat
 import pytest
+
+from notebooks.tools import build, strip
 
 ROOT = Path(__file__).resolve().parents[1]
 TERMS = """
@@ -80,7 +80,7 @@ def project(tmp_path) -> Path:
     (tmp_path / "pyproject.toml").write_text(
         '[tool.course]\nrepo = "https://github.com/OWNER/REPO"\ntag = ""\n'
     )
-    (tmp_path / "notebooks/terms.md").write_text(TERMS, "utf-8")
+    (tmp_path / "notebooks/src/terms.md").write_text(TERMS, "utf-8")
     (tmp_path / "helpers/shapes.py").write_text(SHAPES)
     source(tmp_path).write_text(CHAPTER, "utf-8")
     assert build.main(["--bless"], tmp_path) == 0
@@ -367,7 +367,7 @@ def test_a_strange_address_is_refused(project, capsys, address):
 
 
 def test_the_term_list_is_read():
-    right, wrong = build.read_terms(ROOT / "notebooks/terms.md")
+    right, wrong = build.read_terms(ROOT / "notebooks/src/terms.md")
     assert len(right) > 60 and len(wrong) > 30
     assert "图像块" in right and "补丁" in wrong
     assert not right & wrong
@@ -401,5 +401,5 @@ def test_the_strip_stands_where_the_lead_in_stands_alone(project):
 
 def test_the_strip_names_every_chapter():
     numbers = [path.name[:2] for path in build.sources(ROOT, [])]
-    assert list(here.CHAPTERS) == numbers
-    assert {path.stem for path in here.PICTURES.glob("*.png")} == set(numbers)
+    assert list(strip.CHAPTERS) == numbers
+    assert {path.stem for path in strip.PICTURES.glob("*.png")} == set(numbers)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from helpers import config
+from helpers import config, places, saving
 
 
 def test_presets_and_frozen():
@@ -24,40 +24,40 @@ def test_bad_settings_are_refused_with_the_remedy():
 
 def test_mode(monkeypatch):
     monkeypatch.delenv("FUNDUS_MODE", raising=False)
-    assert config.mode() == "lesson"
+    assert places.mode() == "lesson"
     monkeypatch.setenv("FUNDUS_MODE", "smoke")
-    assert config.mode() == "smoke"
+    assert places.mode() == "smoke"
     monkeypatch.setenv("FUNDUS_MODE", "quick")
     with pytest.raises(ValueError, match="choose one of smoke, lesson, full"):
-        config.mode()
+        places.mode()
 
 
 def test_folders_are_absolute(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FUNDUS_DATA", "my data")
     monkeypatch.setenv("FUNDUS_OUT", "out")
-    assert config.data_dir() == tmp_path.resolve() / "my data"
-    assert config.output_dir() == tmp_path.resolve() / "out"
-    assert config.data_dir_is_given()
+    assert places.data_dir() == tmp_path.resolve() / "my data"
+    assert places.output_dir() == tmp_path.resolve() / "out"
+    assert places.data_dir_is_given()
     monkeypatch.delenv("FUNDUS_OUT")
-    monkeypatch.setattr(config.os, "access", lambda *_: False)  # a read-only course
-    assert config.output_dir() == tmp_path.resolve() / "outputs"
+    monkeypatch.setattr(places.os, "access", lambda *_: False)  # a read-only course
+    assert places.output_dir() == tmp_path.resolve() / "outputs"
     monkeypatch.delenv("FUNDUS_DATA")
-    monkeypatch.setattr(config, "ROOT", tmp_path)
-    assert config.data_dir() == tmp_path / "data"
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    assert places.data_dir() == tmp_path / "data"
 
 
 def test_atomic_leaves_nothing_half_written(tmp_path):
     target = tmp_path / "deep" / "file.txt"
 
     def fail():
-        with config.atomic(target) as part:
+        with saving.whole(target) as part:
             part.write_text("half")
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
         fail()
     assert list(target.parent.iterdir()) == []
-    config.write_json(target, {"眼": 1})
+    saving.write_json(target, {"眼": 1})
     assert json.loads(target.read_text("utf-8")) == {"眼": 1}
     assert [p.name for p in target.parent.iterdir()] == ["file.txt"]

@@ -34,7 +34,7 @@ from loopback import (
 )
 from PIL import Image
 
-from helpers import download, fetch, fundus
+from helpers import datasets, download, fetch, fundus, saving
 
 pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,8 +56,8 @@ OFFICIAL = {name: FILES[name] for name in TRAINING + TEST}
 
 def with_sources(monkeypatch, *sources):
     """Give DRIVE these public sources and no others."""
-    changed = dataclasses.replace(fundus.DATASETS["DRIVE"], sources=sources)
-    monkeypatch.setitem(fundus.DATASETS, "DRIVE", changed)
+    changed = dataclasses.replace(datasets.DATASETS["DRIVE"], sources=sources)
+    monkeypatch.setitem(datasets.DATASETS, "DRIVE", changed)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def small_set(request, monkeypatch):
     if "real" not in request.node.name:
         digests = {f: hashlib.sha256(body).hexdigest() for f, body in FILES.items()}
         monkeypatch.setattr(
-            fundus, "manifest", lambda name: digests if name == "DRIVE" else {}
+            datasets, "manifest", lambda name: digests if name == "DRIVE" else {}
         )
         with_sources(monkeypatch)
 
@@ -89,7 +89,7 @@ def test_every_form_of_source(server, tmp_path, form):
     data = tmp_path / "数据 set"
     assert download.import_from("DRIVE", address, data, say=quiet) == {}
     assert tree(data / "DRIVE") == FILES
-    assert fundus.verify("DRIVE", data) == {"missing": [], "differs": []}
+    assert datasets.verify("DRIVE", data) == {"missing": [], "differs": []}
 
 
 def test_files_are_known_by_content_whatever_their_name(tmp_path):
@@ -119,7 +119,7 @@ def test_one_swapped_file_is_named_and_not_taken(tmp_path):
         TEST[0]: f"the bytes of another file (for {TEST[0]})",
         LABELS[0]: f"not whole, or no image (for {LABELS[0]})",
     }
-    assert fundus.verify("DRIVE", tmp_path)["differs"] == []
+    assert datasets.verify("DRIVE", tmp_path)["differs"] == []
     with pytest.raises(ValueError, match=f"2 of the files.*{LABELS[0]}") as error:
         download.get("DRIVE", tmp_path, source=tmp_path / "source", say=quiet)
     assert TEST[0] in str(error.value)
@@ -231,15 +231,15 @@ def sources(monkeypatch, server):
     server.bodies["/full"] = tarred({f"repo-1/DRIVE/{f}": b for f, b in FILES.items()})
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in server.bodies.items()}
     table = (
-        fundus.Source(
+        datasets.Source(
             server.url + "/training.zip", ("training/",), digests["/training.zip"]
         ),
-        fundus.Source(
+        datasets.Source(
             server.url + "/test.zip",
             ("test/images/", "test/mask/"),
             digests["/test.zip"],
         ),
-        fundus.Source(server.url + "/full", covered=False),
+        datasets.Source(server.url + "/full", covered=False),
     )
     with_sources(monkeypatch, *table)
     return server
@@ -265,7 +265,7 @@ def test_terms_and_citation_come_before_the_first_byte(sources, tmp_path):
     download.get("DRIVE", tmp_path, accept_terms=True, say=events.append)
     first = events.index("/training.zip")
     before = "\n".join(events[:first])
-    dataset = fundus.DATASETS["DRIVE"]
+    dataset = datasets.DATASETS["DRIVE"]
     for fact in (dataset.terms, dataset.citation, dataset.home):
         assert fact in before
     full = events.index("/full")
@@ -322,10 +322,10 @@ def test_unknown_and_drawn_sets(tmp_path):
 
 def test_real_manifests_and_sources_fit_together():
     for name, num_files, num_published in (("DRIVE", 140, 100), ("CHASEDB1", 84, 84)):
-        files = fundus.manifest(name)
+        files = datasets.manifest(name)
         assert len(set(files.values())) == len(files) == num_files
         assert all(len(digest) == 64 for digest in files.values())
-        sources = fundus.DATASETS[name].sources
+        sources = datasets.DATASETS[name].sources
         covered = [source.covered for source in sources]
         assert covered == sorted(covered, reverse=True)  # official ones first
         gives = tuple(g for s in sources if s.covered for g in s.gives)
@@ -338,7 +338,7 @@ def test_real_manifests_and_sources_fit_together():
 @pytest.mark.parametrize("name", ["DRIVE", "CHASEDB1"])
 def test_real_data_by_content_alone(tmp_path, name):
     place = Path(os.environ.get("FUNDUS_DATA") or tmp_path / "none") / name
-    files = fundus.manifest(name)
+    files = datasets.manifest(name)
     if not all((place / file).is_file() for file in files):
         pytest.skip(f"FUNDUS_DATA names no folder with a complete {name}")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -346,7 +346,7 @@ def test_real_data_by_content_alone(tmp_path, name):
             archive.write(place / file, f"folder/{i}")
     data = tmp_path / "data"
     assert download.get(name, data, source=tmp_path / "a.zip", say=quiet) == "complete"
-    assert fundus.verify(name, data) == {"missing": [], "differs": []}
+    assert datasets.verify(name, data) == {"missing": [], "differs": []}
 
 
 # Faults, one by one, in the whole of `data NAME`.
@@ -407,7 +407,7 @@ def address_of(fault, server, refused):
 def test_each_fault_ends_clearly_or_in_the_next_source(
     monkeypatch, shrunk, server, refused, tmp_path, fault
 ):
-    bad, said = fundus.Source(address_of(fault, server, refused)), []
+    bad, said = datasets.Source(address_of(fault, server, refused)), []
     with_sources(monkeypatch, bad)
     in_folder(tmp_path / "DRIVE", {TRAINING[0]: FILES[TRAINING[0]]})
     start = time.monotonic()
@@ -420,7 +420,7 @@ def test_each_fault_ends_clearly_or_in_the_next_source(
         assert step in str(error.value)
     assert tree(tmp_path) == {f"DRIVE/{TRAINING[0]}": FILES[TRAINING[0]]}
     server.bodies["/good"] = GOOD
-    with_sources(monkeypatch, bad, fundus.Source(f"{server.url}/good"))
+    with_sources(monkeypatch, bad, datasets.Source(f"{server.url}/good"))
     assert download.get("DRIVE", tmp_path, say=quiet) == "complete"
     assert tree(tmp_path / "DRIVE") == FILES
     server.hits.clear()
@@ -469,10 +469,10 @@ def test_disk_that_takes_nothing_ends_all_and_names_the_place(
     monkeypatch, server, tmp_path, at, code
 ):
     server.bodies = {"/good": GOOD, "/second": GOOD}
-    both = [fundus.Source(f"{server.url}/{name}") for name in ("good", "second")]
+    both = [datasets.Source(f"{server.url}/{name}") for name in ("good", "second")]
     with_sources(monkeypatch, *both)
     full_disk(monkeypatch, at, code)
-    with pytest.raises(fetch.DiskError, match="make room, or name another") as error:
+    with pytest.raises(saving.DiskError, match="make room, or name another") as error:
         download.get("DRIVE", tmp_path / "my data", say=quiet)
     assert at in str(error.value)
     assert os.strerror(code) in str(error.value)
@@ -482,10 +482,10 @@ def test_disk_that_takes_nothing_ends_all_and_names_the_place(
 
 def test_file_in_place_of_the_data_folder(monkeypatch, server, tmp_path):
     server.bodies = {"/good": GOOD, "/second": GOOD}
-    both = [fundus.Source(f"{server.url}/{name}") for name in ("good", "second")]
+    both = [datasets.Source(f"{server.url}/{name}") for name in ("good", "second")]
     with_sources(monkeypatch, *both)
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(fetch.DiskError, match=str(tmp_path / "data")):
+    with pytest.raises(saving.DiskError, match=str(tmp_path / "data")):
         download.get("DRIVE", tmp_path / "data", say=quiet)
     assert server.hits == ["/good"]
     assert tree(tmp_path) == {"data": b"a file"}
@@ -496,7 +496,7 @@ def test_ctrl_c_in_a_fetch_leaves_nothing(monkeypatch, tmp_path):
         part.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    with_sources(monkeypatch, fundus.Source("http://127.0.0.1/a.zip"))
+    with_sources(monkeypatch, datasets.Source("http://127.0.0.1/a.zip"))
     monkeypatch.setattr(fetch, "_from_address", interrupted)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
@@ -509,10 +509,10 @@ def test_two_processes_at_once_in_one_folder(server, tmp_path):
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in FILES.items()}
     code = (
         "import dataclasses, json, sys; from helpers import download, fundus\n"
-        "files, source = json.loads(sys.argv[1]), fundus.Source(sys.argv[2])\n"
-        "fundus.manifest = lambda name: files\n"
-        "changed = dataclasses.replace(fundus.DATASETS['DRIVE'], sources=(source,))\n"
-        "fundus.DATASETS['DRIVE'] = changed\n"
+        "files, source = json.loads(sys.argv[1]), datasets.Source(sys.argv[2])\n"
+        "datasets.manifest = lambda name: files\n"
+        "changed = dataclasses.replace(datasets.DATASETS['DRIVE'], sources=(source,))\n"
+        "datasets.DATASETS['DRIVE'] = changed\n"
         "assert download.get('DRIVE', sys.argv[3]) == 'complete'\n"
     )
     arguments = [json.dumps(digests), f"{server.url}/both", str(tmp_path)]
@@ -546,10 +546,10 @@ def as_png(body):
 def small(monkeypatch, name, files, stacks=None, sources=(), size=(12, 10)):
     """Let a set be these files, of 12 x 10 pixels, and no others."""
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in files.items()}
-    monkeypatch.setattr(fundus, "manifest", lambda _: digests)
+    monkeypatch.setattr(datasets, "manifest", lambda _: digests)
     facts = {"size": list(size), "stacks": stacks, "sources": sources}
-    changed = dataclasses.replace(fundus.DATASETS[name], **facts)
-    monkeypatch.setitem(fundus.DATASETS, name, changed)
+    changed = dataclasses.replace(datasets.DATASETS[name], **facts)
+    monkeypatch.setitem(datasets.DATASETS, name, changed)
     return files
 
 
@@ -598,7 +598,7 @@ def test_converted_copy_comes_in_with_a_warning_and_originals_replace_it(
     source = tmp_path / "a.zip"
     assert download.get("DRIVE", data, source=source, say=said.append) == "not verified"
     assert any("0 of 9 files of DRIVE verified, 9 not verified: " in x for x in said)
-    assert len(fundus.verify("DRIVE", data)["differs"]) == 9
+    assert len(datasets.verify("DRIVE", data)["differs"]) == 9
     with Image.open(data / "DRIVE" / TRAINING[0]) as image:
         assert image.format == "PNG"
     some = {f: eyes[f] for f in TRAINING}
@@ -644,7 +644,7 @@ def test_what_is_not_taken_by_name(eyes, tmp_path, file, body, flaw):
 
 def test_public_source_gives_originals_only(monkeypatch, eyes, server, tmp_path):
     server.bodies["/pngs"] = zipped({"01_test.png": as_png(eyes[TEST[0]])})
-    with_sources(monkeypatch, fundus.Source(f"{server.url}/pngs"))
+    with_sources(monkeypatch, datasets.Source(f"{server.url}/pngs"))
     said = []
     with pytest.raises(fetch.DownloadError, match="0 of 9"):
         download.get("DRIVE", tmp_path, say=said.append)
@@ -712,7 +712,7 @@ def test_gzipped_files_at_the_root_of_the_official_tars(monkeypatch, server, tmp
         member = Path(file).name + ".gz"
         server.bodies[name] = tarred({member: gzip.compress(files[file])}, "w")
     sources = tuple(
-        fundus.Source(server.url + name, (file.rpartition("/")[0] + "/",))
+        datasets.Source(server.url + name, (file.rpartition("/")[0] + "/",))
         for name, file in zip(server.bodies, files, strict=True)
     )
     small(monkeypatch, "STARE", files, sources=sources)
@@ -737,7 +737,9 @@ def cells(monkeypatch, server):
         for f, body in stacks.items()
     }
     server.bodies = {f"/w/{f}": body for f, body in stacks.items()}
-    small(monkeypatch, "ISBI2012_EM", slices, ids, (fundus.Source(f"{server.url}/w/"),))
+    small(
+        monkeypatch, "ISBI2012_EM", slices, ids, (datasets.Source(f"{server.url}/w/"),)
+    )
     return slices, stacks
 
 
@@ -783,7 +785,7 @@ def test_facts_come_before_the_first_byte(sources, tmp_path):
 @pytest.mark.parametrize("name", ["DRIVE"])
 def test_real_mangled_copy(tmp_path, name):
     place = Path(os.environ.get("FUNDUS_DATA") or tmp_path / "none") / name
-    files = fundus.manifest(name)
+    files = datasets.manifest(name)
     if not all((place / file).is_file() for file in files):
         pytest.skip(f"FUNDUS_DATA names no folder with a complete {name}")
     bodies = {file: (place / file).read_bytes() for file in files}
@@ -800,7 +802,7 @@ def test_real_mangled_copy(tmp_path, name):
     assert f"DRIVE_new/{cut}: not whole" in str(error.value)
     assert f"DRIVE_new/{swapped}: the bytes of another file" in str(error.value)
     assert "137 files of DRIVE are verified, 1 not verified, 2 lac" in str(error.value)
-    differs = fundus.verify(name, data)
+    differs = datasets.verify(name, data)
     assert differs["differs"] == ["test/1st_manual/01_manual1.gif"]
     assert (fundus.load_one(name, "01", data).vessels).sum() > 1000
 
@@ -850,7 +852,7 @@ def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_p
         "results/older-pack.zip", "outputs/probs.npz", "tests/test_a.py", ".git/HEAD",
     ]  # fmt: skip
     in_folder(tmp_path, dict.fromkeys(course + others, b"x"))
-    monkeypatch.setattr(fundus, "HERE", tmp_path / "helpers")
+    monkeypatch.setattr(datasets, "HERE", tmp_path / "helpers")
     in_folder(tmp_path / "data/DRIVE", eyes)
     file = tmp_path / "notebooks/p.zip"
     download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
@@ -870,7 +872,7 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
     code = (
         "from helpers import lesson\n"
         "course = lesson.start()\n"
-        "from notebooks.exercises.chapter_12 import EXERCISES\n"
+        "from helpers.exercises.chapter_12 import EXERCISES\n"
         "from results import ablations\n"
         "print(lesson.__file__, ablations.__file__, len(EXERCISES), sep='|')\n"
     )
@@ -891,7 +893,7 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
 
 
 def test_pack_of_what_is_there_and_of_what_is_not(monkeypatch, eyes, tmp_path):
-    monkeypatch.setattr(fundus, "DATASETS", {"DRIVE": fundus.DATASETS["DRIVE"]})
+    monkeypatch.setattr(datasets, "DATASETS", {"DRIVE": datasets.DATASETS["DRIVE"]})
     said, file = [], tmp_path / "p.zip"
     download.pack(file, tmp_path / "data", say=said.append)
     with zipfile.ZipFile(file) as archive:

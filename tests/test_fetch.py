@@ -28,7 +28,7 @@ from loopback import (
     zipped,
 )
 
-from helpers import fetch, fundus
+from helpers import datasets, fetch, saving
 
 pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,7 +192,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(server, tmp_path):
 
 def test_disk_full_in_the_process_of_gdown(monkeypatch, tmp_path):
     fake_gdown(monkeypatch, tmp_path, "raise OSError(28, 'No space left on device')")
-    with pytest.raises(fetch.DiskError, match="No space left"):
+    with pytest.raises(saving.DiskError, match="No space left"):
         get(tmp_path / "d" / "a", ["gdrive:A", "gdrive:B"], SHA)
 
 
@@ -236,7 +236,7 @@ def test_archives_and_gzipped_files_inside(tmp_path):
 def test_archive_in_an_archive_is_not_held_to_the_size_of_one_file(
     monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(fundus, "MAX_FILE", 30_000)
+    monkeypatch.setattr(datasets, "MAX_FILE", 30_000)
     files = {name: bytes(9000) for name in "1234"}
     (tmp_path / "a.zip").write_bytes(zipped({"b.tar.gz": tarred(files)}))
     assert read(tmp_path / "a.zip", tmp_path) == files
@@ -294,7 +294,7 @@ def test_source_that_is_not_there(tmp_path):
     ],
 )
 def test_bad_archives_are_refused(monkeypatch, tmp_path, body, words):
-    monkeypatch.setattr(fundus, "MAX_FILE", 1000)
+    monkeypatch.setattr(datasets, "MAX_FILE", 1000)
     monkeypatch.setattr(fetch, "MAX_TOTAL", 1500)
     (tmp_path / "a.zip").write_bytes(body)
     with pytest.raises(ValueError, match=words) as error:

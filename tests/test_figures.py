@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from helpers import config, figures
+from helpers import figures, places
 from helpers.unet import PAPER_WIDTHS, UNet, trace
 
 
@@ -89,7 +89,7 @@ def test_the_readmes_say_in_words_what_the_u_shows(page):
     with torch.device("meta"):
         net = UNet(1, 2, PAPER_WIDTHS, padding="valid", batch_norm=False)
     drawn = [s for s in trace(net, 572, 572) if s.arrow != "up-conv 2x2"]
-    words = re.findall(r"(\d+) @ (\d+)", (config.ROOT / page).read_text("utf-8"))
+    words = re.findall(r"(\d+) @ (\d+)", (places.ROOT / page).read_text("utf-8"))
     assert words == [(str(s.channels), str(s.height)) for s in drawn]
 
 

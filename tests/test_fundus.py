@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage.draw import disk
 
-from helpers import config, fundus, phantom
+from helpers import datasets, fundus, phantom, places
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,13 @@ def test_an_empty_label_stays_empty(tmp_path):
 def test_splits_are_disjoint_and_complete():
     numbers = {"DRIVE": 40, "CHASEDB1": 28, "STARE": 20, "HRF": 45}
     numbers |= {"ISBI2012_EM": 30, "PHANTOM": 24}
-    assert numbers.keys() == fundus.DATASETS.keys()
+    assert numbers.keys() == datasets.DATASETS.keys()
     for name, number in numbers.items():
-        members = fundus.ids(name, "all")
+        members = datasets.ids(name, "all")
         assert len(members) == len(set(members)) == number
-    assert fundus.ids("DRIVE", "val") == ("37", "38", "39", "40")
+    assert datasets.ids("DRIVE", "val") == ("37", "38", "39", "40")
     children = {
-        split: {i[:2] for i in fundus.ids("CHASEDB1", split)}
+        split: {i[:2] for i in datasets.ids("CHASEDB1", split)}
         for split in ("train", "val", "test")
     }
     assert not children["train"] & children["val"]
@@ -77,10 +77,10 @@ def test_splits_are_disjoint_and_complete():
 
 
 def test_both_eyes_of_a_child_are_one_person():
-    eyes = fundus.ids("CHASEDB1", "all")
+    eyes = datasets.ids("CHASEDB1", "all")
     assert len(eyes) == 28
-    assert len({fundus.person("CHASEDB1", name) for name in eyes}) == 14
-    assert fundus.person("DRIVE", "21") == "21"
+    assert len({datasets.person("CHASEDB1", name) for name in eyes}) == 14
+    assert datasets.person("DRIVE", "21") == "21"
 
 
 def test_load(data_dir):
@@ -97,14 +97,14 @@ def test_load(data_dir):
 
 def test_refusals_name_the_remedy(data_dir, tmp_path):
     with pytest.raises(ValueError, match="unknown data set 'DRIV'; known are CHASE"):
-        fundus.folder("DRIV", data_dir)
+        datasets.folder("DRIV", data_dir)
     with pytest.raises(FileNotFoundError, match="helpers data DRIVE"):
-        fundus.folder("DRIVE", data_dir)
+        datasets.folder("DRIVE", data_dir)
     (tmp_path / "DRIVE").mkdir()
     with pytest.raises(FileNotFoundError, match="is empty"):
-        fundus.folder("DRIVE", tmp_path)
+        datasets.folder("DRIVE", tmp_path)
     with pytest.raises(ValueError, match="choose train, val, test or all"):
-        fundus.ids("DRIVE", "valid")
+        datasets.ids("DRIVE", "valid")
 
 
 @pytest.fixture
@@ -140,13 +140,13 @@ def test_a_cut_off_image_and_a_text_file_are_named(own_copy):
 
 
 def test_without_any_test_label_validation_stands_in(own_copy):
-    assert fundus.scored_split("PHANTOM", own_copy) == "test"
+    assert datasets.scored_split("PHANTOM", own_copy) == "test"
     labels = sorted((own_copy / "PHANTOM/test/1st_manual").iterdir())
     labels[0].unlink()  # one missing label is an error of the folder, not that case
-    assert fundus.scored_split("PHANTOM", own_copy) == "test"
+    assert datasets.scored_split("PHANTOM", own_copy) == "test"
     for label in labels[1:]:
         label.unlink()
-    assert fundus.scored_split("PHANTOM", own_copy) == "val"
+    assert datasets.scored_split("PHANTOM", own_copy) == "val"
 
 
 @pytest.mark.parametrize("touches_frame", [False, True])
@@ -175,11 +175,11 @@ def test_a_black_photograph_has_the_whole_frame_as_fov():
 def test_manifests_name_the_files_that_the_reader_opens():
     numbers = {"DRIVE": 140, "CHASEDB1": 84, "STARE": 60, "HRF": 135, "ISBI2012_EM": 60}
     for name, number in numbers.items():
-        dataset, files = fundus.DATASETS[name], fundus.manifest(name)
+        dataset, files = datasets.DATASETS[name], datasets.manifest(name)
         assert all(len(digest) == 64 for digest in files.values())
         templates = ("image", "vessels", "cells", "fov", "second")
         opened = set()
-        for image_id in fundus.ids(name, "all"):
+        for image_id in datasets.ids(name, "all"):
             for template in filter(None, (getattr(dataset, t) for t in templates)):
                 has_it = dataset.split_of(image_id) in dataset.second_in
                 if has_it or template != dataset.second:
@@ -274,12 +274,14 @@ def test_stare_is_read_as_files_and_as_the_official_ones(stare, layout):
 def test_gzipped_files_are_compared_by_their_content(stare, monkeypatch):
     data_dir, _ = stare
     path = data_dir / "STARE/images/im0001.ppm"
-    monkeypatch.setattr(fundus, "manifest", lambda _: {path.name: fundus.sha256(path)})
+    monkeypatch.setattr(
+        datasets, "manifest", lambda _: {path.name: datasets.sha256(path)}
+    )
     packed = data_dir / "STARE/im0001.ppm.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
-    assert fundus.verify("STARE", data_dir) == {"missing": [], "differs": []}
+    assert datasets.verify("STARE", data_dir) == {"missing": [], "differs": []}
     packed.write_bytes(packed.read_bytes()[:-9])
-    assert fundus.verify("STARE", data_dir)["differs"] == [path.name]
+    assert datasets.verify("STARE", data_dir)["differs"] == [path.name]
     with pytest.raises(ValueError, match=r"im0001\.ppm\.gz cannot be read"):
         fundus.read_image(packed)
 
@@ -326,18 +328,20 @@ def test_half_resolution_keeps_labels_binary_and_thin_lines_whole():
 
 def test_slices_count_as_whole_in_either_form(tmp_path, monkeypatch):
     """Git's id of a blob is SHA-1 over a head with the length, then the bytes."""
-    assert fundus.is_original(b"hello\n", "ce013625030ba8dba906f756967f9e9ca394464a")
-    assert not fundus.is_original(b"hello", "ce013625030ba8dba906f756967f9e9ca394464a")
+    assert datasets.is_original(b"hello\n", "ce013625030ba8dba906f756967f9e9ca394464a")
+    assert not datasets.is_original(
+        b"hello", "ce013625030ba8dba906f756967f9e9ca394464a"
+    )
     stacks = {"train-volume.tif": "ce013625030ba8dba906f756967f9e9ca394464a"}
-    changed = dataclasses.replace(fundus.DATASETS["ISBI2012_EM"], stacks=stacks)
-    monkeypatch.setitem(fundus.DATASETS, "ISBI2012_EM", changed)
+    changed = dataclasses.replace(datasets.DATASETS["ISBI2012_EM"], stacks=stacks)
+    monkeypatch.setitem(datasets.DATASETS, "ISBI2012_EM", changed)
     place = tmp_path / "ISBI2012_EM"
     place.mkdir()
     (place / "train-volume.tif").write_bytes(b"hello\n")
     whole = {"missing": [], "differs": []}
-    assert fundus.verify("ISBI2012_EM", tmp_path) == whole
+    assert datasets.verify("ISBI2012_EM", tmp_path) == whole
     (place / "train-volume.tif").write_bytes(b"other")
-    assert fundus.verify("ISBI2012_EM", tmp_path)["differs"] == ["train-volume.tif"]
+    assert datasets.verify("ISBI2012_EM", tmp_path)["differs"] == ["train-volume.tif"]
 
 
 # ---- Photographs of one's own ----
@@ -450,10 +454,10 @@ def test_automatic_fov_of_a_large_photograph_is_that_of_a_small_one():
 
 def real(name):
     try:
-        fundus.folder(name, config.data_dir())
+        datasets.folder(name, places.data_dir())
     except FileNotFoundError as error:
         pytest.skip(f"{name} is not here: {error}")
-    return config.data_dir()
+    return places.data_dir()
 
 
 def test_drive_constants():
@@ -506,5 +510,5 @@ def test_drive_automatic_fov_is_nearly_the_published_one():
 
 def test_real_files_are_the_published_ones():
     for name in ("DRIVE", "ISBI2012_EM"):
-        problems = fundus.verify(name, real(name))
+        problems = datasets.verify(name, real(name))
         assert problems == {"missing": [], "differs": []}

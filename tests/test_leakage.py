@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from helpers import __main__ as commands
-from helpers import config, fundus, inference, phantom
+from helpers import evaluation, fundus, phantom, places
 from helpers.inference import Segmenter
 from helpers.preprocess import Standardisation
 from helpers.unet import UNet
@@ -41,7 +41,7 @@ def scores(data_dir, weights, tmp_path):
     arguments = ["evaluate", "--dataset", "PHANTOM", "--weights", str(weights)]
     arguments += ["--data", str(data_dir), "--json", str(target)]
     args = commands.parser().parse_args(arguments)
-    config.export(DATA=data_dir)
+    places.export(DATA=data_dir)
     assert commands.evaluate(args) == 0
     return json.loads(target.read_text("utf-8"))
 
@@ -53,8 +53,8 @@ def test_no_threshold_comes_from_the_test_images(
     before = scores(data_dir, weights, tmp_path)
     assert before["threshold"] == 0.4375
     val = fundus.load("PHANTOM", "val", data_dir)
-    sato = inference.choose_threshold(
-        lambda x: inference.sato_probs(x.image, x.fov), val
+    sato = evaluation.choose_threshold(
+        lambda x: evaluation.sato_probs(x.image, x.fov), val
     )
     assert before["sato"]["threshold"] == sato
     for label in sorted((data_dir / "PHANTOM/test/1st_manual").iterdir()):
@@ -67,7 +67,7 @@ def test_no_threshold_comes_from_the_test_images(
 
 
 def test_one_chapter_alone_opens_the_test_split():
-    for path in sorted((config.ROOT / "notebooks" / "src").glob("[0-9]*.py")):
+    for path in sorted((places.ROOT / "notebooks" / "src").glob("[0-9]*.py")):
         code = "\n".join(
             line
             for line in path.read_text("utf-8").splitlines()

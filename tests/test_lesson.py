@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import config, fundus, lesson
+from helpers import config, fundus, lesson, places
 from helpers.lesson import Exercise
 
-CHAPTERS = sorted((config.ROOT / "notebooks" / "exercises").glob("chapter_*.py"))
+CHAPTERS = sorted((places.ROOT / "helpers/exercises").glob("chapter_*.py"))
 EXERCISES = {
     number: task
     for path in CHAPTERS
     for number, task in importlib.import_module(
-        f"notebooks.exercises.{path.stem}"
+        f"helpers.exercises.{path.stem}"
     ).EXERCISES.items()
 }
 
@@ -88,7 +88,7 @@ def test_each_reference_passes_and_each_mistake_gets_its_own_hint(number, capsys
         text[0].encode("gbk"), text[1].encode("gbk")
 
 
-SOURCES = sorted((config.ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+SOURCES = sorted((places.ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
 
 
 def solutions(path: Path):
@@ -171,7 +171,7 @@ def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setenv("FUNDUS_MODE", "lesson")
     monkeypatch.delenv("FUNDUS_DATA", raising=False)
-    monkeypatch.setattr(lesson.config, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(lesson.places, "data_dir", lambda: tmp_path / "data")
     monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
     monkeypatch.setattr(lesson.download, "get", no_network)
     monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-import build
 import nbformat
 import pytest
+
+from notebooks.tools import build
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(

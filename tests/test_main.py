@@ -15,7 +15,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import config, download, fetch, fundus, inference, phantom
+from helpers import (
+    config,
+    datasets,
+    download,
+    environment,
+    evaluation,
+    fetch,
+    fundus,
+    inference,
+    phantom,
+    places,
+    saving,
+)
+from notebooks.tools import run
 
 commands = importlib.import_module("helpers.__main__")
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +38,7 @@ ALL = ("run", "test", "data", "train", "evaluate", "bench", "segment")
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
     """Run commands in this Python, in an empty folder, without a data folder."""
-    monkeypatch.setattr(commands, "run_elsewhere", lambda *_: None)
+    monkeypatch.setattr(environment, "run_elsewhere", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     for name in ("DATA", "OUT"):  # set first, so that what a command sets is undone
         monkeypatch.setenv(f"FUNDUS_{name}", "")
@@ -44,7 +57,7 @@ def trained(phantoms, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "first"
     options = ["--data", str(phantoms), "--out", str(out), "--mode", "smoke"]
     patch = pytest.MonkeyPatch()
-    patch.setattr(commands, "run_elsewhere", lambda *_: None)
+    patch.setattr(environment, "run_elsewhere", lambda *_: None)
     patch.setenv("FUNDUS_DATA", "")
     assert commands.main(["train", "--dataset", "PHANTOM", *options]) == 0
     patch.undo()
@@ -134,7 +147,7 @@ def test_ctrl_c_is_not_a_traceback(monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "run_elsewhere", stop)
+    monkeypatch.setattr(environment, "run_elsewhere", stop)
     assert commands.main(["test"]) == 130
     assert "Stopped" in capsys.readouterr().err
 
@@ -171,7 +184,7 @@ def test_data_all_goes_on_after_a_set_that_fails(monkeypatch, tmp_path, capsys):
 
 def test_data_all_ends_where_the_disk_takes_nothing(monkeypatch, capsys):
     def get(name, *_):
-        raise fetch.DiskError(f"{name} cannot be written")
+        raise saving.DiskError(f"{name} cannot be written")
 
     monkeypatch.setattr(download, "get", get)
     assert commands.main(["data", "all"]) == 2
@@ -193,7 +206,7 @@ def test_train_leaves_checkpoint_weights_history_and_record(trained):
     assert names == {"checkpoint.pt", "weights.pt", "history.json", "result.json"}
     result = json.loads((trained / "result.json").read_text("utf-8"))
     assert result["steps"] == config.PRESETS["smoke"].steps
-    assert result["weights_sha256"] == fundus.sha256(trained / "weights.pt")
+    assert result["weights_sha256"] == datasets.sha256(trained / "weights.pt")
     assert result["dataset"] == "PHANTOM"
     history = json.loads((trained / "history.json").read_text("utf-8"))["history"]
     assert [h["step"] for h in history] == [12, 24]
@@ -218,7 +231,7 @@ def test_train_resumed_gives_the_same_weights(trained, phantoms, tmp_path, monke
     monkeypatch.setattr(training.TrainingRun, "steps", stop_early)
     assert commands.main(command) == 130
     assert not (tmp_path / "second/weights.pt").exists()
-    monkeypatch.setattr(commands, "run_elsewhere", lambda *_: None)
+    monkeypatch.setattr(environment, "run_elsewhere", lambda *_: None)
     assert commands.main([*command, "--resume"]) == 0
     first, second = (
         inference.Segmenter.load(folder / "weights.pt").model.state_dict()
@@ -243,12 +256,13 @@ def test_evaluate_prints_and_writes_scores(trained, phantoms, tmp_path, capsys):
     ]
     assert {"weights", "precision", "environment", "threshold"} <= set(result)
     assert f"{result['pooled']['dice']:.4f}" in capsys.readouterr().out
-    assert commands.main([*command, "--threshold", "0.125"]) == 0
+    assert commands.main([*command, "--threshold", "0.984375"]) == 0
     other = json.loads(out.read_text("utf-8"))
-    assert other["threshold"] == 0.125 != result["threshold"]
+    assert other["threshold"] == 0.984375 != result["threshold"]
     assert other["pooled"]["auc_roc"] == result["pooled"]["auc_roc"]
     assert other["pooled"]["sensitivity"] != result["pooled"]["sensitivity"]
-    assert commands.main([*command, "--threshold", "1"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        commands.main([*command, "--threshold", "1"])
     assert "must lie between 0 and 1" in capsys.readouterr().err
 
 
@@ -265,7 +279,7 @@ def test_retraining_takes_all_labelled_images_and_keeps_the_threshold(
     assert commands.main([*command, "--threshold", str(tmp_path / "first.pt")]) == 0
     again = inference.Segmenter.load(tmp_path / "weights.pt")
     assert again.threshold == first.threshold
-    splits = fundus.DATASETS["PHANTOM"].splits
+    splits = datasets.DATASETS["PHANTOM"].splits
     assert again.origin["trained_on"] == [*splits["train"], *splits["val"]]
     assert first.origin["trained_on"] == list(splits["train"])
     steps = first.origin["config"]["steps"]
@@ -308,15 +322,15 @@ def test_evaluate_averages_networks_and_scores_objects(trained, phantoms, tmp_pa
     one, two = results
     assert two["weights"] == " ".join(files) and two["threshold"] == threshold
     images = fundus.load("PHANTOM", "test", phantoms)
-    mean = inference.evaluate(
+    mean = evaluation.evaluate(
         lambda x: (first.probs(x.image, x.fov) + second.probs(x.image, x.fov)) / 2,
         images,
         threshold,
     )
-    assert two["pooled"] == pytest.approx(mean["pooled"], abs=1e-6)
+    assert two["pooled"] == pytest.approx(mean.pooled, abs=1e-6)
     assert one["pooled"]["auc_roc"] != pytest.approx(two["pooled"]["auc_roc"])
     raw, cleaned = one["objects"]
-    assert (raw["speck"], cleaned["speck"]) == (0, inference.SPECK)
+    assert (raw["speck"], cleaned["speck"]) == (0, evaluation.SPECK)
     assert raw["dice"] == pytest.approx(one["pooled"]["dice"])
     assert raw["betti_0_error"] != cleaned["betti_0_error"]
     assert sum(one["calibration"]["share"]) == pytest.approx(1)
@@ -327,10 +341,9 @@ def test_evaluate_averages_networks_and_scores_objects(trained, phantoms, tmp_pa
 
 
 def test_bench_hands_its_words_on_and_writes(monkeypatch, phantoms, tmp_path):
-    monkeypatch.syspath_prepend(ROOT / "results")
-    bench = importlib.import_module("bench")
-    monkeypatch.setattr(fundus, "load", lambda *_: [])
-    monkeypatch.setattr(fundus, "verify", lambda *_: {"differs": []})
+    from results.experiments import bench
+
+    monkeypatch.setattr(datasets, "verify", lambda *_: {"differs": []})
     monkeypatch.setattr(bench, "main", lambda words: {"rows": words})
     out = tmp_path / "bench.json"
     assert commands.main(["bench", "training", "--json", str(out)]) == 0
@@ -341,9 +354,9 @@ def test_evaluate_without_test_labels_takes_validation(
     monkeypatch, phantoms, trained, capsys
 ):
     images = fundus.load("PHANTOM", "val", phantoms)
-    monkeypatch.setattr(fundus, "scored_split", lambda *_: "val")
+    monkeypatch.setattr(datasets, "scored_split", lambda *_: "val")
     monkeypatch.setattr(fundus, "OnDisk", lambda _, split, *__: images[: len(split)])
-    monkeypatch.setattr(fundus, "verify", lambda *_: {"differs": ["a.tif"]})
+    monkeypatch.setattr(datasets, "verify", lambda *_: {"differs": ["a.tif"]})
     options = ["--data", str(phantoms), "--weights", str(trained / "weights.pt")]
     assert commands.main(["evaluate", "--dataset", "DRIVE", *options]) == 0
     said = capsys.readouterr()
@@ -432,7 +445,6 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
         (["empty", "--out", "o"], "holds no image file"),
         (["empty", "--out", "empty"], "holds the photographs"),
         ([eye, "--out", "mine"], "is not a table of this command"),
-        ([eye, "--out", "o", "--threshold", "7"], "must lie between 0 and 1"),
         ([eye, "--out", "o", "--diameter", "-1"], "must be a number of pixels"),
     ):
         assert commands.main(["segment", *arguments]) == 2
@@ -493,8 +505,8 @@ def test_segment_survives_two_hundred_damaged_files(phantoms, trained, tmp_path)
 @pytest.fixture
 def runner(monkeypatch) -> list:
     """Replace the runner; return the list of the arguments that it gets."""
-    module, seen = importlib.import_module("run"), []
-    monkeypatch.setattr(module, "main", lambda options: seen.append(options) or 0)
+    seen = []
+    monkeypatch.setattr(run, "main", lambda options: seen.append(options) or 0)
     return seen
 
 
@@ -505,7 +517,7 @@ def test_run_without_data_tries_to_fetch_then_says_phantoms(
         raise OSError("no network")
 
     monkeypatch.setattr(download, "get", get)
-    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.setattr(places, "ROOT", tmp_path)
     monkeypatch.delenv("FUNDUS_DATA")
     assert commands.main(["run", "--only", "03,04", "--out", "o"]) == 0
     said = capsys.readouterr().out
@@ -543,184 +555,3 @@ def test_test_calls_pytest_in_the_project(monkeypatch, given, passed):
     assert commands.main(["test", *given]) == 5
     assert seen == [([sys.executable, "-m", "pytest", "-q", *passed], ROOT)]
     assert Path(os.environ["FUNDUS_DATA"]).is_absolute()
-
-
-# The environment
-
-
-@pytest.fixture
-def house(monkeypatch, tmp_path) -> Path:
-    """Return an empty project whose environment is not made yet."""
-    monkeypatch.undo()
-    for name in commands.FILES:
-        shutil.copy(ROOT / name, tmp_path)
-    monkeypatch.setattr(commands, "ROOT", tmp_path)
-    monkeypatch.setattr(commands, "VENV", tmp_path / ".venv")
-    return tmp_path
-
-
-def fake_venv(monkeypatch, house) -> list:
-    """Replace the making of the environment and pip; return what happens."""
-    happened = []
-
-    class Builder:
-        def __init__(self, **options):
-            self.options = options
-
-        def create(self, folder):
-            happened.append(("create", self.options))
-            python = commands.python_of(folder)
-            python.parent.mkdir(parents=True, exist_ok=True)
-            python.write_text("#!/bin/sh\nexit 0\n")
-            python.chmod(0o755)
-
-    monkeypatch.setattr(commands.venv, "EnvBuilder", Builder)
-    monkeypatch.setattr(commands, "install", lambda _: happened.append("install"))
-    return happened
-
-
-def test_requirements_are_read_with_those_they_name():
-    found = {
-        package: (op, v) for package, op, v in commands.requirements(commands.FILES[0])
-    }
-    assert found["torch"][0] == ">=" and found["ruff"][0] == "=="
-    assert "scikit-image" in found
-
-
-def test_is_installed_compares_versions(monkeypatch):
-    monkeypatch.setattr(commands.importlib.metadata, "version", lambda _: "2.13.0+cpu")
-    assert commands.is_installed("torch", ">=", "2.6")
-    assert commands.is_installed("torch", ">=", "2.13")
-    assert not commands.is_installed("torch", ">=", "3")
-    assert commands.is_installed("torch", "==", "2.13.0")
-    assert not commands.is_installed("torch", "==", "2.13.1")
-
-
-def test_what_is_not_there_is_not_installed():
-    assert not commands.is_installed("no-such-package", ">=", "1")
-
-
-def test_where_all_is_installed_no_environment_is_made(monkeypatch, house):
-    asked = []
-    monkeypatch.setattr(commands, "is_installed", lambda *r: asked.append(r[0]) or True)
-    monkeypatch.setattr(sys, "prefix", "/somewhere")
-    assert commands.run_elsewhere("segment", []) is None
-    assert "torch" in asked and "jupytext" not in asked
-    assert commands.run_elsewhere("run", []) is None
-    assert "jupytext" in asked
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
-def test_environment_is_made_once_and_the_command_runs_in_it(monkeypatch, house):
-    happened = fake_venv(monkeypatch, house)
-    monkeypatch.setattr(commands, "is_installed", lambda *_: False)
-    assert commands.run_elsewhere("run", ["run"]) == 0
-    assert commands.run_elsewhere("run", ["run"]) == 0
-    assert happened == [("create", {"with_pip": True, "clear": True}), "install"]
-    (house / "requirements.txt").write_text("torch>=9")
-    assert commands.run_elsewhere("run", ["run"]) == 0
-    assert happened[2:] == ["install"], (
-        "other requirements: installed into the same one"
-    )
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
-def test_an_interrupted_installation_is_repaired(monkeypatch, house):
-    happened = fake_venv(monkeypatch, house)
-
-    def stop(python):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(commands, "install", stop)
-    with pytest.raises(KeyboardInterrupt):
-        commands.make_environment()
-    assert not (house / ".venv/stamp").exists()
-    monkeypatch.setattr(commands, "install", lambda _: happened.append("again"))
-    commands.make_environment()
-    assert happened[-1] == "again"
-    assert (house / ".venv/stamp").read_text() == commands.stamp()
-
-
-def test_a_python_without_ensurepip_is_told_what_to_install(monkeypatch, house):
-    monkeypatch.setattr(commands.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(OSError, match="sudo apt install python3"):
-        commands.make_environment()
-
-
-def test_a_failing_venv_is_a_message(monkeypatch, house):
-    class Builder:
-        def __init__(self, **_):
-            pass
-
-        def create(self, folder):
-            raise subprocess.CalledProcessError(1, "ensurepip")
-
-    monkeypatch.setattr(commands.venv, "EnvBuilder", Builder)
-    with pytest.raises(OSError, match="could not be made"):
-        commands.make_environment()
-
-
-@pytest.mark.parametrize(
-    ("default", "cpu_index", "gpu", "said", "commands_run"),
-    [
-        ("2.13.0+cpu", "", False, "0.4 GB, torch for the CPU", 1),
-        ("2.13.0", "2.13.0+cpu", False, "all but torch", 2),
-        ("2.13.0", "", False, "could not be had", 1),
-        ("2.13.0", "2.13.0+cpu", True, "3 GB, torch for NVIDIA GPUs", 1),
-    ],
-)
-def test_torch_is_chosen_for_the_machine(
-    monkeypatch, capsys, default, cpu_index, gpu, said, commands_run
-):
-    ran = []
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(
-        commands.shutil, "which", lambda _: "/nvidia-smi" if gpu else None
-    )
-    monkeypatch.setattr(commands, "stream", lambda c, _: ran.append(c) or (0, []))
-    monkeypatch.setattr(
-        commands,
-        "torch_that_would_come",
-        lambda _pip, *options: cpu_index if options else default,
-    )
-    commands.install(Path("python"))
-    assert said in capsys.readouterr().out
-    assert len(ran) == commands_run
-    assert ran[-1][-2:] == ["-r", str(ROOT / "requirements-dev.txt")]
-    assert all(str(ROOT / "constraints.txt") in command for command in ran)
-    if commands_run == 2:
-        assert ran[0][-3:] == ["--index-url", commands.CPU_INDEX, "torch"]
-
-
-def test_a_failing_installation_shows_pips_last_lines(monkeypatch):
-    monkeypatch.setattr(commands, "torch_that_would_come", lambda *_: "1+cpu")
-    monkeypatch.setattr(
-        commands, "stream", lambda *_: (1, ["first", "ERROR: no index"])
-    )
-    with pytest.raises(OSError, match="ERROR: no index\nThe packages could not"):
-        commands.install(Path("python"))
-
-
-def test_pip_is_asked_which_torch_would_come(monkeypatch):
-    def stream(command, _):
-        report = {"install": [{"metadata": {"version": "2.13.0+cpu"}}]}
-        Path(command[command.index("--report") + 1]).write_text(json.dumps(report))
-
-    monkeypatch.setattr(commands, "stream", stream)
-    assert commands.torch_that_would_come(["pip"]) == "2.13.0+cpu"
-    monkeypatch.setattr(commands, "stream", lambda *_: (1, []))
-    assert commands.torch_that_would_come(["pip"]) == ""
-
-
-def test_stream_shows_main_lines_and_signs_of_life(monkeypatch, capsys):
-    monkeypatch.setattr(commands, "TICK", 0.2)
-    text = "import time; print('Collecting torch'); print('noise', flush=True)\n"
-    text += "time.sleep(1); 1/0"
-    code, lines = commands.stream([sys.executable, "-c", text], "installing")
-    said = capsys.readouterr().out
-    assert code == 1
-    assert "Collecting torch" in said and "noise" not in said
-    assert "installing: 0 s so far" in said
-    assert (
-        lines[:2] == ["Collecting torch", "noise"] and "ZeroDivisionError" in lines[-1]
-    )

@@ -14,9 +14,8 @@ from helpers import config, inference, metrics, phantom, training
 
 @pytest.fixture
 def script(monkeypatch):
-    """Return a function that imports a script of results/."""
-    monkeypatch.syspath_prepend(config.ROOT / "results")
-    return importlib.import_module
+    """Return a function that imports an experiment."""
+    return lambda name: importlib.import_module(f"results.experiments.{name}")
 
 
 def layers(size=80):
@@ -67,7 +66,7 @@ def test_bench_measures_the_rows_it_is_asked_for(script, monkeypatch, capsys):
 
 
 def test_variants_fit_their_networks(script):
-    ablations = script("ablations")
+    ablations = script("runs")
     photo = np.random.default_rng(0).random((3, 80, 80), dtype=np.float32)
     for variant in ablations.VARIANTS.values():
         settings = dataclasses.replace(config.PRESETS["lesson"], **variant.changes)
@@ -86,7 +85,7 @@ def test_the_mild_augmentation_moves_labels_along(script):
     image, vessels, fov = torch.from_numpy(layers()).split(1)
     batch = [x.expand(5, 1, 80, 80) for x in (image, vessels, fov)]
     generator = torch.Generator().manual_seed(0)
-    image, vessels, fov = script("ablations").mild(*batch, 48, generator)
+    image, vessels, fov = script("runs").mild(*batch, 48, generator)
     assert image.shape == vessels.shape == fov.shape == (5, 1, 48, 48)
     for patch, label in zip(image, vessels, strict=True):
         middle = (patch.min() + patch.max()) / 2
@@ -94,7 +93,7 @@ def test_the_mild_augmentation_moves_labels_along(script):
 
 
 def test_differences_are_paired_and_against_the_recipe(script, monkeypatch, tmp_path):
-    ablations = script("ablations")
+    ablations = script("runs")
     monkeypatch.setattr(ablations, "STORE", tmp_path)
     some = {name: ablations.CONDITIONS[name] for name in ("plain", "flips", "d4")}
     monkeypatch.setattr(ablations, "CONDITIONS", some)
@@ -137,7 +136,7 @@ def test_differences_are_paired_and_against_the_recipe(script, monkeypatch, tmp_
 
 
 def test_scores_of_a_perfect_answer(script, monkeypatch):
-    ablations = script("ablations")
+    ablations = script("runs")
     monkeypatch.setattr(ablations, "THRESHOLDS", [0.3, 0.6])
     eye, asked = phantom.draw(0, 146, 141), []
     answer = np.where(eye.vessels, 0.5, 0.1)
@@ -175,7 +174,7 @@ def batch(picture: np.ndarray) -> torch.Tensor:
 
 
 def test_soft_skeleton_lies_along_the_centreline_and_is_thin(script):
-    soft_skeleton = script("ablations").soft_skeleton
+    soft_skeleton = script("runs").soft_skeleton
     picture = bar(slice(26, 34))
     soft = soft_skeleton(batch(picture))[0].numpy()
     exact = morphology.skeletonize(picture[0])[None]
@@ -190,7 +189,7 @@ def test_soft_skeleton_lies_along_the_centreline_and_is_thin(script):
 
 
 def test_soft_cldice_of_sharp_maps_is_near_the_measured_one(script):
-    soft_cldice_loss = script("ablations").soft_cldice_loss
+    soft_cldice_loss = script("runs").soft_cldice_loss
     vessels, fov = bar(slice(26, 34)), np.ones((1, 60, 60), bool)
     for pred in (vessels, bar(slice(28, 32)), bar(slice(24, 36)), bar(slice(0))):
         logits = 1000 * (2 * batch(pred) - 1)
@@ -208,7 +207,7 @@ def test_soft_cldice_of_sharp_maps_is_near_the_measured_one(script):
 
 
 def test_soft_cldice_asks_for_the_missing_piece(script):
-    soft_cldice_loss = script("ablations").soft_cldice_loss
+    soft_cldice_loss = script("runs").soft_cldice_loss
     vessels, fov = batch(bar(slice(26, 34))), torch.ones(1, 1, 60, 60)
     logits = 4 * (2 * vessels - 1)
     logits[..., 29:32] = -4
@@ -255,7 +254,7 @@ def test_halving_scores_a_line_by_each_rule(script, monkeypatch):
 
 
 def test_folds_share_no_eye_and_miss_none(script, monkeypatch):
-    ablations = script("ablations")
+    ablations = script("runs")
     monkeypatch.setattr(ablations, "eyes", lambda: list(range(21, 41)))
     seen = []
     for fold in range(ablations.FOLDS):
@@ -268,7 +267,7 @@ def test_folds_share_no_eye_and_miss_none(script, monkeypatch):
 def test_a_variant_starts_from_other_weights_and_keeps_its_rate(
     script, monkeypatch, tmp_path
 ):
-    ablations = script("ablations")
+    ablations = script("runs")
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
     eyes = [phantom.draw(k, 146, 141) for k in range(2)]
     small = {"widths": (4, 8), "patch_size": 32, "batch_size": 2}

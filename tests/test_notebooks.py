@@ -11,13 +11,12 @@ import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import build
 import nbformat
 import pytest
-import run
 from nbconvert import HTMLExporter
 
 from helpers import download
+from notebooks.tools import build, run
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
@@ -267,7 +266,7 @@ def course_zip(tmp_path_factory) -> Path:
     return place / "fundus-course.zip"
 
 
-FIND_DATA = "from helpers import config; print(config.data_dir()); print(lesson)"
+FIND_DATA = "from helpers import config; print(places.data_dir()); print(lesson)"
 
 
 @pytest.mark.parametrize("way", ["here", "drive", "kaggle", "path", "web"])

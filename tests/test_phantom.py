@@ -7,7 +7,7 @@ from scipy import ndimage
 from scipy.stats import rankdata
 from skimage.filters import sato
 
-from helpers import fundus, phantom
+from helpers import datasets, fundus, phantom
 
 SMALL = (146, 141)
 
@@ -30,7 +30,7 @@ def full_size():
 
 @pytest.fixture(scope="module")
 def small():
-    ids = fundus.ids("PHANTOM", "all")
+    ids = datasets.ids("PHANTOM", "all")
     return [phantom.draw(int(image_id), *SMALL) for image_id in ids]
 
 
@@ -152,7 +152,7 @@ def test_branchings_of_a_tree_obey_murrays_law():
 
 def test_written_set_reads_back_equal(folder, small):
     read = fundus.load("PHANTOM", "all", folder.parent)
-    with_second = fundus.ids("PHANTOM", "test")
+    with_second = datasets.ids("PHANTOM", "test")
     assert len(read) == len(small) == 24
     for drawn, loaded in zip(small, read, strict=True):
         assert loaded.name == drawn.name

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from helpers import config, fundus, inference
+from helpers import datasets, inference, places
 from helpers.metrics import KEYS
 
-RESULTS = config.ROOT / "results"
+RESULTS = places.ROOT / "results"
 
 
 def read(name):
@@ -51,7 +51,7 @@ def cells_of(line):
 @pytest.mark.parametrize(("page", "rows"), PAGES)
 def test_table_rows_are_measured_runs(page, rows):
     """Each number in its column and its row, each interval as in the file."""
-    lines = (config.ROOT / page).read_text("utf-8").splitlines()
+    lines = (places.ROOT / page).read_text("utf-8").splitlines()
     scores = [x for x in lines if x.startswith("|") and x.count(" 0.") >= 4]
     scores = [x for x in scores if re.search(r" 0\.\d{4} ", x)]
     for line, (name, part) in zip(scores, rows, strict=True):
@@ -72,7 +72,7 @@ def test_the_model_cards_objects_are_measured():
     raw, cleaned = content["objects"]
     rows = (raw, cleaned, content["second_observer_objects"][0])
     rows = (*rows, content["sato_objects"][0])
-    lines = (config.ROOT / "helpers/weights/README.md").read_text("utf-8").splitlines()
+    lines = (places.ROOT / "helpers/weights/README.md").read_text("utf-8").splitlines()
     (start,) = (n for n, line in enumerate(lines) if "clDice | Betti-0" in line)
     for line, row in zip(lines[start + 2 : start + 6], rows, strict=True):
         keys = ("cldice", "betti_0_error", "betti_1_error")
@@ -97,7 +97,7 @@ def test_results_say_how_they_came_about():
 
 def test_the_shipped_weights_are_those_of_the_record():
     record = read("train_drive.json")
-    assert record["weights_sha256"] == fundus.sha256(inference.SHIPPED)
+    assert record["weights_sha256"] == datasets.sha256(inference.SHIPPED)
     assert record["dataset"] == "DRIVE"
     assert read("drive_test.json")["threshold"] == record["threshold"]
     assert record["threshold"] == read("crossval.json")["threshold"]
@@ -121,14 +121,14 @@ def test_chapter_10_and_its_record_agree():
         assert network >= lesson["membranes"][rival]["dice"] + 0.05
     run = read("lesson_run.json")["chapters"]["10"]["em"]["membranes"]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(f" {row['dice']:.3f}" in text for row in run.values())
     quoted = [
         lesson["val_dice"]["network"],
         runs["SGD, momentum 0.99", True]["val_dice"]["network"],
     ]
     for folder in ("notebooks", "notebooks/zh"):
-        text = (config.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
+        text = (places.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
         assert all(f" {dice:.3f}" in text for dice in quoted)
 
 
@@ -141,14 +141,14 @@ def test_tiles_cost_no_accuracy_and_less_memory():
         )
         assert row["tile"] is None or row["peak_mib"] < whole["peak_mib"]
     for folder in ("notebooks", "notebooks/zh"):
-        text = (config.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
+        text = (places.ROOT / folder / "10_paper_way.ipynb").read_text("utf-8")
         for row in rows[:2]:
             assert f"{row['peak_mib']} MiB" in text
 
 
 def test_ablations_say_what_chapters_05_and_12_say():
     content = read("ablations.json")
-    eyes = set(fundus.ids("DRIVE", "train")) | set(fundus.ids("DRIVE", "val"))
+    eyes = set(datasets.ids("DRIVE", "train")) | set(datasets.ids("DRIVE", "val"))
     assert set(content["images"]) < eyes
     rows = {row["name"]: row for row in content["rows"]}
     change = {name: row["difference"]["plain"] for name, row in rows.items()}
@@ -193,7 +193,9 @@ def test_ablations_say_what_chapters_05_and_12_say():
     top = {name: max(curve["dice"]) for name, curve in curves.items()}
     assert best["cldice"] > best["base"] and top["cldice"] < top["base"]
     crossval = read("crossval.json")
-    four = [crossval["threshold_of_each_image"][k] for k in fundus.ids("DRIVE", "val")]
+    four = [
+        crossval["threshold_of_each_image"][k] for k in datasets.ids("DRIVE", "val")
+    ]
     assert min(four) > crossval["threshold"]
 
 
@@ -212,7 +214,7 @@ def test_seeds_differ_little_and_the_readmes_quote_them():
     said += [f"{phantoms['pooled']['auc_roc']:.3f}"]
     said += [f"{abs(change[name]['dice'][0]):.3f}" for name in ("unchanged", "flips")]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(number in text for number in said), page
     assert phantoms["pooled"]["auc_roc"] < phantoms["sato"]["pooled"]["auc_roc"]
 
@@ -228,7 +230,7 @@ def test_seeds_of_the_full_recipe_differ_less_and_the_readmes_quote_them():
     }
     said = [f"{value:.4f}" for value in (*dice, content["sd"]["dice"])]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(number in text for number in said), page
 
 
@@ -254,7 +256,7 @@ def test_the_threshold_for_topology_is_foretold_and_kept():
     said = [f"{row['dice']:.4f}" for row in came]
     said += [f"{row['cldice']:.3f}" for row in came]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(number in text for number in said), page
 
 
@@ -279,7 +281,7 @@ def test_the_best_networks_keep_vessels_whole_and_see_another_camera():
     assert chase["weights"] == usual["weights"] and chase["tta"] == "flips"
     said += [f"{chase['pooled'][key]:.4f}" for key in ("auc_roc", "dice")]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(number in text for number in said), page
 
 
@@ -306,7 +308,7 @@ def test_steps_add_up_as_chapter_12_says():
     for table in tables:  # each from a cross-validation
         origin = chosen if "best" in table["weights"] else read("crossval.json")
         assert table["threshold"] == origin["threshold"]
-    eyes = [*fundus.ids("DRIVE", "train"), *fundus.ids("DRIVE", "val")]
+    eyes = [*datasets.ids("DRIVE", "train"), *datasets.ids("DRIVE", "val")]
     for network in (*read("wide.json")["networks"], *best["networks"]):
         assert network["trained_on"] == best["images"] == sorted(eyes)
     assert all(not t.get("trained_on_of_these") for t in tables)
@@ -314,7 +316,7 @@ def test_steps_add_up_as_chapter_12_says():
     said = [tables[2]["pooled"][key] for key in ("auc_roc", "auc_pr", "dice")]
     said += [lwnet[key] for key in ("auc_roc", "auc_pr", "dice")]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(f"{number:.4f}" in text for number in said), page
 
 
@@ -350,7 +352,7 @@ def test_other_cameras_are_what_chapter_11_and_the_readmes_say():
         in_domain["pooled"]["dice"],
     ]
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         assert all(f"{number:.4f}" in text for number in said), page
 
 
@@ -360,7 +362,7 @@ def test_phantoms_without_colours_beat_the_ridge_filter():
     grey = content["test"]["pooled"]["auc_roc"]
     assert grey > home["sato"]["pooled"]["auc_roc"]
     for page in ("README.md", "README.zh-CN.md"):
-        assert f"{grey:.3f}" in (config.ROOT / page).read_text("utf-8"), page
+        assert f"{grey:.3f}" in (places.ROOT / page).read_text("utf-8"), page
 
 
 def test_photographs_of_ones_own_are_within_their_limits():
@@ -426,7 +428,7 @@ def test_speed_in_the_readmes_is_measured():
     marks = rows["training to validation AUC"]
     assert marks["naive"]["0.98"] is None and read("bench.json")["limit_seconds"] == 300
     for page in ("README.md", "README.zh-CN.md"):
-        text = (config.ROOT / page).read_text("utf-8")
+        text = (places.ROOT / page).read_text("utf-8")
         for number in (
             f" {plain:.2f} ",
             f" {flips:.2f} ",

@@ -89,7 +89,7 @@ import torch
 from skimage import data
 
 from helpers import figures, fundus, inference, runtime
-from notebooks.exercises.chapter_01 import EXERCISES
+from helpers.exercises.chapter_01 import EXERCISES
 
 image = data.retina().transpose(2, 0, 1).astype(np.float32) / 255  # (3, H, W)
 print(f"shape {image.shape}, values {image.min():.2f} to {image.max():.2f}")

@@ -53,7 +53,7 @@ from torch import nn
 from torch.nn import functional
 
 from helpers import figures, runtime
-from notebooks.exercises.chapter_02 import EXERCISES
+from helpers.exercises.chapter_02 import EXERCISES
 
 array = data.retina()[::3, ::3]
 print(type(array).__name__, array.shape, array.dtype, array.min(), "to", array.max())

@@ -46,7 +46,7 @@ from torch.nn import functional
 
 from helpers import figures
 from helpers.unet import PAPER_WIDTHS, UNet, count_parameters, trace, valid_sizes
-from notebooks.exercises.chapter_03 import EXERCISES
+from helpers.exercises.chapter_03 import EXERCISES
 
 # %% [markdown] lang="en"
 # This chapter works with small whole numbers that you can check with a pencil. The next cell only says how we draw them.

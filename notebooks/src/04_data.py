@@ -45,8 +45,8 @@ import numpy as np
 from matplotlib.patches import Arc, Rectangle
 from PIL import Image
 
-from helpers import config, download, figures, fundus, metrics, phantom
-from notebooks.exercises.chapter_04 import EXERCISES
+from helpers import datasets, download, figures, fundus, metrics, phantom, places
+from helpers.exercises.chapter_04 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The terms, before the first byte
@@ -54,16 +54,16 @@ from notebooks.exercises.chapter_04 import EXERCISES
 # A data set is the work of other people, and it shows the eyes of other people. So we
 # read first what the owner allows and whom to cite. These facts stand in
 # [helpers/datasets.toml](../helpers/datasets.toml); in Python they are
-# `fundus.DATASETS`.
+# `datasets.DATASETS`.
 
-# %% [markdown] lang="zh" of="8b879f71"
+# %% [markdown] lang="zh" of="7357c0e3"
 # ## 下载之前，先看条款
 #
-# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在 [helpers/datasets.toml](../helpers/datasets.toml) 里，在 Python 中就是 `fundus.DATASETS`。
+# 数据集是别人的劳动，里面是别人的眼睛。所以先看所有者允许什么、该引用谁。这些信息写在 [helpers/datasets.toml](../helpers/datasets.toml) 里，在 Python 中就是 `datasets.DATASETS`。
 
 # %%
 for name in ("DRIVE", "CHASEDB1"):
-    facts = fundus.DATASETS[name]
+    facts = datasets.DATASETS[name]
     print(facts.title)
     print("  terms:", facts.terms)
     print("  home: ", facts.home)
@@ -115,9 +115,9 @@ ACCEPT_TERMS = False  # @param {type:"boolean"}
 def problems(name):
     """Say which files of a set are missing and which differ from the original."""
     try:
-        return fundus.verify(name, config.data_dir())
+        return datasets.verify(name, places.data_dir())
     except FileNotFoundError:
-        return {"missing": list(fundus.manifest(name)), "differs": []}
+        return {"missing": list(datasets.manifest(name)), "differs": []}
 
 
 asked = bool(SOURCE) or ACCEPT_TERMS
@@ -125,11 +125,11 @@ if course.mode == "smoke":
     print("Smoke mode: nothing is fetched, the phantoms will do.")
 elif not any(problems(NAME).values()):
     print(f"{NAME} is here already, and whole: nothing to fetch.")
-elif config.data_dir_is_given() and not asked:
+elif places.data_dir_is_given() and not asked:
     print(f"{NAME} is not whole in the folder you gave. Set SOURCE to add to it.")
 else:
     try:
-        download.get(NAME, config.data_dir(), ACCEPT_TERMS, SOURCE or None)
+        download.get(NAME, places.data_dir(), ACCEPT_TERMS, SOURCE or None)
         course = lesson.start(fetch=False)
     except (OSError, ValueError) as error:
         print(error)
@@ -154,9 +154,9 @@ else:
 # %%
 guess = None  # your guess: a number from 0 to 64
 
-dataset = fundus.DATASETS[course.dataset]
+dataset = datasets.DATASETS[course.dataset]
 place = course.data_dir / course.dataset
-first = fundus.ids(course.dataset, "train")[0]
+first = datasets.ids(course.dataset, "train")[0]
 content = (place / dataset.path(dataset.image, first)).read_bytes()
 damaged = bytes([content[0] ^ 1]) + content[1:]
 before, after = (hashlib.sha256(c).hexdigest() for c in (content, damaged))
@@ -189,7 +189,7 @@ print(f"{changed} of 64 digits changed, 1 of {8 * len(content)} bits did.")
 
 # %% [markdown] lang="en"
 # The course ships a list of names and checksums for each set
-# ([helpers/manifests](../helpers/manifests)), and `fundus.verify` compares every file
+# ([helpers/manifests](../helpers/manifests)), and `datasets.verify` compares every file
 # with it. It knows two kinds of trouble:
 #
 # - **missing**: no such file.
@@ -198,15 +198,15 @@ print(f"{changed} of 64 digits changed, 1 of {8 * len(content)} bits did.")
 #   merely repacked. It may open and look fine. But scores on it are not scores on
 #   DRIVE, so the download refuses it, and every report of the course names it.
 
-# %% [markdown] lang="zh" of="64005d50"
-# 课程为每个数据集附了一份文件名和校验和的清单（[helpers/manifests](../helpers/manifests)），`fundus.verify` 逐个文件核对。问题有两种：
+# %% [markdown] lang="zh" of="c3459df1"
+# 课程为每个数据集附了一份文件名和校验和的清单（[helpers/manifests](../helpers/manifests)），`datasets.verify` 逐个文件核对。问题有两种：
 #
 # - **missing（缺失）**：没有这个文件。
 # - **differs（不同）**：有这个名字的文件，但字节和所有者发布的不一样。它可能不完整、改过尺寸、用别的压缩方式重存过，也可能内容没问题，只是重新打包。它也许能打开，看起来也正常。但在它上面得到的分数不是 DRIVE 的分数，所以下载时拒收，课程的每份报告也会点名。
 
 # %%
 for name in ("DRIVE", "CHASEDB1"):
-    known, bad = fundus.manifest(name), problems(name)
+    known, bad = datasets.manifest(name), problems(name)
     good = len(known) - len(bad["missing"]) - len(bad["differs"])
     print(
         f"{name:8s} {len(known):3d} files known: {good} verified, "
@@ -220,20 +220,20 @@ print(f"This chapter works with {course.dataset}.")
 # Since 2019 the official DRIVE download has **no labels for its 20 test images**: you
 # send in predictions, and the organisers score them. Whoever has only that download
 # can still take this whole course. The four validation images then stand in for the
-# test images, and every table says so. `fundus.scored_split` decides which it is.
+# test images, and every table says so. `datasets.scored_split` decides which it is.
 
-# %% [markdown] lang="zh" of="dce3c24b"
+# %% [markdown] lang="zh" of="8f0e026f"
 # ## 官方下载里缺了什么
 #
-# 2019 年以后，DRIVE 的官方下载里**没有 20 张测试图像的标签**：你提交预测，由主办方打分。只有这份下载也能学完整门课：4 张验证图像代替测试图像，每张表都会注明。用哪一种由 `fundus.scored_split` 决定。
+# 2019 年以后，DRIVE 的官方下载里**没有 20 张测试图像的标签**：你提交预测，由主办方打分。只有这份下载也能学完整门课：4 张验证图像代替测试图像，每张表都会注明。用哪一种由 `datasets.scored_split` 决定。
 
 # %%
 for split in ("train", "val", "test"):
-    members = fundus.ids(course.dataset, split)
+    members = datasets.ids(course.dataset, split)
     paths = [place / dataset.path(dataset.vessels, image_id) for image_id in members]
     labelled = sum(path.exists() for path in paths)
     print(f"{split:5s} {len(members):2d} images, {labelled:2d} with a vessel label")
-scored = fundus.scored_split(course.dataset, course.data_dir)
+scored = datasets.scored_split(course.dataset, course.data_dir)
 print(f"Scores of this course will be reported on: {scored}")
 
 # %% [markdown] lang="en"
@@ -406,7 +406,7 @@ print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the fr
 label_file = place / dataset.path(dataset.vessels, first)
 files = [label_file, place / dataset.path(dataset.fov, first)]
 if course.mode != "smoke" and not problems("CHASEDB1")["missing"]:
-    files.append(config.data_dir() / "CHASEDB1" / "Image_01L_1stHO.png")
+    files.append(places.data_dir() / "CHASEDB1" / "Image_01L_1stHO.png")
 if not course.real:
     files.append(place / dataset.path(dataset.vessels, "22"))
 for path in files:
@@ -534,9 +534,9 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 chase = course.mode != "smoke" and not problems("CHASEDB1")["missing"]
 if chase:  # children 01 to 10; the others are its test images
     pairs = [
-        fundus.load_one("CHASEDB1", image_id, config.data_dir())
+        fundus.load_one("CHASEDB1", image_id, places.data_dir())
         for split in ("train", "val")
-        for image_id in fundus.ids("CHASEDB1", split)
+        for image_id in datasets.ids("CHASEDB1", split)
     ]
 else:
     pairs = [phantom.draw(seed, *eye.vessels.shape[1:]) for seed in range(1, 5)]
@@ -729,7 +729,7 @@ print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 # %%
 guess = None  # your guess: children, on average
 
-names = [f"Image_{image_id}" for image_id in fundus.ids("CHASEDB1", "all")]
+names = [f"Image_{image_id}" for image_id in datasets.ids("CHASEDB1", "all")]
 rng, torn = random.Random(0), []
 for _ in range(1000):
     mixed = rng.sample(names, len(names))
@@ -843,7 +843,7 @@ print(f"train {len(train)} images, test {len(test)}, children in both: {len(shar
 fig, ax = plt.subplots(figsize=(7, 2.1), dpi=80)
 use = {"train": "learn", "val": "choose", "test": "report, once"}
 for place_in_row, (split_name, purpose) in enumerate(use.items()):
-    members = fundus.ids(course.dataset, split_name)
+    members = datasets.ids(course.dataset, split_name)
     left = 2.4 * place_in_row
     ax.add_patch(Rectangle((left, 0), 2, 1.2, fill=False, linewidth=2))
     text = (
@@ -856,7 +856,7 @@ ax.set(xlim=(-0.1, 7), ylim=(-0.1, 1.7))
 ax.set_aspect("equal")
 ax.axis("off")
 plt.show()
-everyone = [i for name in use for i in fundus.ids(course.dataset, name)]
+everyone = [i for name in use for i in datasets.ids(course.dataset, name)]
 print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two boxes.")
 
 # %% [markdown] lang="en"

@@ -58,7 +58,7 @@ from scipy import ndimage
 from skimage import exposure
 
 from helpers import figures, fundus, metrics, preprocess
-from notebooks.exercises.chapter_05 import EXERCISES
+from helpers.exercises.chapter_05 import EXERCISES
 
 # %%
 images = course.load("train")

@@ -49,7 +49,7 @@ from torch.nn import functional
 
 from helpers import figures, metrics, preprocess
 from helpers.augment import centre_crop
-from notebooks.exercises.chapter_06 import EXERCISES
+from helpers.exercises.chapter_06 import EXERCISES
 
 # %% [markdown] lang="en"
 # A network that sees the same few eyes for thousands of steps learns them by heart.

@@ -47,14 +47,14 @@ from skimage.morphology import opening
 from torch import Tensor, nn
 from torch.nn import functional
 
-from helpers import figures, fundus, metrics
+from helpers import datasets, figures, metrics
 from helpers.augment import centre_crop
 from helpers.inference import Segmenter, predict_probs
 from helpers.losses import bce_dice_loss
 from helpers.patches import PatchBatches, cut
 from helpers.preprocess import enhance, fit_standardisation, prepare
 from helpers.unet import border, check_size, valid_sizes
-from notebooks.exercises.chapter_07 import EXERCISES
+from helpers.exercises.chapter_07 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The patch that goes through
@@ -67,7 +67,7 @@ from notebooks.exercises.chapter_07 import EXERCISES
 # 先准备一样东西送进网络：从一张训练图像里切一个 128 x 128 像素的图像块 (patch)，用第 05 章的 `enhance` 处理（绿色通道、CLAHE、伽马校正），再做标准化：只有一个通道，和论文的图像一样。（后面用到的课程自带的网络，看的是 `prepare` 给出的四个通道。）`typical_corner` 在视野 (FOV) 内找一个位置，那里的血管像素占比和整张图差不多。这样的图像块既不空，也不挤。
 
 # %%
-eyes = [course.load_one(i) for i in fundus.ids(course.dataset, "train")[:4]]
+eyes = [course.load_one(i) for i in datasets.ids(course.dataset, "train")[:4]]
 prepared = [enhance(eye.image) for eye in eyes]  # (1, H, W) in 0..1
 scaling = fit_standardisation(prepared, [eye.fov for eye in eyes])
 inputs = [scaling(image) for image in prepared]
@@ -926,7 +926,7 @@ print(f"{steps} steps each, together {time.perf_counter() - start:.0f} s")
 # 现在换一张两个网络都没见过的验证图像。为了公平，每个网络标出的像素数都和标注者一样多：阈值就这样定。如果一个血管像素能被 3 x 3 的血管方块盖住，就算**宽**，否则算**细**。图的右半边：白色是找到的血管，蓝色是漏掉的血管，橙色是误报。
 
 # %%
-val = course.load_one(fundus.ids(course.dataset, "val")[0])
+val = course.load_one(datasets.ids(course.dataset, "val")[0])
 wide = opening(val.vessels[0], np.ones((3, 3)))[None] & val.fov
 thin = val.vessels & ~wide & val.fov
 row, column = typical_corner(val, 128)

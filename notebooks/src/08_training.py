@@ -49,9 +49,9 @@ from IPython.display import clear_output
 from torch import Tensor, nn
 from torch.nn import functional
 
-from helpers import augment, config, figures, fundus, inference, runtime, training
+from helpers import augment, datasets, figures, inference, places, runtime, saving, training
 from helpers.unet import UNet, count_parameters
-from notebooks.exercises.chapter_08 import EXERCISES
+from helpers.exercises.chapter_08 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## Start first, understand while it runs
@@ -869,11 +869,11 @@ if run.best:
         train,
         dataset=course.dataset,
         mode=course.mode,
-        run_id=config.run_id(),
+        run_id=places.run_id(),
         trained_by="chapter 08",
-        weights_sha256=fundus.sha256(weights_file),
+        weights_sha256=datasets.sha256(weights_file),
     )
-    config.write_json(folder / "record.json", record)
+    saving.write_json(folder / "record.json", record)
     best = run.best["entry"]
     print(f"trained: best at step {best['step']}, validation Dice {best['dice']:.3f}")
 else:
@@ -881,7 +881,7 @@ else:
     network = inference.Segmenter.load(weights_file if earlier else None)
     print("loaded:", "weights of an earlier run" if earlier else "the shipped weights")
 used = weights_file if weights_file.exists() else inference.SHIPPED
-print(f"threshold {network.threshold:.3f}, SHA-256 {fundus.sha256(used)[:16]}...")
+print(f"threshold {network.threshold:.3f}, SHA-256 {datasets.sha256(used)[:16]}...")
 
 # %% [markdown] lang="en"
 # On one and the same CPU, the same steps, seed, precision and number of threads give the same SHA-256 again: the same weights, bit for bit. On a GPU the order of additions may differ, and the last digits with it.
@@ -898,7 +898,7 @@ keys = ("dice", "auc_roc", "auc_pr", "val_loss", "threshold")
 course.record(
     steps=run.step,
     precision=run.precision,
-    checkpoint_sha256=fundus.sha256(used),
+    checkpoint_sha256=datasets.sha256(used),
     trained_in_this_run=bool(run.best),
     training_seconds=round(run.seconds, 1),
     scores={"val": {k: run.best["entry"][k] for k in keys}} if run.best else {},

@@ -46,10 +46,10 @@ import numpy as np
 from matplotlib.patches import Arc, Rectangle
 from scipy import ndimage
 
-from helpers import config, figures, fundus, inference, metrics
+from helpers import datasets, evaluation, figures, inference, metrics, places
 from helpers.inference import Segmenter
 from helpers.preprocess import prepare
-from notebooks.exercises.chapter_09 import EXERCISES
+from helpers.exercises.chapter_09 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## Three boxes
@@ -63,7 +63,7 @@ from notebooks.exercises.chapter_09 import EXERCISES
 
 # %%
 names = ("train", "val", "test")
-sizes = [len(fundus.ids(course.dataset, name)) for name in names]
+sizes = [len(datasets.ids(course.dataset, name)) for name in names]
 uses = ("learn weights", "choose", "score once")
 fig, ax = plt.subplots(figsize=(6, 1.5), dpi=figures.DPI)
 for k, (name, size, use) in enumerate(zip(names, sizes, uses, strict=True)):
@@ -96,9 +96,9 @@ if mine.exists():
     networks["trained"] = Segmenter.load(mine)
     note = mine.with_name("record.json")
     record = json.loads(note.read_text("utf-8")) if note.exists() else {}
-    if record.get("weights_sha256") != fundus.sha256(mine):
+    if record.get("weights_sha256") != datasets.sha256(mine):
         record = {}  # it speaks of other weights
-    run_id = config.run_id()
+    run_id = places.run_id()
     in_this_run = run_id is not None and record.get("run_id") == run_id
     when = "in this run" if in_this_run else "earlier"
     where = record.get("dataset", "unknown images")
@@ -259,19 +259,19 @@ print(f"best threshold {best:.3f}: Dice {at_best:.4f}; at 0.5: {at_half:.4f}")
 #
 # ## Opening the third box
 #
-# `evaluate` from `helpers/inference.py` is the one function that scores images: inside the field of view, at the photograph's own size. `choose_threshold` is given validation images only.
+# `evaluate` from `helpers/evaluation.py` is the one function that scores images: inside the field of view, at the photograph's own size. `choose_threshold` is given validation images only.
 
-# %% [markdown] lang="zh" of="a0704227"
+# %% [markdown] lang="zh" of="30c94e68"
 # 图中文字：横轴是阈值，纵轴是验证图像上的 Dice，红线是最好的阈值。
 #
 # 顶部很平：阈值差一点，损失不大。阈值就此选定，而且只看了这几只眼睛。
 #
 # ## 打开第三个盒子
 #
-# `helpers/inference.py` 里的 `evaluate` 是唯一给图像评分的函数：只算视野以内，按照片的原始尺寸。`choose_threshold` 得到的只有验证图像。
+# `helpers/evaluation.py` 里的 `evaluate` 是唯一给图像评分的函数：只算视野以内，按照片的原始尺寸。`choose_threshold` 得到的只有验证图像。
 
 # %% tags=["show-source"]
-from helpers.inference import choose_threshold, evaluate
+from helpers.evaluation import choose_threshold, evaluate
 
 # %% [markdown] lang="en"
 # Two others stand beside the networks. A **Sato filter** looks for dark ridges and has learnt nothing; only its threshold is chosen on the validation images. The **second observer** is a person who marked the same eyes. Guess before you look: what Dice does this person reach against the first observer, whose drawing is our label?
@@ -280,7 +280,7 @@ from helpers.inference import choose_threshold, evaluate
 # 和网络并排的还有两个。**Sato 滤波器**寻找暗的脊线，什么也没学过，只有阈值在验证图像上选。**第二标注者**是标注了同样这些眼睛的人。我们的标签是第一标注者画的。先猜一猜：第二标注者对照这些标签，Dice 能有多少？
 
 # %%
-split = fundus.scored_split(course.dataset, course.data_dir)
+split = datasets.scored_split(course.dataset, course.data_dir)
 eyes = course.load(split)
 if split == "val":
     print("No test labels here (the official download has none):")
@@ -293,7 +293,7 @@ for name, each in networks.items():
 
 
 def sato(eye):
-    return inference.sato_probs(eye.image, eye.fov)
+    return evaluation.sato_probs(eye.image, eye.fov)
 
 
 rows["sato"] = evaluate(sato, eyes, choose_threshold(sato, val))
@@ -754,7 +754,7 @@ print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 # 只有规则相同的行才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`here` 是我们的行，`measured` 表示用公开的权重或标签重新算过，`read` 表示作者自己给出的。（那里的 Sato 一行，滤波器的设置和我们的不同。）
 
 # %%
-file = config.ROOT / "results" / "published.json"
+file = places.ROOT / "results" / "published.json"
 table = json.loads(file.read_text("utf-8"))
 lines = list(table["fov"])
 comparable = course.dataset == "DRIVE" and split == "test"
@@ -838,8 +838,8 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 scored = mine if mine.exists() else inference.SHIPPED
 course.record(
     steps=record.get("steps"),
-    precision=network.precision,
-    checkpoint_sha256=fundus.sha256(scored),
+    precision=inference.PRECISION,
+    checkpoint_sha256=datasets.sha256(scored),
     trained_in_this_run=in_this_run,
     split=split,
     scores={

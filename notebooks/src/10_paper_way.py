@@ -55,13 +55,13 @@ from skimage.metrics import adapted_rand_error
 from torch import Tensor, nn
 from torch.nn import functional
 
-from helpers import config, figures, fundus, metrics, runtime
+from helpers import datasets, figures, metrics, places, runtime
 from helpers.augment import affine_grid, elastic_displacement, random_grey, warp
 from helpers.inference import Segmenter
 from helpers.patches import mirror
 from helpers.preprocess import enhance, prepare
 from helpers.unet import PAPER_WIDTHS, UNet, border, trace, valid_sizes
-from notebooks.exercises.chapter_10 import EXERCISES
+from helpers.exercises.chapter_10 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## 1 Overlap-tile: a window into a larger picture
@@ -83,7 +83,7 @@ from notebooks.exercises.chapter_10 import EXERCISES
 
 # %%
 smoke = course.mode == "smoke"
-eye = course.load_one(fundus.ids(course.dataset, "val")[0])
+eye = course.load_one(datasets.ids(course.dataset, "val")[0])
 photo = enhance(eye.image)  # (1, H, W), green
 image = torch.from_numpy((photo - photo.mean()) / photo.std())[None]
 height, width = image.shape[-2:]
@@ -629,7 +629,7 @@ print(f"{changes[0].max():.2f} without overlap, {changes[1].max():.0e} with it")
 
 # %%
 slices = {name: course.load_cells(name) for name in ("train", "val", "test")}
-real = not smoke and fundus.found("ISBI2012_EM", config.data_dir())
+real = not smoke and datasets.found("ISBI2012_EM", places.data_dir())
 kind = "real slices" if real else "DRAWN slices, no tissue: scores mean little"
 print(f"{kind}; " + ", ".join(f"{len(x)} {name}" for name, x in slices.items()))
 one = slices["train"][0]

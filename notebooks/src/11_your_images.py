@@ -50,9 +50,9 @@ from PIL import Image
 from skimage import data
 from skimage.transform import downscale_local_mean, resize
 
-from helpers import config, figures, fundus, inference, losses, metrics, phantom, photo
+from helpers import datasets, figures, fundus, inference, losses, metrics, phantom, photo, places
 from helpers.preprocess import prepare
-from notebooks.exercises.chapter_11 import EXERCISES
+from helpers.exercises.chapter_11 import EXERCISES
 
 segmenter = inference.Segmenter.load()  # the weights that come with the course
 
@@ -137,7 +137,7 @@ factor = segmenter.scale(fov, diameter)  # 1 where the diameter fits within 5 %
 print(f"field of view {diameter:.0f} pixels wide, {fov.mean():.0%} of the frame")
 print(f"working size: {factor:.2f} of the photograph's own")
 print(f"{pred[fov].mean():.1%} of the field of view marked as vessels")
-print("unusual:", "; ".join(segmenter.doubts(image, fov, probs)) or "nothing")
+print("unusual:", "; ".join(photo.doubts(image, fov, probs, segmenter.threshold)) or "nothing")
 
 # %% [markdown] lang="en"
 # The first panel is the one to look at first: where the blue covers part of the eye, no vessel is found; where it spares part of the frame, the diameter is wrong, and with it the size at which the network sees the vessels. Then write the true one into `DIAMETER` above.
@@ -197,8 +197,8 @@ def doubled(k):
     return phantom.draw(k, *size)
 
 
-place, eye, eye_is = config.data_dir(), doubled(1), "a phantom"
-if course.mode != "smoke" and fundus.found("CHASEDB1", place):
+place, eye, eye_is = places.data_dir(), doubled(1), "a phantom"
+if course.mode != "smoke" and datasets.found("CHASEDB1", place):
     try:
         eye, eye_is = fundus.load_one("CHASEDB1", "11L", place), "CHASE_DB1 11L"
     except FileNotFoundError as error:
@@ -311,7 +311,7 @@ print(f"this eye resized: all these times {scale:.2f}")
 
 # %%
 number = {"smoke": 1, "lesson": 4, "full": 100}[course.mode]  # images of each set
-val = [course.load_one(i) for i in fundus.ids(course.dataset, "val")[:number]]
+val = [course.load_one(i) for i in datasets.ids(course.dataset, "val")[:number]]
 cameras = {f"{course.dataset}, validation": val}
 for name in ("CHASEDB1", "STARE", "HRF"):
     on_disk = fundus.OnDisk(name, "test", place, half=name == "HRF")
@@ -341,13 +341,13 @@ for name, eyes in cameras.items():
     print(line)
 
 # %% [markdown] lang="en"
-# A few images do for a look, not for a number. These are the scores on all images of the sets that were measured for the course ([results/other_cameras.py](../results/other_cameras.py) measures yours):
+# A few images do for a look, not for a number. These are the scores on all images of the sets that were measured for the course ([results/experiments/other_cameras.py](../results/experiments/other_cameras.py) measures yours):
 
-# %% [markdown] lang="zh" of="1d56dfef"
-# 几张图像只能看个大概，不能当作结果。下面是我们在整个数据集上测得的分数（你手头的数据集，可以用 [results/other_cameras.py](../results/other_cameras.py) 测）：
+# %% [markdown] lang="zh" of="13d4ac9c"
+# 几张图像只能看个大概，不能当作结果。下面是我们在整个数据集上测得的分数（你手头的数据集，可以用 [results/experiments/other_cameras.py](../results/experiments/other_cameras.py) 测）：
 
 # %%
-results = config.ROOT / "results"
+results = places.ROOT / "results"
 home = json.loads((results / "drive_test.json").read_text("utf-8"))["pooled"]
 stored = json.loads((results / "other_cameras.json").read_text("utf-8"))["sets"]
 print(f"DRIVE 01-20:          AUC {home['auc_roc']:.4f}  AP {home['auc_pr']:.4f}", end="")

@@ -1,6 +1,6 @@
-"""Build both languages' notebooks from the chapter sources beside this file.
+"""Build both languages' notebooks from the chapter sources in notebooks/src.
 
-python notebooks/src/build.py [07 ...]      build (all chapters, or those named)
+python -m notebooks.tools.build [07 ...]      build (all chapters, or those named)
     --check             write nothing; fail where a notebook is not what it should be
     --bless             mark the Chinese texts as translations of today's English
     --store FOLDER      take the outputs of the notebooks that run.py left there
@@ -22,7 +22,8 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from here import with_strip
+
+from .strip import with_strip
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {"en": "notebooks", "zh": "notebooks/zh"}
@@ -308,7 +309,7 @@ class Chapter:
 
     def check_texts(self) -> None:
         """Check that texts stand in pairs and that translations are current."""
-        right, wrong = read_terms(self.root / "notebooks/terms.md")
+        right, wrong = read_terms(self.root / "notebooks/src/terms.md")
         english = None
         for cell in self.cells:
             language = cell.metadata.get("lang")
@@ -323,7 +324,7 @@ class Chapter:
                 else:
                     self.check_pair(english, cell)
                 for word in wrong_words(cell.source, right, wrong):
-                    self.say(cell, f"do not use {word} (notebooks/terms.md)")
+                    self.say(cell, f"do not use {word} (notebooks/src/terms.md)")
                 english = None
             elif cell.cell_type == "markdown" and "include" not in cell.metadata:
                 self.say(cell, 'text without lang="en" or lang="zh"')

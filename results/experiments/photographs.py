@@ -5,7 +5,7 @@ The field of view found against the published one (DRIVE) and those that others 
 file formats and tiles, and the memory of a large one. The photograph is scikit-image's
 `retina` (Häggström 2014, public domain).
 
-python results/photographs.py
+python -m results.experiments photographs
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from helpers import config, fundus, inference, metrics, runtime
+from helpers import fundus, inference, metrics, places, runtime, saving
 
 FORMATS = {  # lossless ones; file name: options of Pillow
     "photo.png": {},
@@ -38,10 +37,10 @@ LARGE = (6000, 4000)  # width, height
 def fields_of_view(name: str) -> dict:
     """Compare the automatic field of view with the reference on all images of a set."""
     rows = []
-    for x in fundus.OnDisk(name, "all", config.data_dir()):
+    for x in fundus.OnDisk(name, "all", places.data_dir()):
         found, reference = fundus.automatic_fov(x.image), x.fov
         if name == "CHASEDB1":
-            file = config.data_dir() / f"reference_fov/CHASEDB1/Image_{x.name}.gif"
+            file = places.data_dir() / f"reference_fov/CHASEDB1/Image_{x.name}.gif"
             reference = fundus.read_label(file)
         everywhere = np.ones_like(found)
         dice = metrics.scores(metrics.count(found, reference, everywhere))["dice"]
@@ -81,7 +80,7 @@ def large_photograph(folder: Path) -> dict:
     side = LARGE[1] - 100
     picture.paste(Image.fromarray(data.retina()).resize((side, side)), (1000, 50))
     picture.save(folder / "large.jpg", quality=95)
-    command = [sys.executable, config.ROOT / "helpers", "segment", folder / "large.jpg"]
+    command = [sys.executable, places.ROOT / "helpers", "segment", folder / "large.jpg"]
     start = time.perf_counter()
     subprocess.run([*command, "--out", folder / "out"], check=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB on Linux
@@ -98,7 +97,7 @@ def main() -> None:
             "fov": {name: fields_of_view(name) for name in ("DRIVE", "CHASEDB1")},
             "environment": runtime.environment(),
         }
-    config.write_json(Path(__file__).with_suffix(".json"), content)
+    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
 
 
 if __name__ == "__main__":

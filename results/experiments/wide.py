@@ -1,4 +1,4 @@
-"""Train the best network that we know of, with three seeds: python results/wide.py.
+"""Train the best network that we know of, with three seeds: python -m results.experiments wide.
 
 The full recipe, its network twice as wide, on all of DRIVE 21 to 40: no image is left
 to choose by, so the last weights are taken, with the threshold of the
@@ -12,12 +12,12 @@ import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
-import ablations
+from helpers import config, places, saving, training
 
-from helpers import config, training
+from . import runs
 
 SEEDS, STEPS = (0, 1, 2), config.PRESETS["full"].steps
-STORE = config.ROOT / "outputs/wide"
+STORE = places.ROOT / "outputs/wide"
 THRESHOLD = json.loads(
     Path(__file__).with_name("crossval.json").read_text(encoding="utf-8")
 )["threshold"]
@@ -28,10 +28,10 @@ def work(seed: int) -> dict:
     folder = STORE / f"seed{seed}"
     record = folder / "result.json"
     if not record.exists():
-        wide = ablations.VARIANTS["wide"]
+        wide = runs.VARIANTS["wide"]
         variant = replace(wide, changes=wide.changes | {"seed": seed})
-        images = ablations.eyes()
-        run = ablations.train(variant, images, images, STEPS)
+        images = runs.eyes()
+        run = runs.train(variant, images, images, STEPS)
         for _ in run.steps():
             pass
         facts = {"dataset": "DRIVE", "trained_on": [x.name for x in images]}
@@ -41,7 +41,7 @@ def work(seed: int) -> dict:
         network.origin = {key: result[key] for key in (*facts, "steps", "config")}
         network.save(folder / "weights.pt")
         del result["best"], result["history"]  # one look at an image trained on
-        config.write_json(record, result)
+        saving.write_json(record, result)
     return json.loads(record.read_text(encoding="utf-8"))
 
 
@@ -49,7 +49,9 @@ def main() -> None:
     """Write results/wide.json: how each network was made."""
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
         rows = pool.map(work, SEEDS, chunksize=1)
-    config.write_json(Path(__file__).with_suffix(".json"), {"networks": rows})
+    saving.write_json(
+        places.ROOT / f"results/{Path(__file__).stem}.json", {"networks": rows}
+    )
 
 
 if __name__ == "__main__":

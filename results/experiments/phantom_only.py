@@ -4,33 +4,34 @@ The lesson recipe on phantoms, but with one channel: green after CLAHE and gamma
 checkpoint and the threshold are from the phantoms' own validation images. It is scored
 on the photographs of DRIVE, 37-40 and 01-20.
 
-python results/phantom_only.py
+python -m results.experiments phantom_only
 """
 
 from __future__ import annotations
 
 import functools
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from helpers import (
     augment,
     config,
+    evaluation,
     fundus,
     inference,
     losses,
     phantom,
+    places,
     preprocess,
     runtime,
+    saving,
     training,
     unet,
 )
 
-STORE = config.ROOT / "outputs" / "phantom_only"
+STORE = places.ROOT / "outputs" / "phantom_only"
 
 
 def train(settings: config.TrainConfig) -> training.TrainingRun:
@@ -78,10 +79,10 @@ def main() -> None:
         "protocol": "fov",
     }
     for split in ("val", "test"):
-        images = fundus.load("DRIVE", split, config.data_dir())
-        row = inference.evaluate(predict, images, entry["threshold"])
+        images = fundus.load("DRIVE", split, places.data_dir())
+        row = evaluation.evaluate(predict, images, entry["threshold"])
         content[split] = {k: row[k] for k in ("images", "pooled", "ci95")}
-    config.write_json(Path(__file__).with_suffix(".json"), content)
+    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
-"""Draw first_look.png, the picture of the READMEs: python results/first_look.py."""
+"""Draw first_look.png, the picture of the READMEs: python -m results.experiments first_look."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from skimage import data
 from skimage.transform import resize
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from helpers import figures, inference
 

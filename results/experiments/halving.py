@@ -5,19 +5,17 @@ share of the original's centreline that is still covered, and the share of vesse
 pixels gained. The rule of ``fundus.halve`` is "two of four". DRIVE 21-36 and CHASE_DB1;
 HRF, where it is there.
 
-python results/halving.py
+python -m results.experiments halving
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 from skimage import morphology
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from helpers import config, fundus, metrics
+from helpers import datasets, fundus, metrics, places, saving
 
 RULES = {"any of four": 1, "two of four": 2, "three of four": 3, "all four": 4}
 
@@ -30,7 +28,7 @@ def even(layer: np.ndarray) -> np.ndarray:
 
 def score(image_id: str, name: str) -> dict[str, list]:
     """Return [TP, TN, FP, FN, covered, length] of each rule for one image."""
-    x = fundus.load_one(name, image_id, config.data_dir())
+    x = fundus.load_one(name, image_id, places.data_dir())
     vessels, fov = even(x.vessels), even(x.fov)
     line = morphology.skeletonize(vessels[0])[None] & fov
     height, width = vessels.shape[1:]
@@ -45,7 +43,7 @@ def score(image_id: str, name: str) -> dict[str, list]:
 
 def measure(name: str, split: str) -> dict[str, dict]:
     """Score all rules on a split, all pixels together."""
-    rows = [score(image_id, name) for image_id in fundus.ids(name, split)]
+    rows = [score(image_id, name) for image_id in datasets.ids(name, split)]
     result = {}
     for rule in RULES:
         *counts, covered, length = np.sum([row[rule] for row in rows], axis=0)
@@ -62,9 +60,9 @@ def main() -> None:
     """Measure every set that is there and write the JSON file."""
     content = {"protocol": "fov", "rule_of_the_course": "two of four"}
     for name, split in (("DRIVE", "train"), ("CHASEDB1", "all"), ("HRF", "all")):
-        if fundus.found(name, config.data_dir()):
+        if datasets.found(name, places.data_dir()):
             content[f"{name} {split}"] = measure(name, split)
-    config.write_json(Path(__file__).with_suffix(".json"), content)
+    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
 
 
 if __name__ == "__main__":

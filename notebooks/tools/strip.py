@@ -1,6 +1,6 @@
 """The "you are here" strip of every chapter: its words, and a picture with the U.
 
-python notebooks/src/here.py     draw here/NN.png anew (after a chapter joined)
+python -m notebooks.tools.strip     draw strips/NN.png anew (after a chapter joined)
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURES = Path(__file__).resolve().parent / "here"
+PICTURES = Path(__file__).resolve().parent / "strips"
 CHAPTERS = {  # number: name in English, in Chinese
     "01": ("first look", "初次上手"),
     "02": ("PyTorch", "PyTorch"),
@@ -43,7 +43,7 @@ def with_strip(text: str, number: str, language: str) -> str:
     if number not in CHAPTERS or not drawn.is_file():
         raise ValueError(
             f"chapter {number} has no strip; put its names into CHAPTERS of "
-            "notebooks/src/here.py, then run python notebooks/src/here.py"
+            "notebooks/tools/strip.py, then run python -m notebooks.tools.strip"
         )
     names = {n: f"{n} {both[language == 'zh']}" for n, both in CHAPTERS.items()}
     words = " > ".join(f"**{v}**" if n == number else v for n, v in names.items())

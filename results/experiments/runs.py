@@ -1,7 +1,7 @@
 """Change one thing of the recipe at a time; judge it on eyes that were held out.
 
-    python results/ablations.py NAME...     train and score what is missing of these
-    python results/ablations.py             add what is new to ablations.json
+    python -m results.experiments ablations NAME...     train and score what is missing of these
+    python -m results.experiments ablations             add what is new to ablations.json
 
 A row that is there stays; delete it to measure it anew. What is added is compared with
 the recipe as it was trained beside it, so "base" must be among the names.
@@ -29,24 +29,25 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from helpers import augment as augmentation
 from helpers import (
     config,
+    evaluation,
     fundus,
     inference,
     losses,
     metrics,
+    places,
     preprocess,
     runtime,
+    saving,
     training,
     unet,
 )
 
 FOLDS, FOLDS_USED, STEPS, BINS = 4, (0, 1), 2500, 2**14
 THRESHOLDS = np.linspace(0.1, 0.7, 13).round(2)  # of the curve Dice against topology
-STORE = config.ROOT / "outputs/ablations"
+STORE = places.ROOT / "outputs/ablations"
 
 
 def mild(image, vessels, fov, patch_size, generator):
@@ -181,7 +182,7 @@ CONDITIONS = {  # what is done to the photograph, test-time augmentation
 
 def eyes() -> list[fundus.FundusImage]:
     """Return DRIVE 21 to 40."""
-    parts = (fundus.load("DRIVE", part, config.data_dir()) for part in ("train", "val"))
+    parts = (fundus.load("DRIVE", part, places.data_dir()) for part in ("train", "val"))
     return sorted((x for part in parts for x in part), key=lambda x: x.name)
 
 
@@ -243,8 +244,8 @@ def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
             keys = ("dice", "cldice", "betti_0_error")
             objects = np.zeros((len(THRESHOLDS), len(held), len(keys)))
             for i, j in np.ndindex(objects.shape[:2]):
-                pair = ([probs[j]], [held[j]], THRESHOLDS[i], [inference.SPECK])
-                (row,) = inference.evaluate_objects(*pair)
+                pair = ([probs[j]], [held[j]], THRESHOLDS[i], [evaluation.SPECK])
+                (row,) = evaluation.evaluate_objects(*pair)
                 objects[i, j] = [row[key] for key in keys]
     return tables | {"objects": objects}
 
@@ -282,7 +283,7 @@ def train_and_score(name: str, fold: int) -> None:
     for _ in run.steps():
         pass
     tables = answers(run, held, variant.prepare, variant.averaged)
-    with config.atomic(target) as part, part.open("wb") as file:
+    with saving.whole(target) as part, part.open("wb") as file:
         np.savez_compressed(file, **tables)
     print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
 
@@ -372,7 +373,7 @@ def collect(known: list[dict]) -> dict:
         "folds": FOLDS,
         "config": asdict(replace(config.PRESETS["lesson"], steps=STEPS)),
         "thresholds": THRESHOLDS.tolist(),  # of the curves in "topology"
-        "speck": inference.SPECK,  # smaller pieces were dropped before them
+        "speck": evaluation.SPECK,  # smaller pieces were dropped before them
         "collected": time.strftime("%Y-%m-%d"),
         "rows": rows,
     }
@@ -386,6 +387,6 @@ if __name__ == "__main__":
         with context.Pool(workers, maxtasksperchild=1) as pool:
             pool.starmap(train_and_score, tasks, chunksize=1)
     else:
-        target = Path(__file__).with_suffix(".json")
+        target = places.ROOT / f"results/{Path(__file__).stem}.json"
         known = json.loads(target.read_text("utf-8"))["rows"] if target.exists() else []
-        config.write_json(target, collect(known))
+        saving.write_json(target, collect(known))

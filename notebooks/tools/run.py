@@ -1,6 +1,6 @@
 """Execute the built notebooks, one kernel each, and write what came out.
 
-python notebooks/src/run.py --mode smoke --only 03,04 --out outputs
+python -m notebooks.tools.run --mode smoke --only 03,04 --out outputs
 
 Writes each executed notebook and its HTML page, `index.html` and `report.json`.
 `python3 -m helpers run` does the same, with the environment and the data seen to.

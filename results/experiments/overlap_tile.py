@@ -1,4 +1,4 @@
-"""Compare one pass with tiles on a DRIVE image: python results/overlap_tile.py.
+"""Compare one pass with tiles on a DRIVE image: python -m results.experiments overlap_tile.
 
 Needs DRIVE (FUNDUS_DATA) and Linux. Each way runs in a process of its own, so that the
 peak of its memory is its own.
@@ -6,16 +6,13 @@ peak of its memory is its own.
 
 import multiprocessing
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from helpers import config, fundus, inference, preprocess, runtime, unet
+from helpers import fundus, inference, places, preprocess, runtime, saving, unet
 
 TILES = {"paper": (None, 384, 96), "shipped": (None, 192, 96)}
 
@@ -32,7 +29,7 @@ def network(name: str) -> torch.nn.Module:
 def measure(name: str, tile: int | None, target: Path) -> None:
     """Predict image 37 and save logits, seconds and the growth of the memory's peak."""
     torch.set_num_threads(2)
-    eye = fundus.load_one("DRIVE", "37", config.data_dir())
+    eye = fundus.load_one("DRIVE", "37", places.data_dir())
     prepare = preprocess.prepare if name == "shipped" else preprocess.enhance
     inputs = torch.from_numpy(prepare(eye.image))[None]
     inputs = (inputs - inputs.mean()) / inputs.std()
@@ -74,8 +71,8 @@ def main() -> None:
                 rows.append(row)
     facts = {"image": "DRIVE 37, 565 x 584", "precision": "fp32"}
     facts["environment"] = runtime.environment(torch.device("cpu"))
-    target = Path(__file__).with_suffix(".json")
-    config.write_json(target, facts | {"rows": rows})
+    target = places.ROOT / f"results/{Path(__file__).stem}.json"
+    saving.write_json(target, facts | {"rows": rows})
 
 
 if __name__ == "__main__":

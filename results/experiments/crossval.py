@@ -1,4 +1,4 @@
-"""Cross-validate the full recipe inside DRIVE 21 to 40: python results/crossval.py.
+"""Cross-validate the full recipe inside DRIVE 21 to 40: python -m results.experiments crossval.
 
 Four networks, each trained on fifteen eyes and scored on the five held out, so that
 every eye is scored by a network that has not seen it. From these answers comes the
@@ -12,26 +12,36 @@ import dataclasses
 import multiprocessing
 from pathlib import Path
 
-import ablations
 import numpy as np
 import torch
 
-from helpers import config, inference, metrics, runtime, training
+from helpers import (
+    config,
+    evaluation,
+    inference,
+    metrics,
+    places,
+    runtime,
+    saving,
+    training,
+)
+
+from . import runs
 
 STEPS = config.PRESETS["full"].steps
-STORE = config.ROOT / "outputs/crossval"
+STORE = places.ROOT / "outputs/crossval"
 SLACK = 0.0025  # of Dice, given for vessels in one piece: two seeds may differ by it
 
 
 def work(fold: int) -> tuple[dict, list[np.ndarray]]:
     """Train and save a fold's network; return its record and answers, as it is."""
     target = STORE / f"fold{fold}.pt"
-    others, held = ablations.split(fold)
+    others, held = runs.split(fold)
     if target.exists():
         network = inference.Segmenter.load(target)
         torch.set_num_threads(1)
     else:
-        run = ablations.train(ablations.VARIANTS["base"], others, held, STEPS)
+        run = runs.train(runs.VARIANTS["base"], others, held, STEPS)
         for _ in run.steps():
             pass
         network = training.segmenter(run, others)
@@ -45,10 +55,10 @@ def work(fold: int) -> tuple[dict, list[np.ndarray]]:
 
 def main() -> None:
     """Train the folds, choose the threshold, write it into all four networks."""
-    folds = range(ablations.FOLDS)
+    folds = range(runs.FOLDS)
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
         answers = pool.map(work, folds, chunksize=1)
-    images = [x for k in folds for x in ablations.eyes()[k :: ablations.FOLDS]]
+    images = [x for k in folds for x in runs.eyes()[k :: runs.FOLDS]]
     probs = [p for _, fold in answers for p in fold]
     tables = [
         metrics.histogram(p, x.vessels, x.fov)
@@ -59,8 +69,8 @@ def main() -> None:
         network = inference.Segmenter.load(STORE / f"fold{fold}.pt")
         dataclasses.replace(network, threshold=threshold).save(STORE / f"fold{fold}.pt")
     topology = []
-    for t in ablations.THRESHOLDS:
-        (row,) = inference.evaluate_objects(probs, images, t, [inference.SPECK])
+    for t in runs.THRESHOLDS:
+        (row,) = evaluation.evaluate_objects(probs, images, t, [evaluation.SPECK])
         topology.append({"threshold": t} | row)
     enough = max(row["dice"] for row in topology) - SLACK
     alone = [metrics.best_threshold([table]) for table in tables]
@@ -79,11 +89,11 @@ def main() -> None:
         "pooled": metrics.pooled_scores(tables, threshold),
         "ci95": metrics.bootstrap_ci(tables, threshold),
         "calibration": metrics.calibration(sum(tables)),
-        "objects": inference.evaluate_objects(probs, images, threshold),
+        "objects": evaluation.evaluate_objects(probs, images, threshold),
         "networks": [origin for origin, _ in answers],
         "environment": runtime.environment() | {"threads": 1},
     }
-    config.write_json(Path(__file__).with_suffix(".json"), content)
+    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
 
 
 if __name__ == "__main__":

@@ -11,22 +11,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from helpers import augment as augmentation
 from helpers import (
     config,
+    evaluation,
     fundus,
     inference,
     losses,
     metrics,
     patches,
+    places,
     preprocess,
     runtime,
     training,
@@ -131,7 +130,7 @@ def per_second(function: Callable[[], object], count: int, seconds: float) -> fl
 
 def load(split: str) -> list[fundus.FundusImage]:
     """Read a split of DRIVE."""
-    return fundus.load("DRIVE", split, config.data_dir())
+    return fundus.load("DRIVE", split, places.data_dir())
 
 
 def make_run(naive: bool, **changes: int) -> training.TrainingRun:
@@ -207,7 +206,7 @@ def segmenting(way: str) -> float:
 def bootstrapping(naive: bool) -> float:
     """Return resamples of the AUC a second, 20 images of DRIVE's size."""
     images = load("train")
-    probs = [inference.sato_probs(x.image, x.fov) for x in images]
+    probs = [evaluation.sato_probs(x.image, x.fov) for x in images]
     if naive:
         return per_second(lambda: aucs_from_pixels(probs, images, 1), 1, 3)
     histograms = [

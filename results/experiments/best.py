@@ -14,15 +14,15 @@ import multiprocessing
 import os
 from pathlib import Path
 
-import ablations
-import crossval
 import numpy as np
 import torch
 
-from helpers import config, inference, metrics, training
+from helpers import config, inference, metrics, places, saving, training
 
-STEPS, SEEDS, FOLDS = config.PRESETS["full"].steps, (0, 1, 2), range(ablations.FOLDS)
-STORE = config.ROOT / "outputs/best"
+from . import runs, crossval
+
+STEPS, SEEDS, FOLDS = config.PRESETS["full"].steps, (0, 1, 2), range(runs.FOLDS)
+STORE = places.ROOT / "outputs/best"
 CANDIDATES = {
     "wide": {"widths": (32, 64, 128, 256)},
     "paper": {"widths": (64, 128, 256, 512)},  # its channels, without its last level
@@ -33,8 +33,8 @@ CANDIDATES = {
 
 def train(name: str, images: list, seed: int = 0) -> training.TrainingRun:
     """Train a candidate on these images."""
-    variant = ablations.Variant("", name, CANDIDATES[name] | {"seed": seed})
-    run = ablations.train(variant, images, images, STEPS)
+    variant = runs.Variant("", name, CANDIDATES[name] | {"seed": seed})
+    run = runs.train(variant, images, images, STEPS)
     for _ in run.steps():
         pass
     return run
@@ -45,10 +45,10 @@ def train_fold(name: str, fold: int) -> None:
     target = STORE / f"{name}-{fold}.npz"
     if target.exists():
         return
-    others, held = ablations.split(fold)
+    others, held = runs.split(fold)
     run = train(name, others)
-    with config.atomic(target) as part, part.open("wb") as file:
-        np.savez_compressed(file, **ablations.answers(run, held))
+    with saving.whole(target) as part, part.open("wb") as file:
+        np.savez_compressed(file, **runs.answers(run, held))
     print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
 
 
@@ -57,7 +57,7 @@ def train_seed(name: str, seed: int, threshold: float) -> None:
     target = STORE / f"seed{seed}.pt"
     if target.exists():
         return
-    images = ablations.eyes()
+    images = runs.eyes()
     run = train(name, images, seed)
     facts = {"dataset": "DRIVE", "trained_on": [x.name for x in images]}
     record = training.record(run, images, **facts)
@@ -81,9 +81,9 @@ def at_once(job, tasks: list[tuple]) -> None:
 
 def scores_of(name: str) -> dict:
     """Return a candidate's scores on the twenty eyes, and what thresholds do."""
-    first = ablations.tables_of(next(iter(CANDIDATES)), "plain", STORE, FOLDS)
-    tables = ablations.tables_of(name, "plain", STORE, FOLDS)
-    mirrored = ablations.tables_of(name, "flips", STORE, FOLDS)
+    first = runs.tables_of(next(iter(CANDIDATES)), "plain", STORE, FOLDS)
+    tables = runs.tables_of(name, "plain", STORE, FOLDS)
+    mirrored = runs.tables_of(name, "flips", STORE, FOLDS)
     threshold = metrics.best_threshold(tables)
     pair = threshold, metrics.best_threshold(first)
     difference = metrics.paired_differences(tables, first, pair)
@@ -92,7 +92,7 @@ def scores_of(name: str) -> dict:
     keys = ("threshold", "dice", "cldice", "betti_0_error")
     topology = [
         dict(zip(keys, (t, *row), strict=True))
-        for t, row in zip(ablations.THRESHOLDS.tolist(), objects.tolist(), strict=True)
+        for t, row in zip(runs.THRESHOLDS.tolist(), objects.tolist(), strict=True)
     ]
     enough = max(row["dice"] for row in topology) - crossval.SLACK
     return {
@@ -120,12 +120,12 @@ def main() -> None:
     files = [STORE / f"seed{seed}.pt" for seed in SEEDS]
     content = {
         "dataset": "DRIVE",
-        "images": [x.name for x in ablations.eyes()],
+        "images": [x.name for x in runs.eyes()],
         "candidates": rows,
         "best": best["name"],
         "networks": [inference.Segmenter.load(file).origin for file in files],
     }
-    config.write_json(Path(__file__).with_suffix(".json"), content)
+    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
 
 
 if __name__ == "__main__":

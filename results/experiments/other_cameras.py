@@ -5,7 +5,7 @@ half resolution). Nothing is chosen here: no label of these sets reaches a predi
 Only "dice_best_threshold" looks at them, and says how much a threshold could give.
 Intervals are by bootstrap over persons: CHASE_DB1 shows both eyes of fourteen children.
 
-python results/other_cameras.py [NAME...]
+python -m results.experiments other_cameras [NAME...]
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from helpers import config, fundus, inference, metrics, runtime
+from helpers import datasets, fundus, inference, metrics, photo, places, runtime, saving
 from helpers.preprocess import prepare
 
 SETS = ("CHASEDB1", "STARE", "HRF")
@@ -60,7 +59,7 @@ def pooled_dice(tables, thresholds) -> float:
 def measure(name: str) -> dict:
     """Score all ways on one set."""
     segmenter = inference.Segmenter.load()
-    known = fundus.load("DRIVE", "train", config.data_dir())
+    known = fundus.load("DRIVE", "train", places.data_dir())
     shares = [float(x.vessels[x.fov].mean()) for x in known]
     colours = colours_of(known)
     ways = {
@@ -71,7 +70,7 @@ def measure(name: str) -> dict:
             recoloured(x.image, x.fov, colours), x.fov
         ),
     }
-    images = fundus.OnDisk(name, "all", config.data_dir(), half=name == "HRF")
+    images = fundus.OnDisk(name, "all", places.data_dir(), half=name == "HRF")
     tables, facts, seconds = {way: [] for way in ways}, [], []
     for x in images:
         print(f"  {name} {x.name}", flush=True)
@@ -79,13 +78,13 @@ def measure(name: str) -> dict:
             probs = predict(x)
             tables[way].append(metrics.histogram(probs, x.vessels, x.fov))
             if way == "resized":
-                doubts = segmenter.doubts(x.image, x.fov, probs)
+                doubts = photo.doubts(x.image, x.fov, probs, segmenter.threshold)
         facts.append(
             (fundus.fov_diameter(x.fov), x.vessels[x.fov].mean(), len(doubts) > 0)
         )
         if x.second is not None:
             seconds.append(metrics.count(x.second, x.vessels, x.fov))
-    people = [fundus.person(name, image_id) for image_id in fundus.ids(name, "all")]
+    people = [datasets.person(name, image_id) for image_id in datasets.ids(name, "all")]
     diameters, prevalence, doubted = np.array(facts, float).T
     result = {
         "images": len(images),
@@ -133,12 +132,12 @@ def score(tables, people, threshold: float, shares) -> dict:
 
 def main(names) -> None:
     """Measure the sets that are named, or all that are there."""
-    target = Path(__file__).with_suffix(".json")
+    target = places.ROOT / f"results/{Path(__file__).stem}.json"
     content = {"protocol": "fov", "weights": "shipped", "sets": {}}
     content["environment"] = runtime.environment()
-    for name in names or [n for n in SETS if fundus.found(n, config.data_dir())]:
+    for name in names or [n for n in SETS if datasets.found(n, places.data_dir())]:
         content["sets"][name] = measure(name)
-    config.write_json(target, content)
+    saving.write_json(target, content)
 
 
 if __name__ == "__main__":

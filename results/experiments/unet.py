@@ -1,12 +1,9 @@
-"""Draw unet.png, the network of the paper for the READMEs: python results/unet.py."""
+"""Draw unet.png, the network of the paper for the READMEs: python -m results.experiments unet."""
 
-import sys
 from pathlib import Path
 
 import torch
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from helpers import figures, unet
 

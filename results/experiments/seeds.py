@@ -1,7 +1,7 @@
 """Train a recipe with three seeds and score each once on DRIVE's test images.
 
-    python results/seeds.py         the lesson recipe: seeds.json
-    python results/seeds.py full    the full one, on all of DRIVE 21 to 40 with the
+    python -m results.experiments seeds         the lesson recipe: seeds.json
+    python -m results.experiments seeds full    the full one, on all of DRIVE 21 to 40 with the
                                     threshold of the shipped weights: seeds_full.json
 
 Needs DRIVE (FUNDUS_DATA). What is in outputs/seeds already is not made again.

@@ -1,0 +1,231 @@
+"""The data sets: facts, splits, layout on disk, and whether files are as published.
+
+Facts are in ``datasets.toml``, SHA-256 sums in ``manifests/``: a new set is one block
+there and one list here. Standard library only.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tomllib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MAX_FILE = 128 << 20  # bytes; no file of a set has more than a tenth of it
+
+
+@dataclass(frozen=True)
+class Source:
+    """One public address of a set or of a part of it."""
+
+    address: str  # of an archive, of a web folder (ends in /), or gdrive:ID
+    gives: tuple[str, ...] = ("",)  # how the paths that it holds begin
+    sha256: str | None = None  # of the archive, where it is known
+    covered: bool = True  # by the owner's terms
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Facts of one data set. A template is a path with ``{id}`` and ``{part}``."""
+
+    name: str
+    title: str
+    home: str
+    terms: str
+    citation: str
+    splits: dict[str, tuple[str, ...]]
+    image: str
+    vessels: str | None = None  # None: no photographs of eyes, see ``load_cells``
+    cells: str | None = None
+    fov: str | None = None  # None: the field of view is found automatically
+    second: str | None = None  # second observer
+    second_in: tuple[str, ...] = ("train", "val", "test")  # splits that have one
+    size: tuple[int, int] | None = None  # rows, columns of every image
+    person: int | None = None  # letters of an id that name the person; None: all
+    may_be_passed_on: bool = False  # by the owner's terms
+    stacks: dict[str, str] | None = None  # {file: git's blob id}, instead of slices
+    sources: tuple[Source, ...] = ()  # in the order in which they are tried
+
+    def split_of(self, image_id: str) -> str:
+        """Return the split ("train", "val" or "test") an image belongs to."""
+        for split, members in self.splits.items():
+            if image_id in members:
+                return split
+        raise ValueError(f"{self.name} has no image {image_id!r}; see DATASETS")
+
+    def has_second(self, image_id: str) -> bool:
+        """Tell whether a second observer marked this image, too."""
+        return bool(self.second) and self.split_of(image_id) in self.second_in
+
+    def path(self, template: str, image_id: str) -> str:
+        """Fill a template; DRIVE's folders and file names tell training from test."""
+        part = "test" if self.split_of(image_id) == "test" else "training"
+        return template.format(id=image_id, part=part)
+
+
+def _read_datasets() -> dict[str, Dataset]:
+    """Read ``datasets.toml``, which says all that is known of each set."""
+    table = tomllib.loads((HERE / "datasets.toml").read_text("utf-8"))
+    for facts in table.values():
+        facts["splits"] = {k: tuple(v.split()) for k, v in facts["splits"].items()}
+        sources = facts.get("sources", ())
+        facts["sources"] = tuple(
+            Source(**s | {"gives": tuple(s.get("gives", ("",)))}) for s in sources
+        )
+    return {name: Dataset(name=name, **facts) for name, facts in table.items()}
+
+
+DATASETS = _read_datasets()
+
+
+def locate(place: Path, file: str) -> Path:
+    """Find a file of a set, though its name is in other letter case or ends in .gz.
+
+    It may lie without its folder, too, as official archives have it. Returns ``place /
+    file`` where there is nothing of the kind.
+    """
+    exact = place / file
+    for parent in (exact.parent, place) if not exact.is_file() else ():
+        inside = parent.iterdir() if parent.is_dir() else ()
+        names = {path.name.casefold(): path for path in inside}
+        for name in (exact.name, f"{exact.name}.gz"):
+            if name.casefold() in names:
+                return names[name.casefold()]
+    return exact
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file of a set; a gzipped one is unpacked."""
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    with gzip.open(path) as file:
+        return file.read(MAX_FILE)
+
+
+def get(name: str) -> Dataset:
+    """Return the facts of a set; ValueError lists the names that are known."""
+    if name not in DATASETS:
+        raise ValueError(
+            f"unknown data set {name!r}; known are {', '.join(sorted(DATASETS))}"
+        )
+    return DATASETS[name]
+
+
+def get_eyes(name: str) -> Dataset:
+    """Return the facts of a set that shows eyes."""
+    if get(name).vessels is None:
+        raise ValueError(f"{name} shows no eyes; read it with fundus.load_cells")
+    return get(name)
+
+
+def folder(name: str, data_dir: Path | str) -> Path:
+    """Return the folder of one set inside the data folder, or say how to get it."""
+    place = Path(data_dir) / get(name).name
+    if not found(name, data_dir):
+        state = "is empty" if place.is_dir() else "does not exist"
+        raise FileNotFoundError(
+            f"{place} {state}; fetch the set with `python3 -m helpers data {name}`, or "
+            "name the folder that holds it with --data or FUNDUS_DATA"
+        )
+    return place
+
+
+def found(name: str, data_dir: Path | str) -> bool:
+    """Tell whether the data folder holds anything of a set."""
+    place = Path(data_dir) / get(name).name
+    return place.is_dir() and any(place.iterdir())
+
+
+def ids(name: str, split: str) -> tuple[str, ...]:
+    """Return the image ids of "train", "val", "test" or "all"."""
+    splits = get(name).splits
+    if split == "all":
+        return tuple(image_id for members in splits.values() for image_id in members)
+    if split not in splits:
+        raise ValueError(f"unknown split {split!r}; choose train, val, test or all")
+    return splits[split]
+
+
+def person(name: str, image_id: str) -> str:
+    """Return whose eye it is, as far as names tell: CHASE_DB1's 05L is child 05."""
+    return image_id[: get(name).person]
+
+
+def scored_split(name: str, data_dir: Path | str) -> str:
+    """Return the split to report: "test", or "val" where no test label is there.
+
+    The official DRIVE download has had no test labels since 2019. One missing label
+    among others is an error of the folder, not that case, and ``load`` names it.
+    """
+    dataset, place = get_eyes(name), folder(name, data_dir)
+    files = (dataset.path(dataset.vessels, i) for i in ids(name, "test"))
+    labels = [locate(place, file) for file in files]
+    return "test" if any(label.exists() for label in labels) else "val"
+
+
+def manifest(name: str) -> dict[str, str]:
+    """Return {relative path: SHA-256} of every file of a set; {} for PHANTOM."""
+    path = HERE / "manifests" / f"{get(name).name}.sha256"
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {file: digest for digest, file in (line.split(maxsplit=1) for line in lines)}
+
+
+def forms(name: str) -> list[dict[str, str]]:
+    """Return the lists of files of which one alone is the whole set.
+
+    ISBI2012_EM has two, single slices and the challenge's stacks; others have one.
+    """
+    stacks = get(name).stacks
+    return [manifest(name), stacks] if stacks else [manifest(name)]
+
+
+def is_original(content: bytes, digest: str) -> bool:
+    """Compare bytes with a SHA-256 or, 40 digits long, with git's id of a blob."""
+    if len(digest) == 40:
+        blob = b"blob %d\0" % len(content) + content
+        return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == digest
+    return hashlib.sha256(content).hexdigest() == digest
+
+
+def sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_whole(path: Path, digest: str) -> bool:
+    """Tell whether a file is there, uncut, and holds the bytes of a digest.
+
+    A gzipped file is judged by what it unpacks to; see ``is_original``.
+    """
+    try:
+        return is_original(read_bytes(path), digest)
+    except (EOFError, OSError, zlib.error):  # a gzipped file that is cut off
+        return False
+
+
+def lacking(name: str, data_dir: Path | str) -> list[dict[str, str]]:
+    """Return {path: digest} of the files that are missing or differ, a dict a form."""
+    place = Path(data_dir) / name
+    return [
+        {f: d for f, d in form.items() if not is_whole(locate(place, f), d)}
+        for form in forms(name)
+    ]
+
+
+def verify(name: str, data_dir: Path | str) -> dict[str, list[str]]:
+    """Compare a set on disk with its manifest: {"missing": [...], "differs": [...]}.
+
+    Where a set has several ``forms``, the one with the fewest missing files counts.
+    """
+    place, answers = folder(name, data_dir), []
+    for files in lacking(name, data_dir):
+        missing = [file for file in files if not locate(place, file).is_file()]
+        differs = [file for file in files if file not in missing]
+        answers.append({"missing": missing, "differs": differs})
+    return min(answers, key=lambda problems: len(problems["missing"]))

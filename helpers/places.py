@@ -1,0 +1,76 @@
+"""Where things lie; the only module that reads the environment's variables.
+
+Standard library only, so that it can be imported before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .config import MODES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def mode() -> str:
+    """Return FUNDUS_MODE: "smoke", "lesson" (the default) or "full"."""
+    name = os.environ.get("FUNDUS_MODE") or "lesson"
+    if name not in MODES:
+        raise ValueError(
+            f"FUNDUS_MODE is {name!r}; choose one of {', '.join(MODES)} or unset it"
+        )
+    return name
+
+
+def data_dir() -> Path:
+    """Return the folder that holds one folder a data set.
+
+    FUNDUS_DATA decides where it is set. Otherwise the first of these that exists:
+    ``data`` beside ``helpers``, a ``fundus-data`` folder in a mounted Google Drive,
+    Kaggle's input folder; and ``data`` beside ``helpers`` where none does.
+    """
+    if os.environ.get("FUNDUS_DATA"):
+        return Path(os.environ["FUNDUS_DATA"]).expanduser().resolve()
+    places = (
+        ROOT / "data",
+        Path("/content/drive/MyDrive/fundus-data"),
+        Path("/kaggle/input"),
+    )
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def data_dir_is_given() -> bool:
+    """Tell whether FUNDUS_DATA names the data folder."""
+    return bool(os.environ.get("FUNDUS_DATA"))
+
+
+def output_dir() -> Path:
+    """Return the folder for everything that a run writes.
+
+    FUNDUS_OUT decides where it is set; else it is ``outputs`` beside ``helpers``, or
+    in the working directory where that place is read-only (Kaggle's input folder).
+    """
+    home = ROOT if os.access(ROOT, os.W_OK) else Path.cwd()
+    return Path(os.environ.get("FUNDUS_OUT") or home / "outputs").resolve()
+
+
+def report_file() -> Path | None:
+    """Return the JSON file to which the running chapter adds its facts, if any."""
+    name = os.environ.get("FUNDUS_REPORT")
+    return Path(name).resolve() if name else None
+
+
+def run_id() -> str | None:
+    """Return the name that ``helpers run`` gave to this run of the whole course."""
+    return os.environ.get("FUNDUS_RUN") or None
+
+
+def export(**variables: Path | str) -> None:
+    """Set FUNDUS_ variables, such as ``DATA=path``, for this process and its children.
+
+    A path is made absolute first: a child may have another working directory.
+    """
+    for name, value in variables.items():
+        text = value if isinstance(value, str) else str(value.expanduser().resolve())
+        os.environ[f"FUNDUS_{name}"] = text

@@ -1,0 +1,1 @@
+"""The course as notebooks, built by `notebooks.tools` from the sources in src/."""

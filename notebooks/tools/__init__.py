@@ -1,0 +1,1 @@
+"""How notebooks are made and executed: build, run, strip."""

@@ -1,0 +1,1 @@
+"""What was measured: JSON files, and the experiments that make them."""

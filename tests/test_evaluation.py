@@ -1,0 +1,89 @@
+"""Scores of a split: inside the FOV, each image once, beside human and filter."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from helpers import evaluation, fundus, metrics, phantom
+
+
+def objects(probs, x) -> list[dict]:
+    """Score one image's vessels as objects, with and without specks."""
+    result = evaluation.Objects(0.5)
+    result.add(x, probs)
+    return result.means()
+
+
+def test_evaluate_scores_inside_the_fov_with_the_given_threshold():
+    images = [phantom.draw(seed, 68, 66) for seed in range(3)]
+    rng = np.random.default_rng(0)
+    guesses = {x.name: rng.random(x.fov.shape).astype(np.float32) for x in images}
+    result = evaluation.evaluate(lambda x: guesses[x.name], images, 0.25)
+    counts = [metrics.count(guesses[x.name] >= 0.25, x.vessels, x.fov) for x in images]
+    pooled = metrics.scores(metrics.Counts(*np.sum(counts, axis=0)))
+    assert result.pooled["dice"] == pytest.approx(pooled["dice"])
+    assert result.threshold == 0.25
+    assert [row["name"] for row in result.per_image] == [x.name for x in images]
+    flipped = [
+        dataclasses.replace(x, vessels=np.where(x.fov, x.vessels, ~x.vessels))
+        for x in images
+    ]
+    again = evaluation.evaluate(lambda x: guesses[x.name], flipped, 0.25)
+    assert again.pooled == result.pooled
+
+
+def test_the_threshold_comes_from_the_images_it_is_given():
+    images = [phantom.draw(seed, 68, 66) for seed in range(2)]
+    rng = np.random.default_rng(0)
+
+    def predict(x):
+        return (0.3 * x.vessels + 0.4 * rng.random(x.fov.shape)).astype(np.float32)
+
+    assert 0.25 < evaluation.choose_threshold(predict, images) < 0.5
+
+
+def test_sato_filter_finds_dark_lines():
+    x = phantom.draw(3, 292, 282)
+    ridges = evaluation.sato_probs(x.image, x.fov)
+    assert ridges.shape == (1, 292, 282) and (ridges[~x.fov] == 0).all()
+    assert 0 <= ridges.min() and ridges.max() < 1  # the constant scale clips nothing
+    table = metrics.histogram(ridges, x.vessels, x.fov)
+    green = metrics.histogram(1 - x.image[1:2], x.vessels, x.fov)
+    assert metrics.auc_roc(table) > metrics.auc_roc(green)
+
+
+def test_sato_filter_sees_a_large_photograph_at_drives_resolution():
+    x = phantom.draw(3, 584, 565)
+    small = metrics.histogram(evaluation.sato_probs(x.image, x.fov), x.vessels, x.fov)
+    image, vessels, fov = (
+        layer.repeat(3, 1).repeat(3, 2) for layer in (x.image, x.vessels, x.fov)
+    )
+    large = metrics.histogram(evaluation.sato_probs(image, fov), vessels, fov)
+    assert abs(metrics.auc_roc(large) - metrics.auc_roc(small)) < 0.01
+
+
+def test_specks_are_counted_at_drives_resolution():
+    x = phantom.draw(3, 584, 565)
+    dots = np.zeros((1, 584, 565), np.float32)
+    dots[0, 100:105, 100:105] = dots[0, 300:310, 300:310] = 1  # 25 and 100 pixels
+    large = [layer.repeat(2, 1).repeat(2, 2) for layer in (x.image, x.vessels, x.fov)]
+    twice = fundus.FundusImage("twice", *large)
+    dots_twice = dots.repeat(2, 1).repeat(2, 2)
+    one = objects(dots, x)
+    two = objects(dots_twice, twice)
+    for a, b in zip(one, two, strict=True):
+        assert a["betti_0_error"] == b["betti_0_error"]
+    assert one[0]["betti_0_error"] != one[1]["betti_0_error"], "a speck was dropped"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_thin_is_thin_at_drives_resolution(times):
+    fov = phantom.draw(3, 584, 565).fov
+    lines = np.zeros((2, 1, 584, 565), bool)
+    lines[0, :, 100:500, 200:203] = lines[1, :, 100:500, 300:307] = True  # 3 and 7
+    fov, thin, thick = (x.repeat(times, 1).repeat(times, 2) for x in (fov, *lines))
+    image = np.zeros((3, *fov.shape[1:]), np.float32)
+    eye = fundus.FundusImage("lines", image, thin | thick, fov)
+    row = objects(thin.astype(np.float32), eye)[0]
+    assert (row["sensitivity_thin"], row["sensitivity_thick"]) == (1, 0)
