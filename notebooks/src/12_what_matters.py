@@ -45,9 +45,9 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import numpy as np
 
-from helpers import augment, figures, inference, losses, places, runtime, training, unet
+from helpers import augment, figures, inference, places, training
 from helpers.exercises.chapter_12 import EXERCISES
-from results import ablations
+from results.experiments import runs
 
 # %% [markdown] lang="en"
 # ## One change at a time
@@ -353,7 +353,7 @@ print(f"Dice moved by less than {bound:.4f}:\n  " + "\n  ".join(small))
 guess = None  # "green", "enhanced" or "colour"
 
 eye = course.load("val")[0]
-seen = {name: ablations.CONDITIONS[name][0] for name in ("plain", "camera", "lens")}
+seen = {name: runs.CONDITIONS[name][0] for name in ("plain", "camera", "lens")}
 part = np.s_[:, : eye.image.shape[1] // 2, : eye.image.shape[2] // 2]
 pictures = [figures.to_picture(look(eye.image)[part]) for look in seen.values()]
 figures.show_images(pictures, ["as it is", "another lamp", "another lens"], size=2.2)
@@ -632,17 +632,7 @@ eyes, val = course.load("train"), course.load("val")
 
 def train_with(way: Callable) -> dict:
     """Train a network whose patches go through ``way``; return its scores."""
-    runtime.seed_everything(short.seed)
-    run = training.new_run(
-        eyes,
-        val,
-        short,
-        model=unet.UNet(short.in_channels, 1, short.widths),
-        loss_fn=losses.bce_dice_loss,
-        augment=way,
-    )
-    for _ in run.steps():
-        pass
+    run = training.new_run(eyes, val, short, augment=way).finish()
     return run.history[-1] | {"seconds": run.seconds}
 
 
