@@ -1,21 +1,26 @@
-"""The scripts in results/ that measure: what they compare is what they say."""
+"""The experiments in results/: what they compare, train and make is what they say."""
 
 import dataclasses
-import importlib
+import functools
 import json
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import draw, morphology
 
-from helpers import config, inference, metrics, phantom, training
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Return a function that imports an experiment."""
-    return lambda name: importlib.import_module(f"results.experiments.{name}")
+from helpers import config, datasets, inference, metrics, phantom
+from results.experiments import __main__ as command
+from results.experiments import (
+    bench,
+    changes,
+    halving,
+    other_cameras,
+    runs,
+    tables,
+    work,
+)
 
 
 def layers(size=80):
@@ -25,8 +30,7 @@ def layers(size=80):
     return np.stack([disc, disc, np.ones_like(disc)]).astype(np.float32)
 
 
-def test_naive_patches_are_patches(script):
-    bench = script("bench")
+def test_naive_patches_are_patches():
     settings = dataclasses.replace(config.PRESETS["smoke"], batch_size=6)
     image, vessels, fov = next(iter(bench.NaiveBatches([layers()] * 2, settings)))
     size = settings.patch_size
@@ -46,15 +50,14 @@ class Same(torch.nn.Conv2d):
         torch.nn.init.ones_(self.weight)
 
 
-def test_sliding_windows_average_what_the_model_says(script):
+def test_sliding_windows_average_what_the_model_says():
     inputs = np.random.default_rng(0).random((1, 58, 63), dtype=np.float32)
-    probs = script("bench").sliding_windows(Same(), inputs)
+    probs = bench.sliding_windows(Same(), inputs)
     expected = 1 / (1 + np.exp(-inputs[0]))
     assert np.allclose(probs[:58, :63], expected, atol=1e-6)
 
 
-def test_bench_measures_the_rows_it_is_asked_for(script, monkeypatch, capsys):
-    bench = script("bench")
+def test_bench_measures_the_rows_it_is_asked_for(monkeypatch, capsys):
     rows = (("apples", "1/s", float, 4.0, 2.0), ("pears", "1/s", float, 1.0, 1.0))
     monkeypatch.setattr(bench, "ROWS", rows)
     monkeypatch.setattr(bench, "with_peak", divmod)  # a function that can be pickled
@@ -65,79 +68,117 @@ def test_bench_measures_the_rows_it_is_asked_for(script, monkeypatch, capsys):
     assert "apples (1/s): 3; naive 1, 3.0 times" in capsys.readouterr().out
 
 
-def test_variants_fit_their_networks(script):
-    ablations = script("runs")
+def test_variants_fit_their_networks():
     photo = np.random.default_rng(0).random((3, 80, 80), dtype=np.float32)
-    for variant in ablations.VARIANTS.values():
-        settings = dataclasses.replace(config.PRESETS["lesson"], **variant.changes)
-        assert variant.prepare(photo).shape == (settings.in_channels, 80, 80)
+    for variant in runs.VARIANTS.values():
+        settings = runs.ABLATIONS.config(variant.changes)
+        prepare = variant.changes.get("prepare", runs.PARTS["prepare"])
+        assert prepare(photo).shape == (settings.in_channels, 80, 80)
         pixels = settings.patch_size**2 * settings.batch_size
         if variant.question == "batch":  # as many patches in all
-            pixels *= settings.steps / ablations.STEPS
+            pixels *= settings.steps / runs.STEPS
         assert pixels == 8 * 128**2
-    for change, _ in ablations.CONDITIONS.values():
+    for change, _ in runs.CONDITIONS.values():
         changed = change(photo)
         assert changed.shape == photo.shape and changed.dtype == np.float32
         assert 0 <= changed.min() and changed.max() <= 1
 
 
-def test_the_mild_augmentation_moves_labels_along(script):
+def test_the_mild_augmentation_moves_labels_along():
     image, vessels, fov = torch.from_numpy(layers()).split(1)
     batch = [x.expand(5, 1, 80, 80) for x in (image, vessels, fov)]
     generator = torch.Generator().manual_seed(0)
-    image, vessels, fov = script("runs").mild(*batch, 48, generator)
+    image, vessels, fov = changes.mild(*batch, 48, generator)
     assert image.shape == vessels.shape == fov.shape == (5, 1, 48, 48)
     for patch, label in zip(image, vessels, strict=True):
         middle = (patch.min() + patch.max()) / 2
         assert ((patch > middle) == label.bool()).float().mean() > 0.97
 
 
-def test_differences_are_paired_and_against_the_recipe(script, monkeypatch, tmp_path):
-    ablations = script("runs")
-    monkeypatch.setattr(ablations, "STORE", tmp_path)
-    some = {name: ablations.CONDITIONS[name] for name in ("plain", "flips", "d4")}
-    monkeypatch.setattr(ablations, "CONDITIONS", some)
+BINS = 2**14
+
+
+def coarse_tables(shift):
+    """Return made-up histograms of five eyes; the higher the shift the worse."""
     rng = np.random.default_rng(0)
-    better = np.zeros((5, 2, ablations.BINS), np.int64)
-    for eye in better:
-        eye[0] = np.bincount(rng.integers(0, 9000, 4000), minlength=ablations.BINS)
-        eye[1] = np.bincount(rng.integers(7000, 16000, 900), minlength=ablations.BINS)
-    worse = np.roll(better, -1500, axis=2) * [[0], [1]] + better * [[1], [0]]
-    for name, tables in (("base", better), ("bce", worse)):
-        for fold in ablations.FOLDS_USED:
-            facts = {"seconds": 1.0, "precision": "fp32", "names": list("abcde")}
-            facts |= {"device": "CPU", "objects": np.full((13, 5, 3), 0.25)}
-            tables_of_all = dict.fromkeys(ablations.CONDITIONS, tables)
-            np.savez_compressed(
-                tmp_path / f"{name}-{fold}.npz", **facts, **tables_of_all
-            )
-    content = ablations.collect([])
-    rows = {row["name"]: row for row in content["rows"]}
-    assert set(rows) == {"base", "bce", "flips", "d4"}  # what was trained
-    assert rows["flips"]["difference"]["plain"]["auc_roc"] == (0.0, 0.0, 0.0)
+    eyes = np.zeros((5, 2, BINS), np.int64)
+    for eye in eyes:
+        eye[0] = np.bincount(rng.integers(0, 9000, 4000), minlength=BINS)
+        eye[1] = np.bincount(rng.integers(7000, 16000, 900) - shift, minlength=BINS)
+    return eyes
+
+
+@pytest.fixture
+def ablations(monkeypatch, tmp_path, few_resamples):
+    """Return a function that collects variants; ``made`` are those it trained."""
+    shifts, made = {"base": 0, "bce": 1500, "last": 500}, []
+    facts = {"seconds": 1.0, "precision": "fp32", "environment": {"device": "CPU"}}
+    conditions = ("plain", "flips", "d4")
+
+    def answer(networks):
+        made.extend(x.variant for x in networks)
+        shapes = [coarse_tables(shifts[x.variant]) for x in networks]
+        objects = {"objects": np.full((5, 13, 3), 0.25)}
+        return [facts | objects | dict.fromkeys(conditions, x) for x in shapes]
+
+    def collect(variants):
+        made.clear()
+        row = dataclasses.replace(
+            runs.ABLATIONS, variants=variants, conditions=conditions
+        )
+        monkeypatch.setitem(runs.ROWS, "ablations", row)
+        assert command.main(["ablations", "--out", str(tmp_path)]) == 0
+        content = json.loads((tmp_path / "ablations.json").read_text("utf-8"))
+        return content, {row["name"]: row for row in content["rows"]}
+
+    monkeypatch.setattr(runs, "FOLDER", tmp_path)
+    monkeypatch.setattr(work, "made", answer)
+    collect.made = made
+    return collect
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    for name in ("bootstrap_ci", "paired_differences"):
+        quick = functools.partial(getattr(metrics, name), num_resamples=50)
+        monkeypatch.setattr(metrics, name, quick)
+
+
+def test_differences_are_paired_and_against_the_recipe(ablations):
+    two = {name: runs.VARIANTS[name] for name in ("base", "bce")}
+    content, rows = ablations(two)
+    assert set(rows) == {"base", "bce", "flips", "d4"}
+    assert rows["flips"]["difference"]["plain"]["auc_roc"] == [0.0, 0.0, 0.0]
     assert rows["bce"]["topology"]["cldice"] == [0.25] * 13
     dice = rows["base"]["scores"]["plain"]["dice_of_each"]
     assert len(dice) == len(content["images"]) == 10
-    assert rows["base"]["difference"]["plain"]["dice"] == (0.0, 0.0, 0.0)
+    assert rows["base"]["difference"]["plain"]["dice"] == [0.0, 0.0, 0.0]
     difference, low, high = rows["bce"]["difference"]["flips"]["auc_roc"]
     assert low < difference < high < 0
-    tables = ablations.tables_of("bce", "plain")
-    expected = metrics.auc_roc(np.sum(tables, axis=0))
+    expected = metrics.auc_roc(2 * coarse_tables(1500).sum(0))
     assert rows["bce"]["scores"]["plain"]["auc_roc"] == expected
     each = rows["bce"]["difference"]["plain"]["dice_of_each"]
     theirs = rows["bce"]["scores"]["plain"]["dice_of_each"]
     assert each == pytest.approx(np.subtract(theirs, dice), abs=2e-5)
-    known = [{"name": "wide", "scores": rows["bce"]["scores"]}, rows["bce"] | {"x": 1}]
-    again = {row["name"]: row for row in ablations.collect(known)["rows"]}
-    assert list(again) == ["base", "bce", "wide", "flips", "d4"]
-    assert again["bce"]["x"] == 1  # a row that is there stays
-    assert again["base"] == rows["base"]
-    assert expected == pytest.approx(metrics.auc_roc(worse.sum(0)), abs=1e-12)
 
 
-def test_scores_of_a_perfect_answer(script, monkeypatch):
-    ablations = script("runs")
-    monkeypatch.setattr(ablations, "THRESHOLDS", [0.3, 0.6])
+def test_rows_that_are_there_stay_and_changed_ones_are_made_anew(ablations):
+    two = {name: runs.VARIANTS[name] for name in ("base", "bce")}
+    _, first = ablations(two)
+    ablations(two)
+    assert not ablations.made
+    three = two | {"last": runs.VARIANTS["last"]}
+    _, rows = ablations(three)
+    assert set(ablations.made) == {"base", "last"}  # trained beside each other
+    assert list(rows) == ["base", "bce", "last", "flips", "d4"]
+    assert all(rows[name] == first[name] for name in first)
+    other = dataclasses.replace(three["bce"], changes={"dice_weight": 0.1})
+    ablations(three | {"bce": other})
+    assert set(ablations.made) == {"base", "bce"}
+
+
+def test_scores_of_a_perfect_answer(monkeypatch):
+    monkeypatch.setattr(runs, "THRESHOLDS", [0.3, 0.6])
     eye, asked = phantom.draw(0, 146, 141), []
     answer = np.where(eye.vessels, 0.5, 0.1)
 
@@ -145,17 +186,17 @@ def test_scores_of_a_perfect_answer(script, monkeypatch):
         asked.append((image, tta))
         return answer
 
-    tables = ablations.score(predict, [eye])
+    scores = work.score(predict, [eye], runs.CONDITIONS)
     assert {tta for _, tta in asked} == {"none", "flips", "d4"}
     assert sum(image is eye.image for image, _ in asked) == 3  # two were changed
-    for condition in ablations.CONDITIONS:
-        both = tables[condition][0]
-        assert both.shape == (2, ablations.BINS)
+    for condition in runs.CONDITIONS:
+        both = scores[condition][0]
+        assert both.shape == (2, BINS)
         assert both.sum(1).tolist() == [
             (eye.fov & ~eye.vessels).sum(),
             (eye.fov & eye.vessels).sum(),
         ]
-    (dice, cldice, pieces), nothing = tables["objects"][:, 0]
+    (dice, cldice, pieces), nothing = scores["objects"][0]
     assert dice > 0.97 and cldice > 0.97 and pieces <= 12  # but for specks
     assert nothing[0] == nothing[1] == 0
 
@@ -173,8 +214,8 @@ def batch(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(picture)[None].float()
 
 
-def test_soft_skeleton_lies_along_the_centreline_and_is_thin(script):
-    soft_skeleton = script("runs").soft_skeleton
+def test_soft_skeleton_lies_along_the_centreline_and_is_thin():
+    soft_skeleton = changes.soft_skeleton
     picture = bar(slice(26, 34))
     soft = soft_skeleton(batch(picture))[0].numpy()
     exact = morphology.skeletonize(picture[0])[None]
@@ -188,8 +229,8 @@ def test_soft_skeleton_lies_along_the_centreline_and_is_thin(script):
     assert np.array_equal(soft_skeleton(batch(line))[0].numpy() > 0, line)
 
 
-def test_soft_cldice_of_sharp_maps_is_near_the_measured_one(script):
-    soft_cldice_loss = script("runs").soft_cldice_loss
+def test_soft_cldice_of_sharp_maps_is_near_the_measured_one():
+    soft_cldice_loss = changes.soft_cldice_loss
     vessels, fov = bar(slice(26, 34)), np.ones((1, 60, 60), bool)
     for pred in (vessels, bar(slice(28, 32)), bar(slice(24, 36)), bar(slice(0))):
         logits = 1000 * (2 * batch(pred) - 1)
@@ -206,8 +247,8 @@ def test_soft_cldice_of_sharp_maps_is_near_the_measured_one(script):
     assert cut > 0.01
 
 
-def test_soft_cldice_asks_for_the_missing_piece(script):
-    soft_cldice_loss = script("runs").soft_cldice_loss
+def test_soft_cldice_asks_for_the_missing_piece():
+    soft_cldice_loss = changes.soft_cldice_loss
     vessels, fov = batch(bar(slice(26, 34))), torch.ones(1, 1, 60, 60)
     logits = 4 * (2 * vessels - 1)
     logits[..., 29:32] = -4
@@ -218,32 +259,30 @@ def test_soft_cldice_asks_for_the_missing_piece(script):
     assert pull[26:34, 29:32].sum() > 0  # gradient descent raises the gap
 
 
-def test_other_cameras_threshold_marks_the_share(script):
-    cameras = script("other_cameras")
+def test_other_cameras_threshold_marks_the_share():
     rng = np.random.default_rng(0)
     probs = (rng.random((1, 60, 60)) ** 3).astype(np.float32)
     fov = np.ones((1, 60, 60), bool)
     table = metrics.histogram(probs, rng.random((1, 60, 60)) < 0.2, fov)
     for share in (0.05, 0.126, 0.5):
-        threshold = cameras.threshold_by_share(table, share)
+        threshold = other_cameras.threshold_by_share(table, share)
         assert (probs >= threshold).mean() == pytest.approx(share, abs=0.002)
 
 
-def test_other_cameras_recolours_to_what_is_known(script):
-    cameras, x = script("other_cameras"), phantom.draw(0, 96, 93)
+def test_other_cameras_recolours_to_what_is_known():
+    x = phantom.draw(0, 96, 93)
     known = np.full((3, 1, 1), 0.5), np.full((3, 1, 1), 0.05)
-    again = cameras.recoloured(x.image, x.fov, known)
+    again = other_cameras.recoloured(x.image, x.fov, known)
     assert again[:, x.fov[0]].mean(1) == pytest.approx([0.5] * 3, abs=0.02)
     assert (again[:, ~x.fov[0]] == 0).all()
 
 
-def test_halving_scores_a_line_by_each_rule(script, monkeypatch):
-    halving = script("halving")
+def test_halving_scores_a_line_by_each_rule(monkeypatch):
     line = np.zeros((1, 65, 64), bool)
     line[0, :, 9] = True  # one pixel wide, along the grid: two of four everywhere
     x = dataclasses.replace(phantom.draw(0, 65, 64), vessels=line, fov=~line | line)
     monkeypatch.setattr(halving.fundus, "load_one", lambda *_: x)
-    monkeypatch.setattr(halving.fundus, "ids", lambda *_: ["a"])
+    monkeypatch.setattr(halving.datasets, "ids", lambda *_: ["a"])
     rows = halving.measure("DRIVE", "train")
     assert rows["two of four"]["centreline_covered"] == 1
     assert rows["two of four"]["dice"] == pytest.approx(2 / 3)
@@ -253,32 +292,70 @@ def test_halving_scores_a_line_by_each_rule(script, monkeypatch):
     assert metrics.count(again, line[:, :64], x.fov[:, :64])[:2] == (64, 64)
 
 
-def test_folds_share_no_eye_and_miss_none(script, monkeypatch):
-    ablations = script("runs")
-    monkeypatch.setattr(ablations, "eyes", lambda: list(range(21, 41)))
-    seen = []
-    for fold in range(ablations.FOLDS):
-        others, held = ablations.split(fold)
-        assert sorted(others + held) == list(range(21, 41))
-        seen += held
-    assert sorted(seen) == list(range(21, 41))
+# ---- Networks are trained as declared, and once ----
+
+SMALL = {"widths": (4, 8), "patch_size": 16, "batch_size": 2}
 
 
-def test_a_variant_starts_from_other_weights_and_keeps_its_rate(
-    script, monkeypatch, tmp_path
-):
-    ablations = script("runs")
+def tiny(name="tiny", changes=None, **kind):
+    """Return a training of two steps."""
+    variants = {"short": runs.Variant("", "", SMALL | (changes or {}))}
+    return runs.Training(
+        name, "a try", kind.pop("variants", variants), "smoke", 2, **kind
+    )
+
+
+@functools.cache
+def eyes():
+    """Return eight small phantoms with names in order."""
+    drawn = [phantom.draw(k, 96, 93) for k in range(8)]
+    return [dataclasses.replace(x, name=f"{k:02}") for k, x in enumerate(drawn)]
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path, few_resamples):
+    """Train in this process, on eight phantoms, into ``tmp_path``; list what is."""
+    parts, seen = {"train": eyes()[:6], "val": eyes()[6:]}, []
+    train = work.begin
+
+    def begin(network, images, val):
+        seen.append((network.variant, [x.name for x in images]))
+        return train(network, images, val)
+
+    monkeypatch.setattr(work.fundus, "load", lambda name, part, place: parts[part])
+    monkeypatch.setattr(work, "begin", begin)
+    monkeypatch.setattr(work, "at_once", lambda job, tasks: [job(x) for x in tasks])
+    monkeypatch.setattr(work, "STORE", tmp_path / "store")
+    monkeypatch.setattr(runs, "FOLDER", tmp_path)
+    monkeypatch.setattr(runs, "THRESHOLDS", [0.3, 0.6])
+    monkeypatch.setattr(metrics, "NUM_BINS", BINS)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
-    eyes = [phantom.draw(k, 146, 141) for k in range(2)]
-    small = {"widths": (4, 8), "patch_size": 32, "batch_size": 2}
-    first = ablations.train(ablations.Variant("", "", small), eyes, eyes, 2)
-    rates = [first.schedule.get_last_lr()[0] for _ in first.steps()]
+    return seen
+
+
+def test_folds_share_no_eye_and_miss_none(trained):
+    seen, everyone = [], {f"{k:02}" for k in range(8)}
+    for network in work.of_folds(tiny(folds=runs.FOUR), "short"):
+        images, _, held = ({x.name for x in part} for part in work.deal(network))
+        assert images | held == everyone and not images & held
+        seen += held
+    assert sorted(seen) == sorted(everyone)
+    (network,) = work.of_all(tiny())  # the validation images choose
+    images, val, held = work.deal(network)
+    assert len(images) == 6 and len(val) == 2 and not held
+
+
+def test_a_variant_starts_from_other_weights_and_keeps_its_rate(trained):
+    start = tiny("start")
+    row = tiny(changes={"learning_rate": 1e-3, "constant": True, "start": start})
+    (first,), (network,) = work.of_all(start), work.of_all(row)
+    images, val, _ = work.deal(first)
+    run = work.begin(first, images, val)
+    rates = [run.schedule.get_last_lr()[0] for _ in run.steps()]
     assert len(set(rates)) == 2  # one cycle, up and down
-    training.segmenter(first, eyes).save(tmp_path / "first.pt")
-    small |= {"learning_rate": 1e-3}
-    changes = {"start": tmp_path / "first.pt", "constant": True}
-    run = ablations.train(ablations.Variant("", "", small, **changes), eyes, eyes, 2)
-    expected = inference.Segmenter.load(tmp_path / "first.pt").model.state_dict()
+    work.made([network])  # what it starts from is made, too
+    run = work.begin(network, images, val)
+    expected = first.load().model.state_dict()
     for key, weights in run.model.state_dict().items():
         assert torch.equal(weights, expected[key]), key
     assert [run.schedule.get_last_lr()[0] for _ in run.steps()] == [1e-3, 1e-3]
@@ -286,73 +363,167 @@ def test_a_variant_starts_from_other_weights_and_keeps_its_rate(
     assert not torch.equal(weights.data, expected[name])  # the new optimiser moves it
 
 
-def test_the_wide_network_takes_every_eye_and_the_known_threshold(
-    script, monkeypatch, tmp_path
+def test_the_last_weights_are_those_that_are_not_averaged(trained):
+    (network,) = work.of_all(tiny(changes=runs.VARIANTS["last"].changes, everyone=True))
+    images, val, _ = work.deal(network)
+    run = work.begin(network, images, val).finish()
+    for key, weights in run.model.state_dict().items():
+        assert torch.equal(weights.float(), run.best["weights"][key].float()) or (
+            "num_batches" in key
+        )
+
+
+def test_a_network_of_every_eye_takes_the_last_weights_and_the_known_threshold(
+    trained, tmp_path
 ):
-    wide = script("wide")
-    eyes = [phantom.draw(k, 146, 141) for k in range(2)]
-    monkeypatch.setattr(wide.ablations, "eyes", lambda: eyes)
-    monkeypatch.setattr(wide, "STORE", tmp_path)
-    monkeypatch.setattr(wide, "STEPS", 1)
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
-    record = wide.work(1)
-    network = inference.Segmenter.load(tmp_path / "seed1/weights.pt")
-    assert network.threshold == record["threshold"] == wide.THRESHOLD
-    assert network.origin["trained_on"] == [x.name for x in eyes]
-    assert network.settings["widths"] == [32, 64, 128, 256]
-    assert record["config"]["seed"] == 1 and "best" not in record
-    monkeypatch.setattr(wide, "STEPS", None)  # would fail: it is not made again
-    assert wide.work(1) == record
+    source = tiny("source", folds=runs.FOUR)
+    row = tiny(everyone=True, seeds=(0, 1), threshold=source)
+    with pytest.raises(FileNotFoundError, match="source.json"):
+        work.of_all(row)
+    (tmp_path / "source.json").write_text('{"threshold": 0.25}')
+    content = tables.wide(row)
+    for seed, facts in enumerate(content["networks"]):
+        file = tmp_path / f"store/tiny/short-all-{seed}.pt"
+        network = inference.Segmenter.load(file)
+        assert network.threshold == facts["threshold"] == 0.25
+        assert len(network.origin["trained_on"]) == 8 and "best" not in facts
+        assert facts["config"]["seed"] == seed
+        assert network.settings["widths"] == [4, 8]
+    trained.clear()
+    again = tables.wide(row)
+    assert not trained and json.dumps(again) == json.dumps(content)
+    assert tables.wide(tiny(everyone=True, changes={"ema": 0.5})) and trained
+
+
+def test_the_threshold_of_a_cross_validation_is_from_all_eyes(trained, tmp_path):
+    row = dataclasses.replace(runs.CROSSVAL, preset="smoke", steps=2, name="tiny")
+    content = tables.crossval(
+        dataclasses.replace(row, variants={"base": runs.Variant("", "", SMALL)})
+    )
+    assert sorted(content["images"]) == [f"{k:02}" for k in range(8)]
+    assert set(content["threshold_of_each_image"]) == set(content["images"])
+    assert [x["threshold"] for x in content["topology"]] == [0.3, 0.6]
+    files = sorted((tmp_path / "store/tiny").iterdir())
+    assert len(files) == 4
+    for file in files:
+        network = inference.Segmenter.load(file)
+        assert network.threshold == content["threshold"]
+        assert len(network.origin["trained_on"]) == 6
 
 
 def test_the_best_network_is_chosen_on_eyes_that_it_has_not_seen(
-    script, monkeypatch, tmp_path
+    trained, monkeypatch, tmp_path
 ):
-    best = script("best")
-    eyes = [phantom.draw(k, 146, 141) for k in range(4)]
-    eyes = [dataclasses.replace(x, name=str(k)) for k, x in enumerate(eyes)]
-    small = {"widths": (4, 8), "patch_size": 16, "batch_size": 2}
-    candidates = {"short": small, "longer": small | {"steps": 30}}
-    seen = []
-
-    def one_by_one(job, tasks):
-        for task in tasks:
-            job(*task)
-
-    def train(variant, images, held, steps):
-        seen.append((variant.text, [x.name for x in images]))
-        return ablations_train(variant, images, held, steps)
-
-    ablations_train = best.ablations.train
-    monkeypatch.setattr(best.ablations, "train", train)
-    monkeypatch.setattr(best.ablations, "eyes", lambda: eyes)
-    monkeypatch.setattr(best, "STORE", tmp_path)
-    monkeypatch.setattr(best, "__file__", str(tmp_path / "best.py"))
-    monkeypatch.setattr(best, "STEPS", 1)
-    monkeypatch.setattr(best, "CANDIDATES", candidates)
-    monkeypatch.setattr(best, "at_once", one_by_one)
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
-    best.main()
+    slow = SMALL | {"learning_rate": 1e-9}  # learns nothing
+    variants = {"short": slow, "longer": SMALL | {"steps": 24, "patch_size": 32}}
+    variants = {key: runs.Variant("", "", x) for key, x in variants.items()}
+    kind = {"conditions": ("plain", "flips"), "then": runs.SEEDS, "fp16": True}
+    row = tiny("best", variants=variants, folds=runs.FOUR, **kind)
+    monkeypatch.setitem(runs.ROWS, "best", row)
+    assert command.main(["best", "--out", str(tmp_path)]) == 0
     content = json.loads((tmp_path / "best.json").read_text("utf-8"))
+    assert content["declaration"] == row.declaration()
     rows = {row["name"]: row for row in content["candidates"]}
     assert content["best"] == "longer"
     assert rows["longer"]["pooled"]["auc_pr"] > rows["short"]["pooled"]["auc_pr"]
     assert rows["short"]["difference"]["auc_pr"] == [0.0, 0.0, 0.0]  # to the first
     gain = rows["longer"]["pooled"]["auc_pr"] - rows["short"]["pooled"]["auc_pr"]
     assert rows["longer"]["difference"]["auc_pr"][0] == pytest.approx(gain)
-    everyone = list("0123")
-    others = [[n for n in everyone if n != held] for held in everyone]
-    assert [images for _, images in seen] == [*others, *others, *[everyone] * 3]
-    for seed, origin in enumerate(content["networks"]):
-        network = inference.Segmenter.load(tmp_path / f"seed{seed}.pt")
-        assert network.threshold == rows["longer"]["threshold"]
-        assert (
-            json.loads(json.dumps(network.origin)) == origin
-        )  # tuples are lists there
-        assert origin["config"]["seed"] == seed and origin["steps"] == 30
-        assert origin["trained_on"] == everyone
-    first = {n: x.read_bytes() for n, x in ((x.name, x) for x in tmp_path.iterdir())}
-    seen.clear()
-    best.main()
-    assert not seen  # nothing is made again
-    assert first == {x.name: x.read_bytes() for x in tmp_path.iterdir()}
+    assert {len(images) for _, images in trained[:8]} == {6}
+    everyone = [f"{k:02}" for k in range(8)]
+    assert [images for _, images in trained[8:]] == [everyone] * 3
+    for network, facts in zip(work.of_all(row), content["networks"], strict=True):
+        found = network.load()  # the variant and the threshold that the file names
+        assert found.threshold == rows["longer"]["threshold"] == facts["threshold"]
+        assert facts["config"]["seed"] == network.seed and facts["steps"] == 24
+        assert facts["trained_on"] == everyone
+    trained.clear()
+    (tmp_path / "best.json").unlink()
+    assert command.main(["best", "--out", str(tmp_path)]) == 0
+    assert not trained  # only the file was made again
+    again = json.loads((tmp_path / "best.json").read_text("utf-8"))
+    assert again == content
+
+
+# ---- Files and their states ----
+
+
+def test_every_file_of_the_results_has_a_row():
+    names = {command.file_of(name, runs.FOLDER).name for name in runs.ROWS}
+    there = {x.name for x in runs.FOLDER.iterdir() if x.suffix in (".json", ".png")}
+    assert names == there
+
+
+def test_a_file_is_missing_there_or_stale(trained, monkeypatch, tmp_path, capsys):
+    folder, row = tmp_path / "results", tiny("wide", everyone=True)
+    monkeypatch.setattr(runs, "ROWS", {"wide": row})
+    make = functools.partial(command.main, ["wide", "--out", str(folder)])
+    show = functools.partial(command.main, ["--out", str(folder)])
+    assert show() == 0 and "missing  wide.json" in capsys.readouterr().out
+    assert make() == 0 and len(trained) == 1
+    assert show() == 0 and "there    wide.json" in capsys.readouterr().out
+    before = (folder / "wide.json").read_bytes()
+    assert make() == 0 and len(trained) == 1
+    assert (folder / "wide.json").read_bytes() == before
+    changed = tiny("wide", everyone=True, changes={"dice_weight": 0.1})
+    monkeypatch.setattr(runs, "ROWS", {"wide": changed})
+    assert show() == 0 and "stale    wide.json" in capsys.readouterr().out
+    assert make() == 0 and len(trained) == 2
+    assert show() == 0 and "there    wide.json" in capsys.readouterr().out
+
+
+def test_words_do_not_make_a_file_stale():
+    row = tiny(folds=runs.FOUR)
+    other = dataclasses.replace(row, name="other", text="other words")
+    assert other.declaration() == row.declaration()
+    settings = {"folds": (0,), "dataset": "PHANTOM", "steps": 3, "preset": "lesson"}
+    for key, value in settings.items():
+        changed = dataclasses.replace(row, **{key: value})
+        assert changed.declaration() != row.declaration(), key
+
+
+def test_a_picture_keeps_its_declaration(monkeypatch, tmp_path):
+    picture = runs.ROWS["unet"]
+    monkeypatch.setattr(
+        picture.module(), "main", lambda: Image.new("L", (4, 4)), raising=True
+    )
+    file = command.file_of("unet", tmp_path)
+    assert runs.state(file, picture.declaration()) == "missing"
+    assert command.main(["unet", "--out", str(tmp_path)]) == 0
+    assert runs.state(file, picture.declaration()) == "there"
+    assert runs.state(file, {"script": "another"}) == "stale"
+
+
+def test_shipped_weights_are_a_part_of_what_they_are_scored_by(monkeypatch):
+    before = {name: runs.ROWS[name].declaration() for name in ("drive_test", "bench")}
+    monkeypatch.setattr(datasets, "sha256", lambda _: "others")
+    assert runs.ROWS["drive_test"].declaration() != before["drive_test"]
+    assert runs.ROWS["bench"].declaration() == before["bench"]
+
+
+def test_networks_are_scored_as_the_row_says(trained, monkeypatch, tmp_path):
+    row, asked = tiny(everyone=True, seeds=(0, 1)), []
+
+    def evaluate_split(*where, **options):
+        asked.append((where, options))
+        return {"weights": "/somewhere", "pooled": {}}
+
+    monkeypatch.setattr(tables.evaluation, "evaluate_split", evaluate_split)
+    (tmp_path / "topology.json").write_text('{"threshold_for_topology": 0.3}')
+    topology = dataclasses.replace(row, name="topology")
+    scored = runs.Scored(row, (0, 1), "CHASEDB1", "all", "flips", topology)
+    content = tables.scored(scored)
+    (((name, split, _, files), options),) = asked
+    assert (name, split, options["tta"]) == ("CHASEDB1", "all", "flips")
+    assert options["threshold"] == scored.declaration()["threshold"] == 0.3
+    assert [file.name for file in files] == ["short-all-0.pt", "short-all-1.pt"]
+    words = "outputs/store/tiny/short-all-0.pt outputs/store/tiny/short-all-1.pt"
+    assert content["weights"] == words
+
+
+def test_bad_names_and_files_by_hand_are_said(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["nothing"])
+    assert "unknown: nothing" in capsys.readouterr().err
+    assert command.main(["published"]) == 2
+    assert "by hand" in capsys.readouterr().err

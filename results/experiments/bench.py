@@ -6,8 +6,6 @@ or rates of this machine, now, and as a ratio, which holds elsewhere, too.
 """
 
 import functools
-import multiprocessing
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +14,6 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from helpers import augment as augmentation
 from helpers import (
     config,
     evaluation,
@@ -31,6 +28,8 @@ from helpers import (
     training,
     unet,
 )
+
+from . import alone
 
 RECIPE = config.PRESETS["lesson"]
 MARKS = (0.96, 0.97, 0.975, 0.98)  # AUC on the validation images
@@ -135,14 +134,12 @@ def load(split: str) -> list[fundus.FundusImage]:
 
 def make_run(naive: bool, **changes: int) -> training.TrainingRun:
     """Return a run of the lesson recipe; naive: fp32, patch by patch, no layout."""
-    settings = replace(RECIPE, **changes)
+    settings, train, val = replace(RECIPE, **changes), load("train"), load("val")
+    if not naive:
+        return training.new_run(train, val, settings)
     runtime.seed_everything(settings.seed)
     net = unet.UNet(settings.in_channels, 1, settings.widths)
     loss = functools.partial(losses.bce_dice_loss, dice_weight=settings.dice_weight)
-    train, val = load("train"), load("val")
-    if not naive:
-        parts = {"model": net, "loss_fn": loss, "augment": augmentation.augment}
-        return training.new_run(train, val, settings, **parts)
     inputs = [preprocess.prepare(x.image) for x in train]
     scaling = preprocess.fit_standardisation(inputs, [x.fov for x in train])
     layers = [
@@ -218,13 +215,8 @@ def bootstrapping(naive: bool) -> float:
 
 def with_peak(function: Callable, argument) -> tuple[object, int | None]:
     """Call and return the answer and the process's peak of memory in MiB."""
-    answer = function(argument)
-    try:
-        import resource
-    except ImportError:  # Windows
-        return answer, None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return answer, round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+    answer, peak = function(argument), alone.peak_mib()
+    return answer, peak and round(peak)
 
 
 ROWS = (  # name, unit, function, argument of ours, of the naive version
@@ -247,14 +239,11 @@ def show(value: float | dict) -> str:
 
 def main(names: Sequence[str] = ()) -> dict:
     """Measure all rows, or those whose text holds one of ``names``."""
-    spawn, rows = multiprocessing.get_context("spawn"), []
+    rows = []
     for name, unit, function, *arguments in ROWS:
         if names and not any(part in name for part in names):
             continue
-        answers = []
-        for argument in arguments:
-            with spawn.Pool(1) as pool:
-                answers.append(pool.apply(with_peak, (function, argument)))
+        answers = [alone.call(with_peak, function, x) for x in arguments]
         (ours, peak), (naive, naive_peak) = answers
         row = {"what": name, "unit": unit, "ours": ours, "naive": naive}
         if isinstance(ours, float):

@@ -1,6 +1,4 @@
-"""Draw first_look.png, the picture of the READMEs: python -m results.experiments first_look."""
-
-from pathlib import Path
+"""Draw the picture of the READMEs: a photograph, what the network says, vessels."""
 
 import numpy as np
 from PIL import Image
@@ -11,18 +9,19 @@ from helpers import figures, inference
 
 SIDE, GAP = 400, 10  # pixels
 
-image = data.retina().transpose(2, 0, 1).astype(np.float32) / 255  # (3, H, W)
-segmenter = inference.Segmenter.load()
-probs = segmenter.probs(image)
-panels = [
-    figures.to_picture(image),
-    np.repeat(probs[0][..., None], 3, axis=2),
-    figures.overlay(image, probs >= segmenter.threshold),
-]
-white = np.ones((SIDE, GAP, 3))
-strip = []
-for panel in panels:
-    strip += [resize(panel, (SIDE, SIDE, 3), anti_aliasing=True), white]
-picture = (np.concatenate(strip[:-1], axis=1) * 255).round().astype(np.uint8)
-target = Path(__file__).with_suffix(".png")
-Image.fromarray(picture).quantize(200).save(target, optimize=True)
+
+def main() -> Image.Image:
+    """Return scikit-image's photograph in three panels."""
+    image = data.retina().transpose(2, 0, 1).astype(np.float32) / 255  # (3, H, W)
+    segmenter = inference.Segmenter.load()
+    probs = segmenter.probs(image)
+    panels = [
+        figures.to_picture(image),
+        np.repeat(probs[0][..., None], 3, axis=2),
+        figures.overlay(image, probs >= segmenter.threshold),
+    ]
+    white, strip = np.ones((SIDE, GAP, 3)), []
+    for panel in panels:
+        strip += [resize(panel, (SIDE, SIDE, 3), anti_aliasing=True), white]
+    picture = (np.concatenate(strip[:-1], axis=1) * 255).round().astype(np.uint8)
+    return Image.fromarray(picture).quantize(200)

@@ -1,21 +1,17 @@
-"""What labels lose at half resolution, by four rules; writes halving.json.
+"""What labels lose at half resolution, by four rules.
 
 Each label is halved and laid back over the original by doubling its pixels: Dice, the
 share of the original's centreline that is still covered, and the share of vessel
 pixels gained. The rule of ``fundus.halve`` is "two of four". DRIVE 21-36 and CHASE_DB1;
 HRF, where it is there.
-
-python -m results.experiments halving
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from skimage import morphology
 
-from helpers import datasets, fundus, metrics, places, saving
+from helpers import datasets, fundus, metrics, places
 
 RULES = {"any of four": 1, "two of four": 2, "three of four": 3, "all four": 4}
 
@@ -27,7 +23,7 @@ def even(layer: np.ndarray) -> np.ndarray:
 
 
 def score(image_id: str, name: str) -> dict[str, list]:
-    """Return [TP, TN, FP, FN, covered, length] of each rule for one image."""
+    """Return [*metrics.Counts, covered, length] of each rule for one image."""
     x = fundus.load_one(name, image_id, places.data_dir())
     vessels, fov = even(x.vessels), even(x.fov)
     line = morphology.skeletonize(vessels[0])[None] & fov
@@ -56,14 +52,10 @@ def measure(name: str, split: str) -> dict[str, dict]:
     return result
 
 
-def main() -> None:
-    """Measure every set that is there and write the JSON file."""
+def main() -> dict:
+    """Measure every set that is there."""
     content = {"protocol": "fov", "rule_of_the_course": "two of four"}
     for name, split in (("DRIVE", "train"), ("CHASEDB1", "all"), ("HRF", "all")):
         if datasets.found(name, places.data_dir()):
             content[f"{name} {split}"] = measure(name, split)
-    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
-
-
-if __name__ == "__main__":
-    main()
+    return content

@@ -1,21 +1,27 @@
-"""The shipped network on sets it never saw, and what helps; writes other_cameras.json.
+"""The shipped network on sets it never saw, and what helps.
 
 Each way is scored on all images of every set that is there: CHASEDB1, STARE, HRF (at
 half resolution). Nothing is chosen here: no label of these sets reaches a prediction.
 Only "dice_best_threshold" looks at them, and says how much a threshold could give.
 Intervals are by bootstrap over persons: CHASE_DB1 shows both eyes of fourteen children.
-
-python -m results.experiments other_cameras [NAME...]
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import functools
 
 import numpy as np
 
-from helpers import datasets, fundus, inference, metrics, photo, places, runtime, saving
+from helpers import (
+    datasets,
+    evaluation,
+    fundus,
+    inference,
+    metrics,
+    photo,
+    places,
+    runtime,
+)
 from helpers.preprocess import prepare
 
 SETS = ("CHASEDB1", "STARE", "HRF")
@@ -47,13 +53,26 @@ def threshold_by_share(table: np.ndarray, share: float) -> float:
     return float(np.searchsorted(-marked, -share) / table.shape[1])
 
 
-def pooled_dice(tables, thresholds) -> float:
-    """Return the pooled Dice where each image has a threshold of its own."""
-    counts = [
-        metrics.counts_at(table, threshold)
-        for table, threshold in zip(tables, thresholds, strict=True)
-    ]
+def dice_by_share(row: evaluation.Evaluation, share: float) -> float:
+    """Return the pooled Dice where a threshold of each image marks this share."""
+    counts = [metrics.counts_at(x, threshold_by_share(x, share)) for x in row.coarse]
+    return dice_of(counts)
+
+
+def dice_of(counts: list[metrics.Counts]) -> float:
+    """Return the Dice of all images together."""
     return metrics.scores(metrics.Counts(*map(int, np.sum(counts, axis=0))))["dice"]
+
+
+def score(row: evaluation.Evaluation, share: float) -> dict:
+    """Return pooled scores at three thresholds: DRIVE's, by share, the best."""
+    best = metrics.best_threshold([row.histogram])
+    return {key: row.pooled[key] for key in ("auc_roc", "auc_pr", "dice")} | {
+        "ci95": row.ci95["dice"],
+        "dice_by_share": dice_by_share(row, share),
+        "best_threshold": best,
+        "dice_best_threshold": metrics.all_scores(row.histogram, best)["dice"],
+    }
 
 
 def measure(name: str) -> dict:
@@ -61,7 +80,7 @@ def measure(name: str) -> dict:
     segmenter = inference.Segmenter.load()
     known = fundus.load("DRIVE", "train", places.data_dir())
     shares = [float(x.vessels[x.fov].mean()) for x in known]
-    colours = colours_of(known)
+    colours, share = colours_of(known), float(np.mean(shares))
     ways = {
         "own size": lambda x: unscaled(segmenter, x.image, x.fov),
         "resized": lambda x: segmenter.probs(x.image, x.fov),
@@ -70,13 +89,15 @@ def measure(name: str) -> dict:
             recoloured(x.image, x.fov, colours), x.fov
         ),
     }
+    person = functools.partial(datasets.person, name)
+    rows = {way: evaluation.Evaluation(segmenter.threshold, person) for way in ways}
     images = fundus.OnDisk(name, "all", places.data_dir(), half=name == "HRF")
-    tables, facts, seconds = {way: [] for way in ways}, [], []
+    facts, seconds = [], []
     for x in images:
         print(f"  {name} {x.name}", flush=True)
         for way, predict in ways.items():
             probs = predict(x)
-            tables[way].append(metrics.histogram(probs, x.vessels, x.fov))
+            rows[way].add(x, probs)
             if way == "resized":
                 doubts = photo.doubts(x.image, x.fov, probs, segmenter.threshold)
         facts.append(
@@ -84,61 +105,31 @@ def measure(name: str) -> dict:
         )
         if x.second is not None:
             seconds.append(metrics.count(x.second, x.vessels, x.fov))
-    people = [datasets.person(name, image_id) for image_id in datasets.ids(name, "all")]
     diameters, prevalence, doubted = np.array(facts, float).T
-    result = {
+    scored = {way: score(row, share) for way, row in rows.items()}
+    for way in ("resized, flips", "resized, recoloured", "own size"):
+        scored[way]["against_resized"] = rows[way].against(rows["resized"])
+    return {
         "images": len(images),
-        "persons": len(set(people)),
+        "persons": len({person(image_id) for image_id in datasets.ids(name, "all")}),
         "half_resolution": images.half,
         "fov_diameter": float(np.median(diameters)),
         "vessel_share": float(prevalence.mean()),
         "vessel_share_range": [float(prevalence.min()), float(prevalence.max())],
         "doubted": int(doubted.sum()),
         "threshold": segmenter.threshold,
-        "share_of_drive": float(np.mean(shares)),
+        "share_of_drive": share,
         "share_of_drive_range": [min(shares), max(shares)],
-        "second_observer_dice": None,
-        "rows": {
-            w: score(t, people, segmenter.threshold, shares) for w, t in tables.items()
-        },
-    }
-    if len(seconds) == len(images):
-        total = metrics.Counts(*map(int, np.sum(seconds, axis=0)))
-        result["second_observer_dice"] = metrics.scores(total)["dice"]
-    for way in ("resized, flips", "resized, recoloured", "own size"):
-        pair = [metrics.by_person(tables[w], people) for w in (way, "resized")]
-        row = result["rows"][way]
-        row["against_resized"] = metrics.paired_differences(
-            *pair, [segmenter.threshold] * 2
-        )
-    return result
-
-
-def score(tables, people, threshold: float, shares) -> dict:
-    """Return pooled scores at three thresholds: DRIVE's, by share, the best."""
-    pooled = metrics.pooled_scores(tables, threshold)
-    best = metrics.best_threshold(tables)
-    by_share = [threshold_by_share(one, float(np.mean(shares))) for one in tables]
-    return {
-        **{key: pooled[key] for key in ("auc_roc", "auc_pr", "dice")},
-        "ci95": metrics.bootstrap_ci(metrics.by_person(tables, people), threshold)[
-            "dice"
-        ],
-        "dice_by_share": pooled_dice(tables, by_share),
-        "best_threshold": best,
-        "dice_best_threshold": metrics.pooled_scores(tables, best)["dice"],
+        "second_observer_dice": dice_of(seconds)
+        if len(seconds) == len(images)
+        else None,
+        "rows": scored,
     }
 
 
-def main(names) -> None:
-    """Measure the sets that are named, or all that are there."""
-    target = places.ROOT / f"results/{Path(__file__).stem}.json"
-    content = {"protocol": "fov", "weights": "shipped", "sets": {}}
-    content["environment"] = runtime.environment()
-    for name in names or [n for n in SETS if datasets.found(n, places.data_dir())]:
-        content["sets"][name] = measure(name)
-    saving.write_json(target, content)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def main() -> dict:
+    """Measure the sets that are there."""
+    there = [name for name in SETS if datasets.found(name, places.data_dir())]
+    content = {"protocol": "fov", "weights": "shipped"}
+    content["sets"] = {name: measure(name) for name in there}
+    return content | {"environment": runtime.environment()}

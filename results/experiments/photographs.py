@@ -1,16 +1,13 @@
-"""What `segment` keeps of its promises on photographs; writes photographs.json.
+"""What `segment` keeps of its promises on photographs.
 
 The field of view found against the published one (DRIVE) and those that others drew
 (CHASE_DB1, where the data folder holds reference_fov/), the same photograph in several
 file formats and tiles, and the memory of a large one. The photograph is scikit-image's
 `retina` (Häggström 2014, public domain).
-
-python -m results.experiments photographs
 """
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +18,9 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from helpers import fundus, inference, metrics, places, runtime, saving
+from helpers import fundus, inference, metrics, places, runtime
+
+from . import alone
 
 FORMATS = {  # lossless ones; file name: options of Pillow
     "photo.png": {},
@@ -53,25 +52,18 @@ def fields_of_view(name: str) -> dict:
 def same_answers(folder: Path) -> dict:
     """Return the largest differences between probabilities, by format and by tile."""
     segmenter, picture = inference.Segmenter.load(), Image.fromarray(data.retina())
-    answers = []
+    answers = {"formats": {}, "tiles": {}}
     for name, options in FORMATS.items():
         picture.save(folder / name, **options)
-        answers.append(segmenter.probs(fundus.read_photo(folder / name)))
-    image = fundus.read_photo(folder / "photo.png")
-    tiled = [segmenter.probs(image, tile=tile) for tile in TILES]
+        photo = fundus.read_photo(folder / name)
+        answers["formats"][name] = segmenter.probs(photo)
+    for tile in TILES:
+        answers["tiles"][str(tile)] = segmenter.probs(photo, tile=tile)
+    first = answers["formats"]["photo.png"]
     return {
-        "formats": {
-            n: gap(answers[0], p) for n, p in zip(FORMATS, answers, strict=True)
-        },
-        "tiles": {
-            str(t): gap(answers[0], p) for t, p in zip(TILES, tiled, strict=True)
-        },
+        kind: {name: float(np.abs(probs - first).max()) for name, probs in each.items()}
+        for kind, each in answers.items()
     }
-
-
-def gap(one: np.ndarray, two: np.ndarray) -> float:
-    """Return the largest difference."""
-    return float(np.abs(one - two).max())
 
 
 def large_photograph(folder: Path) -> dict:
@@ -83,22 +75,17 @@ def large_photograph(folder: Path) -> dict:
     command = [sys.executable, places.ROOT / "helpers", "segment", folder / "large.jpg"]
     start = time.perf_counter()
     subprocess.run([*command, "--out", folder / "out"], check=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB on Linux
     seconds = round(time.perf_counter() - start, 1)
-    return {"pixels": list(LARGE), "peak_mib": round(peak / 1024), "seconds": seconds}
+    peak = round(alone.peak_mib(of_children=True))
+    return {"pixels": list(LARGE), "peak_mib": peak, "seconds": seconds}
 
 
-def main() -> None:
-    """Measure all and write the JSON file."""
+def main() -> dict:
+    """Measure all."""
     with tempfile.TemporaryDirectory() as folder:
-        content = {
+        return {
             "large": large_photograph(Path(folder)),
             "largest_difference": same_answers(Path(folder)),
             "fov": {name: fields_of_view(name) for name in ("DRIVE", "CHASEDB1")},
             "environment": runtime.environment(),
         }
-    saving.write_json(places.ROOT / f"results/{Path(__file__).stem}.json", content)
-
-
-if __name__ == "__main__":
-    main()

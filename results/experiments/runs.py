@@ -1,392 +1,368 @@
-"""Change one thing of the recipe at a time; judge it on eyes that were held out.
+"""What is measured: the trainings, and how each file of results/ is made.
 
-    python -m results.experiments ablations NAME...     train and score what is missing of these
-    python -m results.experiments ablations             add what is new to ablations.json
-
-A row that is there stays; delete it to measure it anew. What is added is compared with
-the recipe as it was trained beside it, so "base" must be among the names.
-
-Needs DRIVE (FUNDUS_DATA). Images 21 to 40 are dealt into four folds, every fourth one
-into the same; a fold is scored by a network that was trained on the other three. The
-test images have no part in it. Each network has a process of one thread: two at a time
-on a CPU, as many as it has cores where a GPU does the work. Answers are kept in
-outputs/ablations.
+A row's declaration is all that decides what its file says, as plain JSON: settings,
+functions by their names, images, seeds, thresholds that come from elsewhere. The file
+keeps it; one whose row was changed since is stale. What functions do inside, and on
+which device, is not compared.
 """
 
-import functools
+from __future__ import annotations
+
+import dataclasses
+import importlib
 import json
-import multiprocessing
-import os
-import sys
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy import ndimage
-from torch import Tensor
-from torch.nn import functional
+from PIL import Image
 
-from helpers import augment as augmentation
 from helpers import (
+    augment,
     config,
+    datasets,
     evaluation,
-    fundus,
     inference,
     losses,
-    metrics,
     places,
     preprocess,
-    runtime,
-    saving,
-    training,
-    unet,
 )
 
-FOLDS, FOLDS_USED, STEPS, BINS = 4, (0, 1), 2500, 2**14
-THRESHOLDS = np.linspace(0.1, 0.7, 13).round(2)  # of the curve Dice against topology
-STORE = places.ROOT / "outputs/ablations"
+from . import changes
 
-
-def mild(image, vessels, fov, patch_size, generator):
-    """Augment less: scale up to 1.2, light +-20 %, sharpness as it is."""
-    size, device = (len(image), patch_size, generator), image.device
-    offsets = augmentation.affine_grid(*size, scale=1.2, device=device)
-    bends = augmentation.elastic_displacement(*size, sd=4.0, device=device)
-    offsets = offsets + bends
-    image = augmentation.warp(image, offsets, "bilinear")
-    image = augmentation.random_grey(image, generator, contrast=0.2, shift=0.2)
-    labels = augmentation.warp(torch.cat([vessels, fov], 1), offsets, "nearest")
-    return image, labels[:, :1], labels[:, 1:]
-
-
-def soft_skeleton(x: Tensor, reach: int = 5) -> Tensor:
-    """Thin a map of values 0 to 1 to its ridges, by minima and maxima alone.
-
-    (B, 1, H, W) -> the same. What an opening takes away is ridge; then the map is
-    eroded by a pixel and asked again, ``reach`` times: half the width in pixels of
-    the widest vessel. Shit et al., CVPR 2021, algorithm 1.
-    """
-
-    def eroded(x: Tensor) -> Tensor:
-        rows = functional.max_pool2d(-x, (3, 1), 1, (1, 0))
-        return -torch.maximum(rows, functional.max_pool2d(-x, (1, 3), 1, (0, 1)))
-
-    def ridges(x: Tensor) -> Tensor:
-        return functional.relu(x - functional.max_pool2d(eroded(x), 3, 1, 1))
-
-    skeleton = ridges(x)
-    for _ in range(reach):
-        x = eroded(x)
-        skeleton = skeleton + (1 - skeleton) * ridges(x)
-    return skeleton
-
-
-def soft_cldice_loss(
-    logits: Tensor, vessels: Tensor, fov: Tensor, smooth: float = 1.0
-) -> Tensor:
-    """One minus the centreline Dice, with soft skeletons, over the batch in the FOV.
-
-    A broken vessel costs its length and not its area. It sees nothing beside the
-    centrelines, so it is added to another loss and never used alone. Shit et al.,
-    CVPR 2021, algorithm 2; ``smooth`` as in ``soft_dice_loss``.
-    """
-    probs, vessels = logits.sigmoid() * fov, vessels * fov
-    mine, theirs = soft_skeleton(probs), soft_skeleton(vessels)
-    precision = ((mine * vessels).sum() + smooth) / (mine.sum() + smooth)
-    sensitivity = ((theirs * probs).sum() + smooth) / (theirs.sum() + smooth)
-    return 1 - 2 * precision * sensitivity / (precision + sensitivity)
-
-
-def cldice_loss(logits, vessels, fov):
-    """Add soft-clDice to the recipe's loss, as much of it as there is soft Dice."""
-    more = soft_cldice_loss(logits, vessels, fov)
-    return losses.bce_dice_loss(logits, vessels, fov) + 0.5 * more
-
-
-def clahe_of_green(image):
-    """Return the green channel after CLAHE, without gamma."""
-    return preprocess.clahe(preprocess.green(image))
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One change of the recipe."""
-
-    question: str
-    text: str
-    changes: dict = field(default_factory=dict)  # of the lesson's TrainConfig
-    prepare: Callable = preprocess.prepare
-    augment: Callable = augmentation.augment
-    loss: Callable | None = None  # instead of BCE and soft Dice
-    num_images: int | None = None  # train on the first so many only
-    start: Path | None = None  # weights to start from
-    constant: bool = False  # the same learning rate from the first step to the last
-    averaged: bool = True  # score the running average of the weights
-
-
-VARIANTS = {
-    "base": Variant("", "the recipe"),
-    "green": Variant("input", "green", {"in_channels": 1}, preprocess.green),
-    "enhanced": Variant(
-        "input", "green, CLAHE, gamma", {"in_channels": 1}, preprocess.enhance
-    ),
-    "colour": Variant("input", "red, green, blue", {"in_channels": 3}, np.asarray),
-    "unchanged": Variant("augmentation", "none", augment=augmentation.centre_crop),
-    "mild": Variant("augmentation", "mild", augment=mild),
-    "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
-    "cldice": Variant("loss", "BCE + 0.5 Dice + 0.5 clDice", loss=cldice_loss),
-    "patch256": Variant(
-        "patch", "256, batch of 2", {"patch_size": 256, "batch_size": 2}
-    ),
-    "batch4": Variant("batch", "4, 5000 steps", {"batch_size": 4, "steps": 2 * STEPS}),
-    "wide": Variant("network", "twice as wide", {"widths": (32, 64, 128, 256)}),
-    "paper": Variant("network", "four times as wide", {"widths": (64, 128, 256, 512)}),
-    "deep": Variant("network", "five levels", {"widths": (16, 32, 64, 128, 256)}),
-    "constant": Variant(
-        "learning rate", "0.001 all along", {"learning_rate": 1e-3}, constant=True
-    ),
-    "last": Variant("weights", "those of the last step", averaged=False),
-    "phantoms": Variant(
-        "start", "from phantoms", start=STORE / "phantoms/weights.pt"
-    ),  # train --dataset PHANTOM --steps 2500 --out outputs/ablations/phantoms
-    "eyes2": Variant("images", "2", num_images=2),
-    "eyes4": Variant("images", "4", num_images=4),
-    "eyes8": Variant("images", "8", num_images=8),
-    "long": Variant("steps", "5000", {"steps": 2 * STEPS}),
+FOLDER = places.ROOT / "results"
+FOLDS = 4  # into which the eyes are dealt like cards
+THRESHOLDS = [k / 20 for k in range(2, 15)]  # of the curve Dice against topology
+SLACK = 0.0025  # of Dice, given for vessels in one piece: two seeds may differ by it
+SEEDS, STEPS = (0, 1, 2), 2500
+PARTS = {  # of the recipe, beside its numbers
+    "prepare": preprocess.prepare,
+    "augment": augment.augment,
+    "loss_fn": losses.bce_dice_loss,
 }
-
-
-def other_camera(image: np.ndarray) -> np.ndarray:
-    """Darken and tint a photograph, with light that falls off from bottom to top."""
-    gains = np.array([0.8, 0.5, 0.3], np.float32)[:, None, None]
-    fall = 1 + 0.4 * np.linspace(-1, 1, image.shape[1], dtype=np.float32)[:, None]
-    return (gains * image**1.6 * fall).clip(0, 1)
-
-
-def other_lens(image: np.ndarray) -> np.ndarray:
-    """Blur a photograph by 1.2 pixels."""
-    return ndimage.gaussian_filter(image, (0, 1.2, 1.2))
-
-
 CONDITIONS = {  # what is done to the photograph, test-time augmentation
     "plain": (np.asarray, "none"),
     "flips": (np.asarray, "flips"),
     "d4": (np.asarray, "d4"),
-    "camera": (other_camera, "none"),
-    "lens": (other_lens, "none"),
+    "camera": (changes.other_camera, "none"),
+    "lens": (changes.other_lens, "none"),
 }
 
 
-def eyes() -> list[fundus.FundusImage]:
-    """Return DRIVE 21 to 40."""
-    parts = (fundus.load("DRIVE", part, places.data_dir()) for part in ("train", "val"))
-    return sorted((x for part in parts for x in part), key=lambda x: x.name)
+# ---- What is known already ----
 
 
-def split(fold: int) -> tuple[list, list]:
-    """Deal the eyes into those to train on and those held out."""
-    images = eyes()
-    others = [x for k, x in enumerate(images) if k % FOLDS != fold]
-    return others, images[fold::FOLDS]
+def read(name: str) -> dict:
+    """Return a JSON file of results/; {} where there is none."""
+    path = FOLDER / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def train(
-    variant: Variant, images: list, held: list, steps: int
-) -> training.TrainingRun:
-    """Prepare the training of a variant on these images, in one thread."""
-    torch.set_num_threads(1)
-    settings = replace(config.PRESETS["lesson"], **{"steps": steps} | variant.changes)
-    settings = replace(settings, val_every=settings.steps)
-    runtime.seed_everything(settings.seed)
-    weight = settings.dice_weight
-    loss = functools.partial(losses.bce_dice_loss, dice_weight=weight)
-    model = unet.UNet(settings.in_channels, 1, settings.widths)
-    if variant.start:
-        first = inference.Segmenter.load(variant.start).model
-        model.load_state_dict(first.state_dict())
-    run = training.new_run(
-        images[: variant.num_images],
-        held[:1],  # looked at once, after the last step; nothing is chosen by it
-        settings,
-        model=model,
-        loss_fn=variant.loss or loss,
-        augment=variant.augment,
-        prepare=variant.prepare,
-    )
-    if variant.constant:
-        run.optimizer = torch.optim.AdamW(
-            run.model.parameters(),
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        run.schedule = torch.optim.lr_scheduler.ConstantLR(run.optimizer, factor=1)
-    return run
+def known(name: str, key: str):
+    """Return what a JSON file says, or says of its best candidate, or None."""
+    content = read(name)
+    rows = {row["name"]: row for row in content.get("candidates", ())}
+    return (content | rows.get(content.get("best"), {})).get(key)
 
 
-def score(predict: Callable, held: list) -> dict[str, np.ndarray]:
-    """Return histograms (images, 2, BINS) of each condition, and the objects' scores.
-
-    ``predict(image, tta)`` gives probabilities. "objects" is (thresholds, images, 3):
-    Dice, clDice and Betti-0 error without specks, of the unchanged photographs.
-    """
-    tables = {}
-    for condition, (change, tta) in CONDITIONS.items():
-        rows, probs = [], [predict(change(x.image), tta) for x in held]
-        for p, x in zip(probs, held, strict=True):
-            table = metrics.histogram(p, x.vessels, x.fov)
-            rows.append(table.reshape(2, BINS, -1).sum(-1))
-        tables[condition] = np.stack(rows)
-        if condition == "plain":
-            keys = ("dice", "cldice", "betti_0_error")
-            objects = np.zeros((len(THRESHOLDS), len(held), len(keys)))
-            for i, j in np.ndindex(objects.shape[:2]):
-                pair = ([probs[j]], [held[j]], THRESHOLDS[i], [evaluation.SPECK])
-                (row,) = evaluation.evaluate_objects(*pair)
-                objects[i, j] = [row[key] for key in keys]
-    return tables | {"objects": objects}
-
-
-def answers(
-    run: training.TrainingRun,
-    held: list,
-    prepare: Callable = preprocess.prepare,
-    averaged: bool = True,
-) -> dict[str, np.ndarray]:
-    """Score a trained network on held-out eyes; say how it came about as well."""
-    model = run.average.module if averaged else run.model
-    scaling = run.validate.scaling
-
-    def predict(image: np.ndarray, tta: str) -> np.ndarray:
-        return inference.predict_probs(model, scaling(prepare(image)), tta)
-
-    facts = {
-        "names": [x.name for x in held],
-        "seconds": run.seconds,
-        "precision": run.precision,
-        "device": runtime.device_name(runtime.pick_device()),
-    }
-    return facts | score(predict, held)
-
-
-def train_and_score(name: str, fold: int) -> None:
-    """Train a variant on the other folds; keep histograms of this one's images."""
-    target = STORE / f"{name}-{fold}.npz"
-    if target.exists():
-        return
-    variant = VARIANTS[name]
-    others, held = split(fold)
-    run = train(variant, others, held, STEPS)
-    for _ in run.steps():
-        pass
-    tables = answers(run, held, variant.prepare, variant.averaged)
-    with saving.whole(target) as part, part.open("wb") as file:
-        np.savez_compressed(file, **tables)
-    print(f"{name}, fold {fold}: {run.seconds:.0f} s of training", flush=True)
-
-
-def tables_of(
-    name: str,
-    condition: str,
-    store: Path | None = None,
-    folds: Sequence[int] = FOLDS_USED,
-) -> list[np.ndarray]:
-    """Return the histogram of every held-out image, its bins made as many as usual."""
-    result = []
-    for fold in folds:
-        for coarse in np.load((store or STORE) / f"{name}-{fold}.npz")[condition]:
-            fine = np.zeros((2, metrics.NUM_BINS), np.int32)
-            fine[:, :: metrics.NUM_BINS // BINS] = coarse
-            result.append(fine)
-    return result
-
-
-def compare(ours: list, theirs: list) -> tuple[dict, dict]:
-    """Return pooled scores of our histograms, and the paired differences to theirs.
-
-    Each is scored at its own best threshold of the held-out images: the same favour
-    to all, so only differences count.
-    """
-    keys = ("auc_roc", "auc_pr", "dice")
-    thresholds = tuple(map(metrics.best_threshold, (ours, theirs)))
-    pooled = metrics.pooled_scores(ours, thresholds[0])
-    paired = metrics.paired_differences(ours, theirs, thresholds)
-    mine, other = (
-        np.array([row["dice"] for row in metrics.per_image_scores(*pair)])
-        for pair in zip((ours, theirs), thresholds, strict=True)
-    )
-    scores = {key: pooled[key] for key in keys}
-    scores["dice_of_each"] = mine.round(5).tolist()
-    differences = {key: paired[key] for key in keys}
-    return scores, differences | {"dice_of_each": (mine - other).round(5).tolist()}
-
-
-def row_of(name: str, variant: Variant) -> dict:
-    """Return all that was measured of a variant, beside the recipe."""
-    files = [np.load(STORE / f"{name}-{fold}.npz") for fold in FOLDS_USED]
-    scores, differences = {}, {}
-    for condition in CONDITIONS:
-        pair = tables_of(name, condition), tables_of("base", condition)
-        scores[condition], differences[condition] = compare(*pair)
-    objects = np.concatenate([file["objects"] for file in files], 1).mean(1)
-    curves = dict(zip(("dice", "cldice", "betti_0_error"), objects.T, strict=True))
-    return {
-        "name": name,
-        "question": variant.question,
-        "text": variant.text,
-        "seconds": [float(file["seconds"]) for file in files],
-        "precision": str(files[0]["precision"]),
-        "device": str(files[0]["device"]),
-        "beside": str(np.load(STORE / "base-0.npz")["device"]),  # the recipe's
-        "scores": scores,
-        "difference": differences,
-        "topology": {key: values.round(5).tolist() for key, values in curves.items()},
-    }
-
-
-def collect(known: list[dict]) -> dict:
-    """Return these rows and those of all other variants that were trained."""
-    rows = {row["name"]: row for row in known}
-    for name, variant in VARIANTS.items():
-        files = [STORE / f"{name}-{fold}.npz" for fold in FOLDS_USED]
-        if name not in rows and all(file.exists() for file in files):
-            rows[name] = row_of(name, variant)
-    plain = tables_of("base", "plain")
-    for tta, text in (("flips", "4 mirrored copies"), ("d4", "8 turned copies")):
-        if tta not in rows:
-            scores, difference = compare(tables_of("base", tta), plain)
-            both = {"scores": {"plain": scores}, "difference": {"plain": difference}}
-            rows[tta] = {"name": tta, "question": "test time", "text": text} | both
-    rows = [rows[name] for name in (*VARIANTS, "flips", "d4") if name in rows]
-    for row in rows:
-        scores = row["scores"]["plain"]
-        print(
-            f"{row['name']:12} AUC {scores['auc_roc']:.4f}, Dice {scores['dice']:.4f}"
-        )
-    images = [n for f in FOLDS_USED for n in np.load(STORE / f"base-{f}.npz")["names"]]
-    return {
-        "dataset": "DRIVE",
-        "images": list(map(str, images)),
-        "folds": FOLDS,
-        "config": asdict(replace(config.PRESETS["lesson"], steps=STEPS)),
-        "thresholds": THRESHOLDS.tolist(),  # of the curves in "topology"
-        "speck": evaluation.SPECK,  # smaller pieces were dropped before them
-        "collected": time.strftime("%Y-%m-%d"),
-        "rows": rows,
-    }
-
-
-if __name__ == "__main__":
-    if names := sys.argv[1:]:
-        tasks = [(name, fold) for name in names for fold in FOLDS_USED]
-        workers = os.cpu_count() if torch.cuda.is_available() else 2
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, maxtasksperchild=1) as pool:
-            pool.starmap(train_and_score, tasks, chunksize=1)
+def state(path: Path, declaration: dict | None) -> str:
+    """Compare what a file was made by with what would make it today."""
+    if not path.exists():
+        return "missing"
+    if path.suffix == ".png":
+        kept = json.loads(Image.open(path).info.get("declaration", "null"))
     else:
-        target = places.ROOT / f"results/{Path(__file__).stem}.json"
-        known = json.loads(target.read_text("utf-8"))["rows"] if target.exists() else []
-        saving.write_json(target, collect(known))
+        kept = json.loads(path.read_text("utf-8")).get("declaration")
+    return "there" if kept == declaration else "stale"
+
+
+def plain(value):
+    """Return a value as JSON gives it back; a function becomes its name."""
+    if isinstance(value, Training):
+        return value.declaration()
+    if dataclasses.is_dataclass(value):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: plain(x) for key, x in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(x) for x in value]
+    return f"{value.__module__}.{value.__qualname__}" if callable(value) else value
+
+
+# ---- The kinds of rows ----
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change of the recipe.
+
+    ``changes`` are of ``TrainConfig`` and of ``PARTS``, or ``num_images`` (only the
+    first so many are trained on), ``start`` (the training whose network gives the first
+    weights), ``constant`` (one learning rate from the first step to the last).
+    """
+
+    question: str
+    text: str
+    changes: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Networks of one set of images: one for each variant, fold and seed.
+
+    Validation images choose among the weights of a training, unless they are trained
+    on, too (``everyone``, or ``folds``, each scored by networks that have not seen it).
+    Then the last weights are taken.
+    """
+
+    name: str
+    text: str
+    variants: dict[str, Variant]
+    preset: str = "full"
+    steps: int | None = None  # None: those of the preset
+    dataset: str = "DRIVE"
+    everyone: bool = False
+    folds: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    threshold: Training | None = None  # which gives it; None: the validation images
+    conditions: tuple[str, ...] = ()  # in which the eyes of a fold are scored
+    then: tuple[int, ...] = ()  # seeds of the best variant, trained on everyone
+    splits: tuple[str, ...] = ()  # of DRIVE that are scored
+    fp16: bool = False  # how weights trained on everyone are kept
+
+    @property
+    def chooses(self) -> bool:
+        """Tell whether validation images choose among the weights."""
+        return not (self.everyone or self.folds)
+
+    def config(self, changes: dict, seed: int = 0) -> config.TrainConfig:
+        """Return the settings of a network."""
+        given = replace(config.PRESETS[self.preset], seed=seed)
+        given = replace(given, steps=self.steps or given.steps)
+        keys = asdict(given).keys() & changes.keys()
+        given = replace(given, **{key: changes[key] for key in keys})
+        return given if self.chooses else replace(given, val_every=given.steps)
+
+    def declaration(self) -> dict:
+        """Return all that decides how the networks and their scores come out."""
+        keys = ("dataset", "everyone", "folds", "seeds", "then", "splits", "fp16")
+        said = {key: getattr(self, key) for key in keys}
+        said |= {"recipe": asdict(self.config({})) | PARTS}
+        said |= {"variants": {name: v.changes for name, v in self.variants.items()}}
+        if self.threshold:
+            name = self.threshold.name
+            value = known(name, "threshold") or self.threshold.declaration()
+            said["threshold"] = {"of": name, "is": value}
+        if self.folds:
+            said |= {"num_folds": FOLDS, "slack": SLACK, "thresholds": THRESHOLDS}
+            said |= {"conditions": {key: CONDITIONS[key] for key in self.conditions}}
+            said |= {"speck": evaluation.SPECK}
+        return plain(said)
+
+    def __str__(self):
+        return self.text
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The average of some networks, scored on a split by ``evaluate_split``."""
+
+    training: Training | None = None  # None: the shipped network
+    seeds: tuple[int, ...] = (0,)
+    dataset: str = "DRIVE"
+    split: str = "test"
+    tta: str = "none"
+    topology: Training | None = None  # whose threshold for topology is taken
+
+    @property
+    def threshold(self) -> float | None:
+        """Return the threshold; None: the mean of the networks' own."""
+        return self.topology and known(self.topology.name, "threshold_for_topology")
+
+    def declaration(self) -> dict:
+        """Return all that decides the scores."""
+        keys = ("seeds", "dataset", "split", "tta", "threshold")
+        said = {key: getattr(self, key) for key in keys}
+        said |= {"speck": evaluation.SPECK, "thin": evaluation.THIN}
+        said["networks"] = self.training or datasets.sha256(inference.SHIPPED)
+        if self.training and self.training.then:
+            keys = ("best", "threshold")
+            said["chosen"] = [known(self.training.name, key) for key in keys]
+        return plain(said)
+
+    def __str__(self):
+        said = [f"{self.dataset} {self.split} by {self.who}"]
+        said += [self.tta] if self.tta != "none" else []
+        said += ["threshold for topology"] if self.topology else []
+        return ", ".join(said)
+
+    @property
+    def who(self) -> str:
+        """Return the networks in words."""
+        if self.training is None:
+            return "the shipped network"
+        seeds = " and ".join(map(str, self.seeds))
+        return f"{self.training.name}, seed {seeds}"
+
+
+@dataclass(frozen=True)
+class Script:
+    """A module here whose ``main`` returns what the file holds."""
+
+    name: str
+    text: str
+    shipped: bool = True  # the shipped weights have a part in it
+    ending: str = ".json"
+
+    def module(self):
+        """Import it."""
+        return importlib.import_module(f"{__package__}.{self.name}")
+
+    def declaration(self) -> dict:
+        """Return its constants and the weights that it uses."""
+        constants = {k: v for k, v in vars(self.module()).items() if k.isupper()}
+        weights = datasets.sha256(inference.SHIPPED) if self.shipped else None
+        return plain({"script": self.name, "weights": weights} | constants)
+
+    def __str__(self):
+        return self.text
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A file that no row makes."""
+
+    text: str
+
+    def declaration(self) -> None:
+        """Return nothing: there is nothing to compare."""
+
+    def __str__(self):
+        return f"by hand: {self.text}"
+
+
+# ---- The table ----
+
+WIDE = Variant("network", "twice as wide", {"widths": (32, 64, 128, 256)})
+CHANNELS = {"widths": (64, 128, 256, 512)}  # the paper's, without its last level
+PAPER = Variant("network", "four times as wide", CHANNELS)
+BASE = {"base": Variant("", "the recipe")}
+GREY = {"in_channels": 1, "prepare": preprocess.enhance}
+START = Training("start", "first weights", BASE, "lesson", STEPS, "PHANTOM")
+VARIANTS = BASE | {
+    "green": Variant("input", "green", GREY | {"prepare": preprocess.green}),
+    "enhanced": Variant("input", "green, CLAHE, gamma", GREY),
+    "colour": Variant(
+        "input", "red, green, blue", {"in_channels": 3, "prepare": np.asarray}
+    ),
+    "unchanged": Variant("augmentation", "none", {"augment": augment.centre_crop}),
+    "mild": Variant("augmentation", "mild", {"augment": changes.mild}),
+    "bce": Variant("loss", "BCE", {"dice_weight": 0.0}),
+    "cldice": Variant(
+        "loss", "BCE + 0.5 Dice + 0.5 clDice", {"loss_fn": changes.cldice_loss}
+    ),
+    "patch256": Variant(
+        "patch", "256, batch of 2", {"patch_size": 256, "batch_size": 2}
+    ),
+    "batch4": Variant("batch", "4, 5000 steps", {"batch_size": 4, "steps": 5000}),
+    "wide": WIDE,
+    "paper": PAPER,
+    "deep": Variant("network", "five levels", {"widths": (16, 32, 64, 128, 256)}),
+    "constant": Variant(
+        "learning rate", "0.001 all along", {"learning_rate": 1e-3, "constant": True}
+    ),
+    "last": Variant("weights", "those of the last step", {"ema": 0.0}),
+    "phantoms": Variant("start", "from phantoms", {"start": START}),
+    "eyes2": Variant("images", "2", {"num_images": 2}),
+    "eyes4": Variant("images", "4", {"num_images": 4}),
+    "eyes8": Variant("images", "8", {"num_images": 8}),
+    "long": Variant("steps", "5000", {"steps": 5000}),
+}
+CANDIDATES = {
+    "wide": WIDE,
+    "paper": PAPER,
+    "updates": Variant("", "", CHANNELS | {"batch_size": 4, "steps": 10000}),
+    "long": Variant("", "", CHANNELS | {"steps": 10000}),
+}
+
+FOUR = tuple(range(FOLDS))
+CROSSVAL = Training(
+    "crossval", "the full recipe cross-validated: threshold, topology", BASE, folds=FOUR
+)
+ABLATIONS = Training(
+    "ablations",
+    "one change of the recipe at a time",
+    VARIANTS,
+    "lesson",
+    STEPS,
+    folds=FOUR[:2],
+    conditions=tuple(CONDITIONS),
+)
+BEST = Training(
+    "best",
+    "wider networks cross-validated, the best on all eyes (needs a GPU)",
+    CANDIDATES,
+    folds=FOUR,
+    conditions=("plain", "flips"),
+    then=SEEDS,
+    fp16=True,
+)
+SHIPPED = Training("train_drive", "the shipped weights", BASE, threshold=CROSSVAL)
+ALL = {"everyone": True, "seeds": SEEDS, "threshold": CROSSVAL}
+TWICE = Training("wide", "twice as wide, all eyes", {"wide": WIDE}, **ALL)
+FULL = Training(
+    "seeds_full", "the full recipe, all eyes", BASE, splits=("test",), **ALL
+)
+LESSON = Training(
+    "seeds", "the lesson recipe", BASE, "lesson", seeds=SEEDS, splits=("test",)
+)
+ON_PHANTOMS = Training("phantom", "phantoms alone", BASE, "lesson", dataset="PHANTOM")
+WITHOUT_COLOURS = Training(
+    "phantom_only",
+    "phantoms alone, green after CLAHE and gamma",
+    {"enhanced": VARIANTS["enhanced"]},
+    "lesson",
+    dataset="PHANTOM",
+    splits=("val", "test"),
+)
+CHASE = Training("chase", "the full recipe on CHASE_DB1", BASE, dataset="CHASEDB1")
+CHASE_ALL = replace(CHASE, name="chase_all", everyone=True, threshold=CHASE)
+
+TRAININGS = (
+    CROSSVAL, SHIPPED, LESSON, FULL, TWICE, BEST, ABLATIONS, WITHOUT_COLOURS
+)  # fmt: skip
+CHASEDB1 = {"dataset": "CHASEDB1", "split": "all"}
+ROWS = {x.name: x for x in TRAININGS} | {
+    "drive_test": Scored(),
+    "drive_test_flips": Scored(tta="flips"),
+    "drive_test_twenty_flips": Scored(FULL, tta="flips"),
+    "drive_test_twenty_average": Scored(FULL, SEEDS, tta="flips"),
+    "drive_test_topology": Scored(FULL, SEEDS, tta="flips", topology=CROSSVAL),
+    "drive_test_wide": Scored(TWICE),
+    "drive_test_wide_flips": Scored(TWICE, tta="flips"),
+    "drive_test_best": Scored(BEST),
+    "drive_test_best_flips": Scored(BEST, tta="flips"),
+    "drive_test_average": Scored(BEST, SEEDS, tta="flips"),
+    "drive_test_average_topology": Scored(BEST, SEEDS, tta="flips", topology=BEST),
+    "drive_test_phantom": Scored(ON_PHANTOMS),
+    "chasedb1_all": Scored(**CHASEDB1),
+    "chasedb1_all_flips": Scored(tta="flips", **CHASEDB1),
+    "chasedb1_all_average": Scored(BEST, SEEDS, tta="flips", **CHASEDB1),
+    "chasedb1_test": Scored(CHASE_ALL, dataset="CHASEDB1"),
+    "chasedb1_test_flips": Scored(CHASE_ALL, dataset="CHASEDB1", tta="flips"),
+    "bench": Script("bench", "speed beside a naive version", shipped=False),
+    "halving": Script("halving", "labels at half resolution", shipped=False),
+    "other_cameras": Script("other_cameras", "the shipped network on other cameras"),
+    "overlap_tile": Script("overlap_tile", "one pass against tiles"),
+    "photographs": Script("photographs", "photographs of one's own"),
+    "first_look": Script("first_look", "the picture of the READMEs", ending=".png"),
+    "unet": Script("unet", "the paper's network, drawn", False, ".png"),
+    "published": ByHand("scores of others, each with its source"),
+    "lesson_run": ByHand("report.json of python3 -m helpers run"),
+    "drive_test_lesson": ByHand(
+        "after that, python3 -m helpers evaluate --dataset DRIVE "
+        "--weights outputs/training/weights.pt --json results/drive_test_lesson.json"
+    ),
+    "drive_val_phantom": ByHand("by a recipe of earlier, with one channel"),
+    "em": ByHand("chapter 10 in lesson mode, three times, its form changed"),
+}

@@ -1,14 +1,17 @@
-"""Draw unet.png, the network of the paper for the READMEs: python -m results.experiments unet."""
+"""Draw the network of the paper for the READMEs."""
 
-from pathlib import Path
+import io
 
 import torch
 from PIL import Image
 
 from helpers import figures, unet
 
-with torch.device("meta"):  # shapes without numbers
-    net = unet.UNet(1, 2, unet.PAPER_WIDTHS, padding="valid", batch_norm=False)
-target = Path(__file__).with_suffix(".png")
-figures.draw_unet(unet.trace(net, 572, 572)).savefig(target, dpi=2 * figures.DPI)
-Image.open(target).convert("RGB").quantize(64).save(target, optimize=True)
+
+def main() -> Image.Image:
+    """Return the picture, drawn from a trace."""
+    with torch.device("meta"):  # shapes without numbers
+        net = unet.UNet(1, 2, unet.PAPER_WIDTHS, padding="valid", batch_norm=False)
+    figure, file = figures.draw_unet(unet.trace(net, 572, 572)), io.BytesIO()
+    figure.savefig(file, dpi=2 * figures.DPI)
+    return Image.open(file).convert("RGB").quantize(64)

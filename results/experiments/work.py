@@ -1,0 +1,200 @@
+"""Train one network and score it on the eyes held out.
+
+Weights lie in outputs/experiments, each file with its declaration: what is there as it
+is declared today is not trained again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from helpers import evaluation, fundus, inference, metrics, phantom, places, training
+
+from . import runs
+
+STORE = places.output_dir() / "experiments"
+CURVE = ("dice", "cldice", "betti_0_error")  # at each of THRESHOLDS, without specks
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a training; ``fold`` is held out, None where none is."""
+
+    training: runs.Training
+    variant: str
+    seed: int
+    fold: int | None = None
+    threshold: float | None = None  # None: the best one of the validation images
+
+    @property
+    def changes(self) -> dict:
+        """Return what differs from the recipe."""
+        return self.training.variants[self.variant].changes
+
+    @property
+    def file(self) -> Path:
+        """Return the file of the weights."""
+        fold = "all" if self.fold is None else self.fold
+        return STORE / self.training.name / f"{self.variant}-{fold}-{self.seed}.pt"
+
+    def declaration(self) -> dict:
+        """Return all that decides how it comes out."""
+        row, held = self.training, self.fold is not None and [self.fold, runs.FOLDS]
+        said = {"dataset": row.dataset, "chooses": row.chooses, "held_out": held}
+        said |= {"config": row.config(self.changes, self.seed), "fp16": row.fp16}
+        return runs.plain(said | {"changes": self.changes, "threshold": self.threshold})
+
+    def load(self) -> inference.Segmenter | None:
+        """Return it, or None where it is not there as it is declared today."""
+        found = inference.Segmenter.load(self.file) if self.file.exists() else None
+        same = found and found.origin.get("declaration") == self.declaration()
+        return found if same else None
+
+    def predictor(self) -> Callable:
+        """Return ``predict(image, tta)`` of whole frames, prepared as in training."""
+        prepare, found = self.changes.get("prepare", runs.PARTS["prepare"]), self.load()
+
+        def predict(image: np.ndarray, tta: str = "none") -> np.ndarray:
+            inputs = found.standardisation(prepare(image))
+            return inference.predict_probs(found.model, inputs, tta)
+
+        return predict
+
+
+def of_folds(row: runs.Training, variant: str) -> list[Network]:
+    """Return a network for each fold."""
+    return [Network(row, variant, row.seeds[0], fold) for fold in row.folds]
+
+
+def of_all(row: runs.Training, seeds: Sequence[int] = (), best=()) -> list[Network]:
+    """Return a network for each seed, none of which holds out a fold.
+
+    ``best`` is the best variant and its threshold: by default what the JSON file says.
+    """
+    source, variant = row.threshold, next(iter(row.variants))
+    if row.then and not best:
+        source, variant = row, runs.known(row.name, "best")
+    variant, threshold = best or (variant, source and threshold_of(source))
+    seeds = seeds or row.then or row.seeds
+    return [Network(row, variant, seed, None, threshold) for seed in seeds]
+
+
+def threshold_of(row: runs.Training) -> float:
+    """Return the threshold that others take over: from its file or its network."""
+    if not row.folds:
+        return made(of_all(row))[0]["threshold"]
+    threshold = runs.known(row.name, "threshold")
+    if threshold is None:
+        raise FileNotFoundError(
+            f"results/{row.name}.json, which tells the threshold, is missing; make it "
+            f"first: python -m results.experiments {row.name}"
+        )
+    return threshold
+
+
+def deal(network: Network) -> tuple[list[fundus.FundusImage], ...]:
+    """Return the images to train on, those of the validation, and those held out.
+
+    Where validation chooses nothing it looks at one image, once, at the end.
+    """
+    name, place = network.training.dataset, places.data_dir()
+    if name == "PHANTOM":
+        place = phantom.write(STORE / name).parent
+    images, val = (fundus.load(name, part, place) for part in ("train", "val"))
+    if network.training.chooses:
+        return images, val, []
+    images, held = sorted(images + val, key=lambda x: x.name), []
+    if network.fold is not None:
+        held = images[network.fold :: runs.FOLDS]
+        del images[network.fold :: runs.FOLDS]
+    return images, (held or images)[:1], held
+
+
+def begin(network: Network, images: list, val: list) -> training.TrainingRun:
+    """Wire a training: the recipe with its change."""
+    changes = network.changes
+    parts = {key: changes[key] for key in runs.PARTS if key in changes}
+    if "start" in changes:
+        parts["model"] = of_all(changes["start"])[0].load().model
+    settings = network.training.config(changes, network.seed)
+    run = training.new_run(images, val, settings, **parts)
+    if changes.get("constant"):
+        rate = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+        run.optimizer = torch.optim.AdamW(run.model.parameters(), fused=True, **rate)
+        run.schedule = torch.optim.lr_scheduler.ConstantLR(run.optimizer, factor=1)
+    return run
+
+
+def score(predict: Callable, held: list, conditions: Sequence[str]) -> dict:
+    """Return coarse histograms (images, 2, bins) of each condition.
+
+    ``predict(image, tta)`` gives probabilities. "objects" is (images, thresholds, 3),
+    the scores of ``CURVE`` of the photographs as they are.
+    """
+    tables: dict[str, list] = {key: [] for key in (*conditions, "objects")}
+    for x, condition in ((x, condition) for x in held for condition in conditions):
+        change, tta = runs.CONDITIONS[condition]
+        probs = predict(change(x.image), tta)
+        table = metrics.histogram(probs, x.vessels, x.fov)
+        tables[condition].append(metrics.coarsened(table))
+        if condition == "plain":
+            curve = [[row[key] for key in CURVE] for row in topology([(x, probs)])]
+            tables["objects"].append(curve)
+    return {key: np.array(rows) for key, rows in tables.items()}
+
+
+def topology(pairs: list) -> list[dict]:
+    """Score (image, probabilities) as objects without specks at each threshold."""
+    rows = [evaluation.Objects(t, [evaluation.SPECK]) for t in runs.THRESHOLDS]
+    for x, probs in pairs:
+        widths = metrics.vessel_widths(x.vessels)
+        for row in rows:
+            row.add(x, probs, widths)
+    return [{"threshold": row.threshold} | row.means()[0] for row in rows]
+
+
+def work(network: Network) -> dict:
+    """Return how a network came about, and its scores on the eyes held out.
+
+    It is trained where it is not there yet, in one thread.
+    """
+    torch.set_num_threads(1)
+    row, (images, val, held) = network.training, deal(network)
+    if (found := network.load()) is None:
+        images = images[: network.changes.get("num_images")]
+        run = begin(network, images, val).finish()
+        found = training.segmenter(run, images, network.threshold, dataset=row.dataset)
+        facts = training.record(run, images, **found.origin, threshold=found.threshold)
+        for key in ("history",) if row.chooses else ("history", "best"):
+            del facts[key]
+        found.origin = facts | {"declaration": network.declaration()}
+        if row.fp16 and not held:  # half as large a file
+            for weights in found.model.parameters():
+                weights.data = weights.data.half() if weights.ndim > 1 else weights.data
+        found.save(network.file)
+        print(f"{row.name} {network.file.stem}: {run.seconds:.0f} s", flush=True)
+    said = {key: x for key, x in found.origin.items() if key != "declaration"}
+    if not (held and row.conditions):
+        return said
+    return said | score(network.predictor(), held, row.conditions)
+
+
+def at_once(job: Callable, tasks: Sequence) -> list:
+    """Do a job for each task, each in a process of its own: two on a CPU."""
+    workers = os.cpu_count() if torch.cuda.is_available() else 2
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
+        return pool.map(job, tasks, chunksize=1)
+
+
+def made(networks: Sequence[Network]) -> list[dict]:
+    """Return what ``work`` does of each network, after those that they start from."""
+    for start in {x.changes["start"] for x in networks if "start" in x.changes}:
+        made(of_all(start))
+    return at_once(work, networks)
