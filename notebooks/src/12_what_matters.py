@@ -54,18 +54,18 @@ from results.experiments import runs
 #
 # An **ablation** changes one thing of a recipe and leaves the rest alone. (The word is the surgeon's: take a part away and see what no longer works.) Whatever differs afterwards is due to this change, or to chance. (A patch of 256 comes with a batch of 2, so that a step still sees as many pixels; a batch of 4 comes with 5,000 steps, so that as many patches are seen.)
 #
-# Training all these networks takes hours on a CPU, so their scores are stored with the course; [results/experiments/runs.py](../results/experiments/runs.py) makes them again. At the end you train two yourself.
+# Training all these networks takes hours on a CPU, so their scores are stored with the course, each file with the settings that made it. [results/experiments/runs.py](../results/experiments/runs.py) declares them, and `python -m results.experiments ablations` makes what is missing. At the end you train two yourself.
 #
 # Whoever tries twenty recipes on the test images and keeps the best has chosen by the test images. So no change of the recipe is judged there. The twenty eyes of DRIVE 21 to 40 are dealt into four folds like cards. Two folds are scored (four would take twice as long), each by networks that were trained on the other fifteen eyes.
 #
 # Two favours you should know of. The recipe's input, augmentation and number of steps were chosen on held-out eyes such as these, so other rows may look a little worse than they are. And every network gets the threshold that suits these ten eyes best: its Dice is too high, for all alike. AUC needs no threshold.
 
-# %% [markdown] lang="zh" of="e2176f8d"
+# %% [markdown] lang="zh" of="1234d136"
 # ## 一次只改一处
 #
 # **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多；批量大小取 4 时，训练 5000 步，这样看到的图像块一样多。）
 #
-# 在 CPU 上训练这些网络要好几个小时，所以分数随课程一起保存；用 [results/experiments/runs.py](../results/experiments/runs.py) 可以重新得到它们。本章最后你会自己训练两个。
+# 在 CPU 上训练这些网络要好几个小时，所以分数随课程一起保存，每个文件都记着得到它的设置。这些设置写在 [results/experiments/runs.py](../results/experiments/runs.py) 里；缺少的用 `python -m results.experiments ablations` 得到。本章最后你会自己训练两个。
 #
 # 拿二十种方案去试测试图像，再留下最好的，就等于用测试图像做选择。所以各处改动好不好，都不由测试图像来判断。DRIVE 21 到 40 这二十只眼睛像发牌一样，轮流分到四折 (fold) 里。只给其中两折评分（四折都评要花两倍时间）。每一折用的网络，都是在这一折以外的十五只眼睛上训练的。
 #
@@ -703,7 +703,7 @@ course.record(
 # - Here augmentation and the number of eyes matter most; looking several times helps and costs only time; much else cannot be told apart.
 # - "Does it help?" has no answer without "where, and after how many steps?"
 #
-# **Extra:** give [results/experiments/runs.py](../results/experiments/runs.py) a variant of your own: one line in `VARIANTS`, then `python results/ablations.py base NAME`, which trains four networks, and `python results/ablations.py`, which compares the two and adds your row to `ablations.json`.
+# **Extra:** give [results/experiments/runs.py](../results/experiments/runs.py) a variant of your own: one line in `VARIANTS`. `python -m results.experiments` now lists `ablations.json` as stale, because the table says more than the file, and `python -m results.experiments ablations` trains what is missing: yours and, beside it, the recipe, four networks. Then it compares the two and adds your row; the other rows stay.
 #
 # ## Sources
 #
@@ -713,7 +713,7 @@ course.record(
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="a1c5ce9d"
+# %% [markdown] lang="zh" of="6b1b85c9"
 # 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）先在仿真眼底图上训练也在其中：这样的网络一共走 5000 步，前一半在仿真眼底图上，结果和 5000 步都用照片的网络差不多。
 #
 # 第一组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
@@ -726,7 +726,7 @@ course.record(
 # - 在这里，数据增强和眼睛的数量最重要；多看几遍有好处，代价只是时间；其余许多选择分不出高下。
 # - “有没有用”：不说清在哪里、训练了多少步，就没有答案。
 #
-# **选做：** 给 [results/experiments/runs.py](../results/experiments/runs.py) 加一个你自己的变体：在 `VARIANTS` 里加一行，运行 `python results/ablations.py base NAME`，训练四个网络，再运行 `python results/ablations.py`，它会比较两者，把你的那一行加进 `ablations.json`。
+# **选做：** 给 [results/experiments/runs.py](../results/experiments/runs.py) 加一个你自己的变体：在 `VARIANTS` 里加一行。这时 `python -m results.experiments` 会把 `ablations.json` 标为 stale（过时），因为表里写的比文件里多；再运行 `python -m results.experiments ablations`，它会训练缺少的网络：你的变体，以及一同训练、用来对照的基准方案，一共四个。然后它比较两者，加上你的那一行；其余各行不变。
 #
 # ## 参考资料
 #
