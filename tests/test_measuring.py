@@ -16,6 +16,7 @@ from results.experiments import (
     bench,
     changes,
     halving,
+    kinds,
     other_cameras,
     runs,
     tables,
@@ -72,13 +73,13 @@ def test_variants_fit_their_networks():
     photo = np.random.default_rng(0).random((3, 80, 80), dtype=np.float32)
     for variant in runs.VARIANTS.values():
         settings = runs.ABLATIONS.config(variant.changes)
-        prepare = variant.changes.get("prepare", runs.PARTS["prepare"])
+        prepare = variant.changes.get("prepare", kinds.PARTS["prepare"])
         assert prepare(photo).shape == (settings.in_channels, 80, 80)
         pixels = settings.patch_size**2 * settings.batch_size
         if variant.question == "batch":  # as many patches in all
             pixels *= settings.steps / runs.STEPS
         assert pixels == 8 * 128**2
-    for change, _ in runs.CONDITIONS.values():
+    for change, _ in kinds.CONDITIONS.values():
         changed = change(photo)
         assert changed.shape == photo.shape and changed.dtype == np.float32
         assert 0 <= changed.min() and changed.max() <= 1
@@ -131,7 +132,7 @@ def ablations(monkeypatch, tmp_path, few_resamples):
         content = json.loads((tmp_path / "ablations.json").read_text("utf-8"))
         return content, {row["name"]: row for row in content["rows"]}
 
-    monkeypatch.setattr(runs, "FOLDER", tmp_path)
+    monkeypatch.setattr(kinds, "FOLDER", tmp_path)
     monkeypatch.setattr(work, "made", answer)
     collect.made = made
     return collect
@@ -140,7 +141,7 @@ def ablations(monkeypatch, tmp_path, few_resamples):
 @pytest.fixture
 def few_resamples(monkeypatch):
     for name in ("bootstrap_ci", "paired_differences"):
-        quick = functools.partial(getattr(metrics, name), num_resamples=50)
+        quick = functools.partial(getattr(metrics, name), num_resamples=20)
         monkeypatch.setattr(metrics, name, quick)
 
 
@@ -178,7 +179,7 @@ def test_rows_that_are_there_stay_and_changed_ones_are_made_anew(ablations):
 
 
 def test_scores_of_a_perfect_answer(monkeypatch):
-    monkeypatch.setattr(runs, "THRESHOLDS", [0.3, 0.6])
+    monkeypatch.setattr(kinds, "THRESHOLDS", [0.3, 0.6])
     eye, asked = phantom.draw(0, 146, 141), []
     answer = np.where(eye.vessels, 0.5, 0.1)
 
@@ -186,10 +187,10 @@ def test_scores_of_a_perfect_answer(monkeypatch):
         asked.append((image, tta))
         return answer
 
-    scores = work.score(predict, [eye], runs.CONDITIONS)
+    scores = work.score(predict, [eye], kinds.CONDITIONS)
     assert {tta for _, tta in asked} == {"none", "flips", "d4"}
     assert sum(image is eye.image for image, _ in asked) == 3  # two were changed
-    for condition in runs.CONDITIONS:
+    for condition in kinds.CONDITIONS:
         both = scores[condition][0]
         assert both.shape == (2, BINS)
         assert both.sum(1).tolist() == [
@@ -299,8 +300,8 @@ SMALL = {"widths": (4, 8), "patch_size": 16, "batch_size": 2}
 
 def tiny(name="tiny", changes=None, **kind):
     """Return a training of two steps."""
-    variants = {"short": runs.Variant("", "", SMALL | (changes or {}))}
-    return runs.Training(
+    variants = {"short": kinds.Variant("", "", SMALL | (changes or {}))}
+    return kinds.Training(
         name, "a try", kind.pop("variants", variants), "smoke", 2, **kind
     )
 
@@ -326,8 +327,8 @@ def trained(monkeypatch, tmp_path, few_resamples):
     monkeypatch.setattr(work, "begin", begin)
     monkeypatch.setattr(work, "at_once", lambda job, tasks: [job(x) for x in tasks])
     monkeypatch.setattr(work, "STORE", tmp_path / "store")
-    monkeypatch.setattr(runs, "FOLDER", tmp_path)
-    monkeypatch.setattr(runs, "THRESHOLDS", [0.3, 0.6])
+    monkeypatch.setattr(kinds, "FOLDER", tmp_path)
+    monkeypatch.setattr(kinds, "THRESHOLDS", [0.3, 0.6])
     monkeypatch.setattr(metrics, "NUM_BINS", BINS)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # others go on
     return seen
@@ -381,7 +382,7 @@ def test_a_network_of_every_eye_takes_the_last_weights_and_the_known_threshold(
     with pytest.raises(FileNotFoundError, match="source.json"):
         work.of_all(row)
     (tmp_path / "source.json").write_text('{"threshold": 0.25}')
-    content = tables.wide(row)
+    content = tables.facts(row)
     for seed, facts in enumerate(content["networks"]):
         file = tmp_path / f"store/tiny/short-all-{seed}.pt"
         network = inference.Segmenter.load(file)
@@ -390,15 +391,15 @@ def test_a_network_of_every_eye_takes_the_last_weights_and_the_known_threshold(
         assert facts["config"]["seed"] == seed
         assert network.settings["widths"] == [4, 8]
     trained.clear()
-    again = tables.wide(row)
+    again = tables.facts(row)
     assert not trained and json.dumps(again) == json.dumps(content)
-    assert tables.wide(tiny(everyone=True, changes={"ema": 0.5})) and trained
+    assert tables.facts(tiny(everyone=True, changes={"ema": 0.5})) and trained
 
 
 def test_the_threshold_of_a_cross_validation_is_from_all_eyes(trained, tmp_path):
     row = dataclasses.replace(runs.CROSSVAL, preset="smoke", steps=2, name="tiny")
     content = tables.crossval(
-        dataclasses.replace(row, variants={"base": runs.Variant("", "", SMALL)})
+        dataclasses.replace(row, variants={"base": kinds.Variant("", "", SMALL)})
     )
     assert sorted(content["images"]) == [f"{k:02}" for k in range(8)]
     assert set(content["threshold_of_each_image"]) == set(content["images"])
@@ -416,7 +417,7 @@ def test_the_best_network_is_chosen_on_eyes_that_it_has_not_seen(
 ):
     slow = SMALL | {"learning_rate": 1e-9}  # learns nothing
     variants = {"short": slow, "longer": SMALL | {"steps": 24, "patch_size": 32}}
-    variants = {key: runs.Variant("", "", x) for key, x in variants.items()}
+    variants = {key: kinds.Variant("", "", x) for key, x in variants.items()}
     kind = {"conditions": ("plain", "flips"), "then": runs.SEEDS, "fp16": True}
     row = tiny("best", variants=variants, folds=runs.FOUR, **kind)
     monkeypatch.setitem(runs.ROWS, "best", row)
@@ -449,8 +450,8 @@ def test_the_best_network_is_chosen_on_eyes_that_it_has_not_seen(
 
 
 def test_every_file_of_the_results_has_a_row():
-    names = {command.file_of(name, runs.FOLDER).name for name in runs.ROWS}
-    there = {x.name for x in runs.FOLDER.iterdir() if x.suffix in (".json", ".png")}
+    names = {command.file_of(name, kinds.FOLDER).name for name in runs.ROWS}
+    there = {x.name for x in kinds.FOLDER.iterdir() if x.suffix in (".json", ".png")}
     assert names == there
 
 
@@ -467,7 +468,9 @@ def test_a_file_is_missing_there_or_stale(trained, monkeypatch, tmp_path, capsys
     assert (folder / "wide.json").read_bytes() == before
     changed = tiny("wide", everyone=True, changes={"dice_weight": 0.1})
     monkeypatch.setattr(runs, "ROWS", {"wide": changed})
-    assert show() == 0 and "stale    wide.json" in capsys.readouterr().out
+    assert show() == 0
+    said = capsys.readouterr().out
+    assert "stale    wide.json" in said and "(changed: variants)" in said
     assert make() == 0 and len(trained) == 2
     assert show() == 0 and "there    wide.json" in capsys.readouterr().out
 
@@ -483,15 +486,14 @@ def test_words_do_not_make_a_file_stale():
 
 
 def test_a_picture_keeps_its_declaration(monkeypatch, tmp_path):
-    picture = runs.ROWS["unet"]
-    monkeypatch.setattr(
-        picture.module(), "main", lambda: Image.new("L", (4, 4)), raising=True
-    )
-    file = command.file_of("unet", tmp_path)
-    assert runs.state(file, picture.declaration()) == "missing"
+    module = runs.ROWS["unet"].module()
+    monkeypatch.setattr(module, "main", lambda: Image.new("L", (4, 4)))
+    state = functools.partial(command.state, "unet", tmp_path)
+    assert state() == "missing"
     assert command.main(["unet", "--out", str(tmp_path)]) == 0
-    assert runs.state(file, picture.declaration()) == "there"
-    assert runs.state(file, {"script": "another"}) == "stale"
+    assert state() == "there"
+    monkeypatch.setattr(kinds.Script, "declaration", lambda _: {"script": "other"})
+    assert state() == "stale"
 
 
 def test_shipped_weights_are_a_part_of_what_they_are_scored_by(monkeypatch):
@@ -511,7 +513,7 @@ def test_networks_are_scored_as_the_row_says(trained, monkeypatch, tmp_path):
     monkeypatch.setattr(tables.evaluation, "evaluate_split", evaluate_split)
     (tmp_path / "topology.json").write_text('{"threshold_for_topology": 0.3}')
     topology = dataclasses.replace(row, name="topology")
-    scored = runs.Scored(row, (0, 1), "CHASEDB1", "all", "flips", topology)
+    scored = kinds.Scored(row, (0, 1), "CHASEDB1", "all", "flips", topology)
     content = tables.scored(scored)
     (((name, split, _, files), options),) = asked
     assert (name, split, options["tta"]) == ("CHASEDB1", "all", "flips")

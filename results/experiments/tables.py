@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers import datasets, evaluation, fundus, metrics, places, runtime
 
-from . import runs, work
+from . import kinds, work
 
 KEYS = ("auc_roc", "auc_pr", "dice")
 
@@ -17,10 +17,10 @@ KEYS = ("auc_roc", "auc_pr", "dice")
 def eyes(folds) -> list[str]:
     """Return the names of DRIVE's eyes, fold by fold."""
     names = sorted(datasets.ids("DRIVE", "train") + datasets.ids("DRIVE", "val"))
-    return [name for fold in folds for name in names[fold :: runs.FOLDS]]
+    return [name for fold in folds for name in names[fold :: kinds.FOLDS]]
 
 
-def by_variant(row: runs.Training, names) -> dict[str, list[dict]]:
+def by_variant(row: kinds.Training, names) -> dict[str, list[dict]]:
     """Train and score the folds of some variants: what ``work`` gave of each."""
     answers = work.made([x for name in names for x in work.of_folds(row, name)])
     parts = (answers[k :: len(row.folds)] for k in range(len(row.folds)))
@@ -53,7 +53,7 @@ def compare(ours, theirs) -> tuple[dict, dict]:
     return scores | {"dice_of_each": mine.round(5).tolist()}, differences
 
 
-def ablation(variant: runs.Variant, ours: list, base: list, conditions) -> dict:
+def ablation(variant: kinds.Variant, ours: list, base: list, conditions) -> dict:
     """Return all that was measured of a variant, beside the recipe."""
     pairs = {c: compare(joined(ours, c), joined(base, c)) for c in conditions}
     curves = joined(ours, "objects").mean(0).T.round(5).tolist()
@@ -70,15 +70,15 @@ def ablation(variant: runs.Variant, ours: list, base: list, conditions) -> dict:
     }
 
 
-def ablations(row: runs.Training) -> dict:
+def ablations(row: kinds.Training) -> dict:
     """Return a row for each variant; those that the file has as declared today stay.
 
     New ones are compared with the recipe as it is trained beside them.
     """
-    old, today = runs.read(row.name), row.declaration()
+    old, today = kinds.read(row.name), row.declaration()
     then = old.get("declaration", {})
     same = then | {"variants": 0} == today | {"variants": 0}
-    rows = {x["name"]: x for x in old["rows"]} if same else {}
+    known = {x["name"]: x for x in old["rows"]} if same else {}
     new = [
         k
         for k, x in today["variants"].items()
@@ -89,28 +89,28 @@ def ablations(row: runs.Training) -> dict:
         base = answers["base"]
         for name in new:
             variant = row.variants[name], answers[name]
-            rows[name] = ablation(*variant, base, row.conditions)
+            known[name] = ablation(*variant, base, row.conditions)
     if "base" in new:
         for tta, text in (("flips", "4 mirrored copies"), ("d4", "8 turned copies")):
             scores, change = compare(joined(base, tta), joined(base, "plain"))
-            rows[tta] = {"question": "test time", "text": text}
-            rows[tta] |= {"scores": {"plain": scores}, "difference": {"plain": change}}
+            known[tta] = {"question": "test time", "text": text}
+            known[tta] |= {"scores": {"plain": scores}, "difference": {"plain": change}}
     return {
         "dataset": row.dataset,
         "images": eyes(row.folds),
-        "folds": runs.FOLDS,
+        "folds": kinds.FOLDS,
         "config": dataclasses.asdict(row.config({})),
-        "thresholds": runs.THRESHOLDS,  # of the curves in "topology"
+        "thresholds": kinds.THRESHOLDS,  # of the curves in "topology"
         "speck": evaluation.SPECK,  # smaller pieces were dropped before them
         "collected": time.strftime("%Y-%m-%d"),
-        "rows": [{"name": k} | rows[k] for k in (*row.variants, "flips", "d4")],
+        "rows": [{"name": k} | known[k] for k in (*row.variants, "flips", "d4")],
     }
 
 
 def judged(tables, topology: list[dict]) -> dict:
     """Return what eyes held out say: thresholds, and scores at the best one."""
     at, best = metrics.best_threshold(tables), max(row["dice"] for row in topology)
-    enough = (x["threshold"] for x in topology if x["dice"] >= best - runs.SLACK)
+    enough = (x["threshold"] for x in topology if x["dice"] >= best - kinds.SLACK)
     return {
         "threshold": at,
         "pooled": metrics.pooled_scores(tables, at),
@@ -120,13 +120,13 @@ def judged(tables, topology: list[dict]) -> dict:
     }
 
 
-def best(row: runs.Training) -> dict:
+def best(row: kinds.Training) -> dict:
     """Choose a candidate by average precision; train it on all eyes."""
-    answers, rows = by_variant(row, row.variants), []
+    answers, judgements = by_variant(row, row.variants), []
     first = joined(next(iter(answers.values())), "plain")
     for name, ours in answers.items():
         tables, means = joined(ours, "plain"), joined(ours, "objects").mean(0)
-        values = np.c_[runs.THRESHOLDS, means].tolist()
+        values = np.c_[kinds.THRESHOLDS, means].tolist()
         keys = ("threshold", *work.CURVE)
         said = {"name": name, "changes": row.variants[name].changes}
         said |= {"seconds": [x["seconds"] for x in ours]}
@@ -135,18 +135,18 @@ def best(row: runs.Training) -> dict:
         said["flips"] = metrics.pooled_scores(mirrored, said["threshold"])
         pair = said["threshold"], metrics.best_threshold(first)
         change = metrics.paired_differences(tables, first, pair)
-        rows.append(said | {"difference": {key: change[key] for key in KEYS}})
-    chosen = max(rows, key=lambda x: x["pooled"]["auc_pr"])
+        judgements.append(said | {"difference": {key: change[key] for key in KEYS}})
+    chosen = max(judgements, key=lambda x: x["pooled"]["auc_pr"])
     winner = work.of_all(row, best=(chosen["name"], chosen["threshold"]))
     content = {"dataset": row.dataset, "images": sorted(eyes(row.folds))}
-    content |= {"candidates": rows, "best": chosen["name"]}
+    content |= {"candidates": judgements, "best": chosen["name"]}
     return content | {"networks": work.made(winner)}
 
 
-def crossval(row: runs.Training) -> dict:
+def crossval(row: kinds.Training) -> dict:
     """Choose the threshold on all eyes; write it into the networks of the folds."""
     networks = work.of_folds(row, "base")
-    facts, pairs = work.made(networks), []
+    said_of_each, pairs = work.made(networks), []
     segmenters = [network.load() for network in networks]
     for network, segmenter in zip(networks, segmenters, strict=True):
         held = work.deal(network)[2]
@@ -165,7 +165,7 @@ def crossval(row: runs.Training) -> dict:
         "threshold_of_each_image": dict(zip(names, alone, strict=True)),
         "calibration": metrics.calibration(sum(tables)),
         "objects": objects.means(),
-        "networks": facts,
+        "networks": said_of_each,
         "environment": runtime.environment() | {"threads": 1},
     }
 
@@ -173,16 +173,16 @@ def crossval(row: runs.Training) -> dict:
 # ---- Trained on all images, or chosen by validation ----
 
 
-def wide(row: runs.Training) -> dict:
-    """Return how each network came about."""
+def facts(row: kinds.Training) -> dict:
+    """Return how each network came about: for rows that have no function here."""
     return {"networks": work.made(work.of_all(row))}
 
 
-def train_drive(row: runs.Training) -> dict:
+def train_drive(row: kinds.Training) -> dict:
     """Return how the network came about, and the SHA-256 of its weights."""
     (network,) = work.of_all(row)
-    (facts,) = work.made([network])
-    return facts | {"weights_sha256": datasets.sha256(network.file)}
+    (came,) = work.made([network])
+    return came | {"weights_sha256": datasets.sha256(network.file)}
 
 
 def on_photographs(network: work.Network, split: str) -> evaluation.Evaluation:
@@ -198,31 +198,31 @@ def on_photographs(network: work.Network, split: str) -> evaluation.Evaluation:
     return evaluation.evaluate(predict, images, segmenter.threshold)
 
 
-def seeds(row: runs.Training) -> dict:
+def seeds(row: kinds.Training) -> dict:
     """Score each seed once; their standard deviation."""
-    rows, networks, (split,) = [], work.of_all(row), row.splits
-    for network, facts in zip(networks, work.made(networks), strict=True):
-        said = {"seed": network.seed, "device": facts["environment"]["device"]}
-        said |= {key: facts[key] for key in ("precision", "threshold")}
+    each, networks, (split,) = [], work.of_all(row), row.splits
+    for network, came in zip(networks, work.made(networks), strict=True):
+        said = {"seed": network.seed, "device": came["environment"]["device"]}
+        said |= {key: came[key] for key in ("precision", "threshold")}
         pooled = on_photographs(network, split).pooled
-        rows.append(said | {"split": split, "pooled": pooled})
-    each = {k: [x["pooled"][k] for x in rows] for k in (*KEYS, "accuracy")}
-    sd = {key: float(np.std(values, ddof=1)) for key, values in each.items()}
-    return {"dataset": "DRIVE", "mode": row.preset, "rows": rows, "sd": sd}
+        each.append(said | {"split": split, "pooled": pooled})
+    values = {key: [x["pooled"][key] for x in each] for key in (*KEYS, "accuracy")}
+    sd = {key: float(np.std(x, ddof=1)) for key, x in values.items()}
+    return {"dataset": "DRIVE", "mode": row.preset, "rows": each, "sd": sd}
 
 
 seeds_full = seeds
 
 
-def phantom_only(row: runs.Training) -> dict:
+def phantom_only(row: kinds.Training) -> dict:
     """Score a network that saw phantoms alone, without colours, on photographs."""
     (network,) = work.of_all(row)
-    (facts,) = work.made([network])
+    (came,) = work.made([network])
     content = {"trained_on": f"{row.dataset} train", "protocol": "fov"}
     keys = ("config", "precision", "seconds", "environment")
-    content |= {key: facts[key] for key in keys}
+    content |= {key: came[key] for key in keys}
     keys = ("step", "auc_roc", "dice", "threshold")
-    content |= {"phantoms": {key: facts["best"][key] for key in keys}}
+    content |= {"phantoms": {key: came["best"][key] for key in keys}}
     for split in row.splits:
         scored = on_photographs(network, split)
         count = {"images": len(scored.per_image), "pooled": scored.pooled}
@@ -233,7 +233,7 @@ def phantom_only(row: runs.Training) -> dict:
 # ---- Scored ----
 
 
-def scored(row: runs.Scored) -> dict:
+def scored(row: kinds.Scored) -> dict:
     """Score networks on a split; the JSON file names their files from the root."""
     networks = work.of_all(row.training, row.seeds) if row.training else []
     work.made(networks)

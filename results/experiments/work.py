@@ -17,7 +17,7 @@ import torch
 
 from helpers import evaluation, fundus, inference, metrics, phantom, places, training
 
-from . import runs
+from . import kinds
 
 STORE = places.output_dir() / "experiments"
 CURVE = ("dice", "cldice", "betti_0_error")  # at each of THRESHOLDS, without specks
@@ -27,7 +27,7 @@ CURVE = ("dice", "cldice", "betti_0_error")  # at each of THRESHOLDS, without sp
 class Network:
     """One network of a training; ``fold`` is held out, None where none is."""
 
-    training: runs.Training
+    training: kinds.Training
     variant: str
     seed: int
     fold: int | None = None
@@ -46,10 +46,12 @@ class Network:
 
     def declaration(self) -> dict:
         """Return all that decides how it comes out."""
-        row, held = self.training, self.fold is not None and [self.fold, runs.FOLDS]
+        row, held = self.training, self.fold is not None and [self.fold, kinds.FOLDS]
         said = {"dataset": row.dataset, "chooses": row.chooses, "held_out": held}
         said |= {"config": row.config(self.changes, self.seed), "fp16": row.fp16}
-        return runs.plain(said | {"changes": self.changes, "threshold": self.threshold})
+        return kinds.plain(
+            said | {"changes": self.changes, "threshold": self.threshold}
+        )
 
     def load(self) -> inference.Segmenter | None:
         """Return it, or None where it is not there as it is declared today."""
@@ -59,38 +61,38 @@ class Network:
 
     def predictor(self) -> Callable:
         """Return ``predict(image, tta)`` of whole frames, prepared as in training."""
-        prepare, found = self.changes.get("prepare", runs.PARTS["prepare"]), self.load()
+        found, parts = self.load(), kinds.PARTS | self.changes
 
         def predict(image: np.ndarray, tta: str = "none") -> np.ndarray:
-            inputs = found.standardisation(prepare(image))
+            inputs = found.standardisation(parts["prepare"](image))
             return inference.predict_probs(found.model, inputs, tta)
 
         return predict
 
 
-def of_folds(row: runs.Training, variant: str) -> list[Network]:
+def of_folds(row: kinds.Training, variant: str) -> list[Network]:
     """Return a network for each fold."""
     return [Network(row, variant, row.seeds[0], fold) for fold in row.folds]
 
 
-def of_all(row: runs.Training, seeds: Sequence[int] = (), best=()) -> list[Network]:
+def of_all(row: kinds.Training, seeds: Sequence[int] = (), best=()) -> list[Network]:
     """Return a network for each seed, none of which holds out a fold.
 
     ``best`` is the best variant and its threshold: by default what the JSON file says.
     """
     source, variant = row.threshold, next(iter(row.variants))
     if row.then and not best:
-        source, variant = row, runs.known(row.name, "best")
+        source, variant = row, kinds.known(row.name, "best")
     variant, threshold = best or (variant, source and threshold_of(source))
     seeds = seeds or row.then or row.seeds
     return [Network(row, variant, seed, None, threshold) for seed in seeds]
 
 
-def threshold_of(row: runs.Training) -> float:
+def threshold_of(row: kinds.Training) -> float:
     """Return the threshold that others take over: from its file or its network."""
     if not row.folds:
         return made(of_all(row))[0]["threshold"]
-    threshold = runs.known(row.name, "threshold")
+    threshold = kinds.known(row.name, "threshold")
     if threshold is None:
         raise FileNotFoundError(
             f"results/{row.name}.json, which tells the threshold, is missing; make it "
@@ -112,15 +114,15 @@ def deal(network: Network) -> tuple[list[fundus.FundusImage], ...]:
         return images, val, []
     images, held = sorted(images + val, key=lambda x: x.name), []
     if network.fold is not None:
-        held = images[network.fold :: runs.FOLDS]
-        del images[network.fold :: runs.FOLDS]
+        held = images[network.fold :: kinds.FOLDS]
+        del images[network.fold :: kinds.FOLDS]
     return images, (held or images)[:1], held
 
 
 def begin(network: Network, images: list, val: list) -> training.TrainingRun:
     """Wire a training: the recipe with its change."""
     changes = network.changes
-    parts = {key: changes[key] for key in runs.PARTS if key in changes}
+    parts = {key: changes[key] for key in kinds.PARTS if key in changes}
     if "start" in changes:
         parts["model"] = of_all(changes["start"])[0].load().model
     settings = network.training.config(changes, network.seed)
@@ -140,24 +142,24 @@ def score(predict: Callable, held: list, conditions: Sequence[str]) -> dict:
     """
     tables: dict[str, list] = {key: [] for key in (*conditions, "objects")}
     for x, condition in ((x, condition) for x in held for condition in conditions):
-        change, tta = runs.CONDITIONS[condition]
+        change, tta = kinds.CONDITIONS[condition]
         probs = predict(change(x.image), tta)
         table = metrics.histogram(probs, x.vessels, x.fov)
         tables[condition].append(metrics.coarsened(table))
         if condition == "plain":
             curve = [[row[key] for key in CURVE] for row in topology([(x, probs)])]
             tables["objects"].append(curve)
-    return {key: np.array(rows) for key, rows in tables.items()}
+    return {key: np.array(each) for key, each in tables.items()}
 
 
 def topology(pairs: list) -> list[dict]:
     """Score (image, probabilities) as objects without specks at each threshold."""
-    rows = [evaluation.Objects(t, [evaluation.SPECK]) for t in runs.THRESHOLDS]
+    curve = [evaluation.Objects(t, [evaluation.SPECK]) for t in kinds.THRESHOLDS]
     for x, probs in pairs:
         widths = metrics.vessel_widths(x.vessels)
-        for row in rows:
-            row.add(x, probs, widths)
-    return [{"threshold": row.threshold} | row.means()[0] for row in rows]
+        for point in curve:
+            point.add(x, probs, widths)
+    return [{"threshold": point.threshold} | point.means()[0] for point in curve]
 
 
 def work(network: Network) -> dict:
