@@ -13,6 +13,7 @@ from skimage import draw, morphology
 from helpers import config, datasets, inference, metrics, phantom
 from results.experiments import __main__ as command
 from results.experiments import (
+    alone,
     bench,
     changes,
     halving,
@@ -67,6 +68,12 @@ def test_bench_measures_the_rows_it_is_asked_for(monkeypatch, capsys):
     assert [row["what"] for row in content["rows"]] == ["apples"]
     assert content["rows"][0]["ratio"] == 3.0  # 7 // 2 against 7 // 4
     assert "apples (1/s): 3; naive 1, 3.0 times" in capsys.readouterr().out
+
+
+def test_the_peak_of_memory_is_this_process_s_own():
+    before, block = alone.peak_mib(), np.ones(2**25)  # 256 MiB
+    assert alone.peak_mib() >= before > 50
+    assert block[-1] == 1
 
 
 def test_variants_fit_their_networks():

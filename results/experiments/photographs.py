@@ -8,8 +8,6 @@ file formats and tiles, and the memory of a large one. The photograph is scikit-
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from helpers import fundus, inference, metrics, places, runtime
+from helpers import fundus, inference, metrics, photo, places, runtime
 
 from . import alone
 
@@ -55,10 +53,10 @@ def same_answers(folder: Path) -> dict:
     answers = {"formats": {}, "tiles": {}}
     for name, options in FORMATS.items():
         picture.save(folder / name, **options)
-        photo = fundus.read_photo(folder / name)
-        answers["formats"][name] = segmenter.probs(photo)
+        image = fundus.read_photo(folder / name)
+        answers["formats"][name] = segmenter.probs(image)
     for tile in TILES:
-        answers["tiles"][str(tile)] = segmenter.probs(photo, tile=tile)
+        answers["tiles"][str(tile)] = segmenter.probs(image, tile=tile)
     first = answers["formats"]["photo.png"]
     return {
         kind: {name: float(np.abs(probs - first).max()) for name, probs in each.items()}
@@ -67,17 +65,22 @@ def same_answers(folder: Path) -> dict:
 
 
 def large_photograph(folder: Path) -> dict:
-    """Segment a large photograph by the command; peak of memory and seconds."""
+    """Segment a large photograph as the command does; peak of memory and seconds."""
     picture = Image.new("RGB", LARGE)
     side = LARGE[1] - 100
     picture.paste(Image.fromarray(data.retina()).resize((side, side)), (1000, 50))
     picture.save(folder / "large.jpg", quality=95)
-    command = [sys.executable, places.ROOT / "helpers", "segment", folder / "large.jpg"]
+    peak, seconds = alone.call(segment, folder / "large.jpg", folder / "out")
+    return {"pixels": list(LARGE), "peak_mib": round(peak), "seconds": seconds}
+
+
+def segment(file: Path, out: Path) -> tuple[float, float]:
+    """Segment a photograph; return the peak of this process's memory and seconds."""
     start = time.perf_counter()
-    subprocess.run([*command, "--out", folder / "out"], check=True)
-    seconds = round(time.perf_counter() - start, 1)
-    peak = round(alone.peak_mib(of_children=True))
-    return {"pixels": list(LARGE), "peak_mib": peak, "seconds": seconds}
+    (row,) = photo.segment_files(inference.Segmenter.load(), [file], out)
+    if row["error"]:
+        raise ValueError(row["error"])
+    return alone.peak_mib(), round(time.perf_counter() - start, 1)
 
 
 def main() -> dict:
