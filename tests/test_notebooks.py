@@ -1,6 +1,7 @@
 """Every chapter keeps the contract, and runs alone as it would in Colab."""
 
 import functools
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from nbconvert import HTMLExporter
 
 from helpers import download
-from notebooks.tools import build, run
+from notebooks.tools import LANGUAGES, address, build, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
@@ -27,12 +28,12 @@ LEADS = {
 }
 ENDINGS = {"en": ["What you learned", "Sources"], "zh": ["小结", "参考资料"]}
 
-both_languages = pytest.mark.parametrize("language", build.LANGUAGES)
+both_languages = pytest.mark.parametrize("language", LANGUAGES)
 every_chapter = pytest.mark.parametrize("name", CHAPTERS)
 
 
 def load(name: str, language: str = "en"):
-    path = ROOT / build.LANGUAGES[language] / f"{name}.ipynb"
+    path = ROOT / LANGUAGES[language] / f"{name}.ipynb"
     return nbformat.read(path, as_version=4)
 
 
@@ -48,9 +49,9 @@ def code(notebook) -> list:
 def test_head_of_a_chapter(name, language):
     title, badges, facts = load(name, language).cells[:3]
     assert re.match(rf"# {name[:2]} \S.*\n\n\*[^*]+[?？]\*\Z", title.source)
-    prefix = build.colab_prefix(*build.course_address(ROOT))
+    prefix = address.colab_prefix(*address.course_address(ROOT))
     if prefix:
-        path = f"{build.LANGUAGES[language]}/{name}.ipynb"
+        path = f"{LANGUAGES[language]}/{name}.ipynb"
         assert f"]({prefix}{path})" in badges.source
     for lead in LEADS[language]:
         assert f"**{lead}**" in facts.source
@@ -70,7 +71,7 @@ def test_end_of_a_chapter(name, language):
 @both_languages
 @every_chapter
 def test_first_code_cell_is_the_same_set_up(name, language):
-    assert code(load(name, language))[0].source == build.setup_cell(ROOT)
+    assert code(load(name, language))[0].source == paste.setup_cell(ROOT)
 
 
 @both_languages
@@ -89,14 +90,14 @@ def test_file_is_valid_small_and_renders(name, language):
     nbformat.validate(notebook)
     ids = [cell.id for cell in notebook.cells]
     assert len(set(ids)) == len(ids)
-    path = ROOT / build.LANGUAGES[language] / f"{name}.ipynb"
+    path = ROOT / LANGUAGES[language] / f"{name}.ipynb"
     assert path.stat().st_size < build.MAX_BYTES
     assert "<html" in HTMLExporter().from_notebook_node(notebook)[0]
 
 
 @every_chapter
 def test_code_and_outputs_are_the_same_in_both_languages(name):
-    english, chinese = (code(load(name, language)) for language in build.LANGUAGES)
+    english, chinese = (code(load(name, language)) for language in LANGUAGES)
     assert english == chinese
 
 
@@ -110,9 +111,7 @@ def test_solutions_are_folded(name):
 
 def test_no_undefined_name_in_what_was_built():
     files = [
-        ROOT / folder / f"{n}.ipynb"
-        for folder in build.LANGUAGES.values()
-        for n in CHAPTERS
+        ROOT / folder / f"{n}.ipynb" for folder in LANGUAGES.values() for n in CHAPTERS
     ]
     options = ["check", "--isolated", "--no-cache", "--select", "F821,E9"]
     command = [sys.executable, "-m", "ruff", *options, *files]
@@ -214,7 +213,7 @@ def test_chapter_runs_alone_and_each_cell_twice(name, published, tmp_path):
 
 
 def set_up(folder: Path, text="", **variables) -> subprocess.CompletedProcess:
-    cell = build.setup_cell(ROOT)
+    cell = paste.setup_cell(ROOT)
     text = text or cell.replace("course = lesson.start()", "print(lesson)")
     env = run.kernel_environment(**variables)
     for name in {"FUNDUS_REPO", "PYTHONPATH"} - variables.keys():
@@ -276,7 +275,7 @@ def test_set_up_takes_a_pack_before_it_clones(tmp_path, course_zip, way):
     other.mkdir(parents=True)
     place = content if way == "here" else other
     pack = Path(shutil.copy(course_zip, place / "fundus-course (1).zip"))
-    text = build.setup_cell(ROOT).replace("course = lesson.start()", FIND_DATA)
+    text = paste.setup_cell(ROOT).replace("course = lesson.start()", FIND_DATA)
     if way in ("drive", "kaggle"):
         known = {"drive": "/content/drive/MyDrive", "kaggle": "/kaggle/input"}[way]
         text = text.replace(known, str(other if way == "drive" else other.parent))
@@ -362,7 +361,7 @@ def test_runner_names_the_failure_and_goes_on(small_course, capsys):
     said = capsys.readouterr().out
     assert "FAILED 02_bad: cell 02-02, line 3: ZeroDivisionError" in said
     assert "03_last: ok" in said and "started" in said
-    report = build.json.loads((out / "report.json").read_text("utf-8"))
+    report = json.loads((out / "report.json").read_text("utf-8"))
     assert [e["ok"] for e in report["chapters"].values()] == [True, False, True]
     assert report["chapters"]["02"]["line"] == 3
     assert not report["ok"]
@@ -390,7 +389,7 @@ def test_runner_gives_the_kernel_its_variables(small_course, monkeypatch):
     monkeypatch.chdir(small_course)
     options = ["--only", "1", "--out", "o", "--data", "d", "--mode", "full"]
     assert run.main(options, small_course) == 0
-    entry = build.json.loads(Path("o/report.json").read_text("utf-8"))["chapters"]["01"]
+    entry = json.loads(Path("o/report.json").read_text("utf-8"))["chapters"]["01"]
     assert entry["MODE"] == "full"
     assert entry["OUT"] == str(small_course / "o")
     assert entry["DATA"] == str(small_course / "d")
