@@ -136,14 +136,10 @@ def test_cells_are_numbered_but_for_the_set_up(project):
     ]
 
 
-def test_forms_hide_their_code(project):
-    cells = outputs.code_cells(notebook(project))
-    assert [c["metadata"].get("cellView") for c in cells] == [
-        "form",
-        None,
-        None,
-        "form",
-    ]
+def test_forms_hide_their_code_in_colab_and_elsewhere(project):
+    hidden = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    found = [c["metadata"] for c in outputs.code_cells(notebook(project))]
+    assert found == [hidden, {}, {"tags": ["show-source"]}, hidden]
 
 
 def test_show_source_pastes_definitions_with_decorators(project):
@@ -154,7 +150,8 @@ def test_show_source_pastes_definitions_with_decorators(project):
 
 def test_set_up_cell_carries_the_address(project):
     cell = outputs.code_cells(notebook(project))[0]["source"]
-    assert 'ADDRESS = "https://github.com/OWNER/REPO"' in cell
+    assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", ""\n' in cell
+    assert cell.count("\n") < 45
     assert cell.endswith(paste.SETUP_STUB)
 
 
@@ -337,11 +334,7 @@ def test_repo_sets_badges_and_clone_address(project, address):
     for language, folder in LANGUAGES.items():
         cells = notebook(project, language).cells
         assert f"/github/me/eyes/blob/v1/{folder}/03_name.ipynb)" in cells[1].source
-        assert 'ADDRESS = "https://github.com/me/eyes"\nTAG = "v1"' in cells[
-            3
-        ].source or (
-            'ADDRESS = "https://github.com/me/eyes"\nTAG = "v1"' in cells[2].source
-        )
+        assert 'ADDRESS, TAG = "https://github.com/me/eyes", "v1"\n' in cells[2].source
     assert "OWNER" not in page.read_text()
     assert "/github/me/eyes/blob/v1/notebooks/x" in page.read_text()
     assert build.main(["--check"], project) == 0

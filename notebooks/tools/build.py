@@ -33,7 +33,7 @@ from .strip import with_strip
 from .translate import bless, chinese_links, short_hash, text_problems
 
 MAX_BYTES = 1_000_000
-FOLDED = {"cellView": "form"}
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, others
 
 
 def sources(root: Path, chapters: list[str]) -> list[Path]:

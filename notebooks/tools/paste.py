@@ -16,8 +16,8 @@ def setup_cell(root: Path) -> str:
     """Return the set-up cell with the published address in it."""
     address, tag = course_address(root)
     text = (root / "notebooks/src/setup_cell.py").read_text("utf-8").rstrip("\n")
-    text = re.sub(r'(?m)^ADDRESS = ".*"$', f'ADDRESS = "{address}"', text)
-    return re.sub(r'(?m)^TAG = ".*"$', f'TAG = "{tag}"', text)
+    line = f'ADDRESS, TAG = "{address}", "{tag}"'
+    return re.sub(r"(?m)^ADDRESS, TAG = .*$", line, text)
 
 
 def definition(root: Path, module: str, name: str) -> str:
