@@ -53,6 +53,20 @@ import math
 # %% tags=["show-source"]
 from helpers.shapes import Square, area
 
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# {{solution 03.1}}
+#
+# </details>
+
+# %% [markdown] lang="zh" of=""
+# <details><summary>答案</summary>
+#
+# {{solution 03.1}}
+#
+# </details>
+
 # %%
 # @title A form { display-mode: "form" }
 print(area(2))
@@ -71,18 +85,29 @@ def area(side):
 class Square:
     """A square."""
 '''
+EXERCISES = '''"""Exercises."""
+
+
+def double(x):
+    return 2 * x
+
+
+EXERCISES["03.1"] = Exercise("Twice", double, ((1,),), HINT)
+EXERCISES["03.2"] = Exercise("Two", lambda: 2, ((),), HINT)
+'''
 
 
 @pytest.fixture
 def project(tmp_path) -> Path:
     (tmp_path / "notebooks/src").mkdir(parents=True)
-    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/exercises").mkdir(parents=True)
     shutil.copy(ROOT / "notebooks/src/setup_cell.py", tmp_path / "notebooks/src")
     (tmp_path / "pyproject.toml").write_text(
         '[tool.course]\nrepo = "https://github.com/OWNER/REPO"\ntag = ""\n'
     )
     (tmp_path / "notebooks/src/terms.md").write_text(TERMS, "utf-8")
     (tmp_path / "helpers/shapes.py").write_text(SHAPES)
+    (tmp_path / "helpers/exercises/chapter_03.py").write_text(EXERCISES)
     source(tmp_path).write_text(CHAPTER, "utf-8")
     assert build.main(["--bless"], tmp_path) == 0
     return tmp_path
@@ -148,6 +173,21 @@ def test_show_source_pastes_definitions_with_decorators(project):
     assert "@functools.cache\ndef area(side):" in cell
 
 
+def test_folds_show_the_reference_of_their_exercise(project):
+    for language in LANGUAGES:
+        (fold,) = [c for c in notebook(project, language).cells if "<det" in c.source]
+        assert "\n\n```python\ndef double(x):\n    return 2 * x\n```\n\n" in fold.source
+
+
+@pytest.mark.parametrize("number", ["03.3", "03.2", "44.1", ""])
+def test_a_fold_with_an_unknown_exercise_is_an_error(project, capsys, number):
+    text = source(project).read_text("utf-8")
+    source(project).write_text(
+        text.replace("{{solution 03.1", f"{{{{solution {number}")
+    )
+    assert f"has no exercise {number} solved by a function" in problems(project, capsys)
+
+
 def test_set_up_cell_carries_the_address(project):
     cell = outputs.code_cells(notebook(project))[0]["source"]
     assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", ""\n' in cell
@@ -172,6 +212,7 @@ def test_chinese_links_lead_to_chinese_chapters(project):
         ("# ## 文字", "# ## 文字\n#\n# ### 多", "heading levels"),
         ("公式 $a^2$", "补丁 $a^2$", "do not use 补丁"),
         ("公式 $a^2$", "精度 $a^2$", "do not use 精度"),
+        ("答案</summary>\n#\n# {{solution 03.1}}", "答案</summary>", "lost solution"),
         ("import math", "import math\n" + "\nmath.pi" * 40, "42 lines, over 40"),
         ("import math", "import math\n\n!ls", "runs only in IPython"),
         ("import Square, area", "import Circle", "defines no Circle"),

@@ -178,28 +178,18 @@ mirrored = lesson.exercise(mirrored, EXERCISES["10.1"])
 #
 # Walk along the row and back again: after 2 (n - 1) steps you stand where you began. So places repeat with that period, and in its second half they count backwards.
 #
-# ```python
-# def mirrored(row, before, after):
-#     period = 2 * (len(row) - 1)
-#     place = np.arange(-before, len(row) + after) % period
-#     return row[np.minimum(place, period - place)]
-# ```
+# {{solution 10.1}}
 #
 # </details>
 #
 # The period matters. A border of 92 pixels is wider than a small image, and there the mirror has to come back more than once. NumPy does that, PyTorch's own `reflect` does not:
 
-# %% [markdown] lang="zh" of="f0c56e63"
+# %% [markdown] lang="zh" of="7e68ea44"
 # <details><summary>参考答案</summary>
 #
 # 沿着这一行走过去再走回来：2 (n - 1) 步之后回到起点。所以位置按这个周期重复，后半个周期倒着数。
 #
-# ```python
-# def mirrored(row, before, after):
-#     period = 2 * (len(row) - 1)
-#     place = np.arange(-before, len(row) + after) % period
-#     return row[np.minimum(place, period - place)]
-# ```
+# {{solution 10.1}}
 #
 # </details>
 #
@@ -528,22 +518,16 @@ price = lesson.exercise(price, EXERCISES["10.2"])
 #
 # Both sides of both axes: 92 left and 92 right make 184. `keep` is a multiple of 16. The side of an answer never is: it is always 4 more than one, and these 4 pixels are thrown away: 188.
 #
-# ```python
-# def price(keep):
-#     return ((keep + 188) / keep) ** 2
-# ```
+# {{solution 10.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="a668bd6b"
+# %% [markdown] lang="zh" of="00466d00"
 # <details><summary>参考答案</summary>
 #
 # 两个方向，各有两边：左 92，右 92，共 184。`keep` 是 16 的倍数。答案的边长从来不是，总比 16 的倍数多 4，这 4 个像素要丢掉：188。
 #
-# ```python
-# def price(keep):
-#     return ((keep + 188) / keep) ** 2
-# ```
+# {{solution 10.2}}
 #
 # </details>
 
@@ -731,24 +715,18 @@ midway = lesson.exercise(midway, EXERCISES["10.3"])
 #
 # Midway d1 = d2 = gap / 2, and their sum is the gap. For 10 pixels, w0 = 10 and sigma = 5 that is 10 exp(-2), about 1.35.
 #
-# ```python
-# def midway(gap, w0, sigma):
-#     return w0 * math.exp(-(gap**2) / (2 * sigma**2))
-# ```
+# {{solution 10.3}}
 #
 # </details>
 #
 # Now for any number of cells, as it stands in `helpers/losses.py`. `weight_map` goes through the cells and keeps the two smallest distances of each pixel. (How large `w_c` is, the paper does not say; here the `w_c` of both classes have the same total.)
 
-# %% [markdown] lang="zh" of="0d11256e"
+# %% [markdown] lang="zh" of="5e56093f"
 # <details><summary>参考答案</summary>
 #
 # 正中间 d1 = d2 = gap / 2，和就是 gap。相距 10 个像素，w0 = 10，sigma = 5 时，是 10 exp(-2)，约 1.35。
 #
-# ```python
-# def midway(gap, w0, sigma):
-#     return w0 * math.exp(-(gap**2) / (2 * sigma**2))
-# ```
+# {{solution 10.3}}
 #
 # </details>
 #
@@ -951,10 +929,7 @@ he_sd = lesson.exercise(he_sd, EXERCISES["10.4"])
 #
 # The outgoing channels do not matter: each of them is a sum of its own. The paper writes N(0, sqrt(2/N)); it means a standard deviation, not a variance.
 #
-# ```python
-# def he_sd(side, in_channels, out_channels):
-#     return math.sqrt(2 / (side * side * in_channels))
-# ```
+# {{solution 10.4}}
 #
 # </details>
 #
@@ -962,15 +937,12 @@ he_sd = lesson.exercise(he_sd, EXERCISES["10.4"])
 #
 # **Guess first:** a slice has standard deviation 1. With 0.01, what remains of that after the ten convolutions of the way down? Give the power of ten, such as `-2` for 0.01. (With 16 to 256 channels, $N$ grows from 9 to 9 · 256 = 2304 on the way down.)
 
-# %% [markdown] lang="zh" of="c1ddf791"
+# %% [markdown] lang="zh" of="1437be00"
 # <details><summary>参考答案</summary>
 #
 # 输出通道数无关紧要：每个输出通道各自求和。论文写 N(0, sqrt(2/N))，指的是标准差，不是方差。
 #
-# ```python
-# def he_sd(side, in_channels, out_channels):
-#     return math.sqrt(2 / (side * side * in_channels))
-# ```
+# {{solution 10.4}}
 #
 # </details>
 #
@@ -1098,24 +1070,18 @@ share_of_last = lesson.exercise(share_of_last, EXERCISES["10.5"])
 #
 # Each step multiplies the old mean by the momentum. After k steps momentum to the k is left of it, and the rest is new. The last 100 of 0.99 have about 63 %.
 #
-# ```python
-# def share_of_last(k, momentum):
-#     return 1 - momentum**k
-# ```
+# {{solution 10.5}}
 #
 # </details>
 #
 # Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, -1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training. **Guess first:** when do the gradients of one tile and the next agree better: at the `"start"` or `"later"`?
 
-# %% [markdown] lang="zh" of="51c69b03"
+# %% [markdown] lang="zh" of="7040cade"
 # <details><summary>参考答案</summary>
 #
 # 每一步都把旧的平均乘以动量。k 步之后旧的还剩 momentum 的 k 次方，其余都是新的。动量 0.99 时，最近 100 个占约 63 %。
 #
-# ```python
-# def share_of_last(k, momentum):
-#     return 1 - momentum**k
-# ```
+# {{solution 10.5}}
 #
 # </details>
 #
@@ -1370,14 +1336,7 @@ rand_error = lesson.exercise(rand_error, EXERCISES["10.6"])
 #
 # A row sum is the size of a true cell, a column sum that of a predicted one. As in Dice, what both have counts twice.
 #
-# ```python
-# def rand_error(table):
-#     def pairs(n):
-#         return (n * (n - 1) / 2).sum()
-#
-#     true, predicted = table.sum(axis=1), table.sum(axis=0)
-#     return 1 - 2 * pairs(table) / (pairs(true) + pairs(predicted))
-# ```
+# {{solution 10.6}}
 #
 # </details>
 #
@@ -1385,19 +1344,12 @@ rand_error = lesson.exercise(rand_error, EXERCISES["10.6"])
 #
 # **Guess first:** two true cells of 100 pixels come out as one piece of 200. Which adapted Rand error?
 
-# %% [markdown] lang="zh" of="afd1c843"
+# %% [markdown] lang="zh" of="f0634213"
 # <details><summary>参考答案</summary>
 #
 # 每行之和是一个真实细胞的大小，每列之和是一个预测细胞的大小。和 Dice 一样，两边都有的算两次。
 #
-# ```python
-# def rand_error(table):
-#     def pairs(n):
-#         return (n * (n - 1) / 2).sum()
-#
-#     true, predicted = table.sum(axis=1), table.sum(axis=0)
-#     return 1 - 2 * pairs(table) / (pairs(true) + pairs(predicted))
-# ```
+# {{solution 10.6}}
 #
 # </details>
 #

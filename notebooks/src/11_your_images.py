@@ -167,24 +167,18 @@ vessel_map = lesson.exercise(vessel_map, EXERCISES["11.1"])
 #
 # Resize first, then compare. A map of yes and no has lost how sure the network was; enlarged, its edges are stairs. For the same reason a label is never resized to fit a prediction: the prediction is brought to the label's size.
 #
-# ```python
-# def vessel_map(probs, shape, threshold):
-#     return resize(probs, shape, order=1) >= threshold
-# ```
+# {{solution 11.1}}
 #
 # </details>
 #
 # The next cell tries both orders on an eye with a label, each with the threshold that suits it best, and does by hand what `segmenter.probs` does.
 
-# %% [markdown] lang="zh" of="1841968e"
+# %% [markdown] lang="zh" of="2972ab8b"
 # <details><summary>参考答案</summary>
 #
 # 先缩放，再和阈值比较。只剩“是”和“否”的图，已经看不出网络有多大把握；放大以后，边缘会出现锯齿。同样的道理，不要缩放标签去迁就预测：应当把预测缩放到标签的大小。
 #
-# ```python
-# def vessel_map(probs, shape, threshold):
-#     return resize(probs, shape, order=1) >= threshold
-# ```
+# {{solution 11.1}}
 #
 # </details>
 #
@@ -447,20 +441,14 @@ threshold_for = lesson.exercise(threshold_for, EXERCISES["11.2"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# ```python
-# def threshold_for(probs, share):
-#     return np.quantile(probs, 1 - share)
-# ```
+# {{solution 11.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="23b5e480"
+# %% [markdown] lang="zh" of="8f91db71"
 # <details><summary>参考答案</summary>
 #
-# ```python
-# def threshold_for(probs, share):
-#     return np.quantile(probs, 1 - share)
-# ```
+# {{solution 11.2}}
 #
 # </details>
 

@@ -176,26 +176,16 @@ interval_of_difference = lesson.exercise(interval_of_difference, EXERCISES["12.1
 #
 # The same draw of eyes must serve both networks, so the differences are drawn. Two separate draws would compare easy eyes of one with hard eyes of the other.
 #
-# ```python
-# def interval_of_difference(ours, theirs):
-#     gaps = theirs - ours
-#     draws = np.random.default_rng(0).integers(len(gaps), size=(2000, len(gaps)))
-#     return tuple(np.percentile(gaps[draws].mean(1), [2.5, 97.5]))
-# ```
+# {{solution 12.1}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="33b3526c"
+# %% [markdown] lang="zh" of="57e723ea"
 # <details><summary>参考答案</summary>
 #
 # 两个网络必须用同一次抽到的眼睛，所以直接对差值抽样。如果分开抽，就会拿一个网络在容易的眼睛上的分数，去比另一个网络在难的眼睛上的分数。
 #
-# ```python
-# def interval_of_difference(ours, theirs):
-#     gaps = theirs - ours
-#     draws = np.random.default_rng(0).integers(len(gaps), size=(2000, len(gaps)))
-#     return tuple(np.percentile(gaps[draws].mean(1), [2.5, 97.5]))
-# ```
+# {{solution 12.1}}
 #
 # </details>
 
@@ -227,12 +217,7 @@ verdict = lesson.exercise(verdict, EXERCISES["12.2"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# ```python
-# def verdict(low, high):
-#     if low > 0:
-#         return "gain"
-#     return "loss" if high < 0 else "cannot tell"
-# ```
+# {{solution 12.2}}
 #
 # "Cannot tell" is not "no effect": perhaps more eyes could tell.
 #
@@ -240,15 +225,10 @@ verdict = lesson.exercise(verdict, EXERCISES["12.2"])
 #
 # ## All changes in one figure
 
-# %% [markdown] lang="zh" of="669e95af"
+# %% [markdown] lang="zh" of="0c600ccd"
 # <details><summary>参考答案</summary>
 #
-# ```python
-# def verdict(low, high):
-#     if low > 0:
-#         return "gain"
-#     return "loss" if high < 0 else "cannot tell"
-# ```
+# {{solution 12.2}}
 #
 # “看不出来”不等于“没有作用”：眼睛再多一些，也许就看得出来了。
 #
@@ -442,22 +422,16 @@ together = lesson.exercise(together, EXERCISES["12.3"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# ```python
-# def together(probs, threshold):
-#     return probs.mean(0) >= threshold
-# ```
+# {{solution 12.3}}
 #
 # A vote of finished maps throws away how sure each network was.
 #
 # </details>
 
-# %% [markdown] lang="zh" of="2b6594b5"
+# %% [markdown] lang="zh" of="2cb93953"
 # <details><summary>参考答案</summary>
 #
-# ```python
-# def together(probs, threshold):
-#     return probs.mean(0) >= threshold
-# ```
+# {{solution 12.3}}
 #
 # 先二值化再投票，就丢掉了每个网络有多大把握。
 #

@@ -28,7 +28,14 @@ from .outputs import (
     stored_facts,
     without_outputs,
 )
-from .paste import SETUP_STUB, code_problems, numbered, pasted, setup_cell
+from .paste import (
+    SETUP_STUB,
+    code_problems,
+    numbered,
+    pasted,
+    setup_cell,
+    with_solutions,
+)
 from .strip import with_strip
 from .translate import bless, chinese_links, short_hash, text_problems
 
@@ -95,12 +102,22 @@ class Chapter:
         self.gpu = any("gpu: true" in text for text in raw)
         for cell, problem in text_problems(self.cells, root / "notebooks/src/terms.md"):
             self.say(cell, problem)
+        self.paste_solutions()
         self.code = self.build_code()
 
     def say(self, cell, problem: str) -> None:
         """Note a problem and where it is."""
         first = next((x for x in cell.source.splitlines() if x.strip()), "empty cell")
         self.problems.append(f"{self.path.name}: {first[:50]!r}: {problem}")
+
+    def paste_solutions(self) -> None:
+        """Fill the folds of the exercises."""
+        for cell in self.cells:
+            try:
+                if cell.cell_type == "markdown":
+                    cell.source = with_solutions(self.root, cell.source)
+            except ValueError as error:
+                self.say(cell, str(error))
 
     def build_code(self) -> list[str]:
         """Return the text of each code cell as the reader gets it."""

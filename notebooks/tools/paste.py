@@ -9,6 +9,7 @@ from pathlib import Path
 from .address import course_address
 
 SETUP_STUB = "from helpers import lesson\n\ncourse = lesson.start()"
+SOLUTION = re.compile(r"^\{\{solution (.*)\}\}$", re.M)
 MAX_CELL, MAX_PASTED = 40, 60
 
 
@@ -42,6 +43,25 @@ def pasted(root: Path, source: str) -> str:
                 raise ValueError(f"{alias.name} has {lines} lines, over {MAX_PASTED}")
         parts.append(f"# {node.module.replace('.', '/')}.py\n" + "\n\n\n".join(found))
     return "\n\n\n".join(parts)
+
+
+def reference(root: Path, number: str) -> str:
+    """Return the source of the function that solves an exercise, such as 08.3."""
+    module = f"helpers.exercises.chapter_{number[:2]}"
+    path = root / (module.replace(".", "/") + ".py")
+    for node in ast.parse(path.read_text("utf-8")).body if path.exists() else []:
+        match node:  # EXERCISES["08.3"] = Exercise("a title", its_reference, ...)
+            case ast.Assign(
+                targets=[ast.Subscript(slice=ast.Constant(value=key))],
+                value=ast.Call(args=[_, ast.Name(id=name), *_]),
+            ) if key == number:
+                return definition(root, module, name)
+    raise ValueError(f"{module} has no exercise {number} solved by a function")
+
+
+def with_solutions(root: Path, text: str) -> str:
+    """Put the function that solves it in place of each `{{solution 08.3}}`."""
+    return SOLUTION.sub(lambda m: f"```python\n{reference(root, m[1])}\n```", text)
 
 
 def numbered(source: str, number: str) -> str:

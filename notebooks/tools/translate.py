@@ -32,6 +32,7 @@ def kept(text: str) -> dict[str, list]:
         "link": [(a or b).split("#")[0] or "#" for a, b in links],
         "heading level": [f"h{len(h)}" for h in re.findall(r"^(#+) ", text, re.M)],
         "fold": re.findall(r"</?details>", text),
+        "solution": re.findall(r"^\{\{solution .*\}\}$", text, re.M),
     }
 
 
