@@ -21,7 +21,7 @@ RUN = {
 TABLES = """
 [scores]
 columns = [
-  { key = "pooled.dice", format = ".3f", interval = "ci95.dice", en = "Dice", zh = "D" },
+  { key = "pooled.dice", format = ".3f", interval = "ci95.dice", en = "D", zh = "D" },
   { key = "pooled.auc", format = ".2f", en = "AUC", zh = "AUC" },
 ]
 rows = [

@@ -672,12 +672,12 @@ stored_gap = rows["unchanged"]["difference"]["plain"]["auc_roc"][0]
 print(f"after {stored['config']['steps']} steps: {stored_gap:+.4f}")
 
 # %% [markdown] lang="en"
-# In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead, by 0.003 in AUC on four eyes. A likely reason: augmentation makes the task harder, and a short run has no time to profit, while in a long one the network without it learns its few eyes by heart. But this run also has smaller patches and other eyes than the stored ones. That the steps are the cause, `STEPS` alone can show: slide it up. Or hand `train_with` an augmentation of your own.
+# In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead, by 0.004 in AUC on four eyes. A likely reason: augmentation makes the task harder, and a short run has no time to profit, while in a long one the network without it learns its few eyes by heart. But this run also has smaller patches and other eyes than the stored ones. That the steps are the cause, `STEPS` alone can show: slide it up. Or hand `train_with` an augmentation of your own.
 #
 # ## What ten eyes cannot tell
 
-# %% [markdown] lang="zh" of="003a7e1e"
-# 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.003。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
+# %% [markdown] lang="zh" of="dd1e022e"
+# 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.004。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
 #
 # ## 哪些看不出差别
 
