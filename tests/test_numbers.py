@@ -218,7 +218,7 @@ def test_one_number_of_the_real_results_reaches_every_page(tmp_path):
     path.write_text(json.dumps(content))
     said = numbers.check(tmp_path)
     pages = {line.split(":")[0] for line in said}
-    assert pages == {
+    assert pages >= {
         "README.md",
         "README.zh-CN.md",
         "results/README.md",
