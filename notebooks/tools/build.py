@@ -23,6 +23,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from . import numbers
 from .strip import with_strip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +121,7 @@ def kept(text: str) -> dict[str, list]:
         "link": [(a or b).split("#")[0] or "#" for a, b in links],
         "heading level": [f"h{len(h)}" for h in re.findall(r"^(#+) ", text, re.M)],
         "fold": re.findall(r"</?details>", text),
+        "field": numbers.fields(text),
     }
 
 
@@ -296,6 +298,7 @@ class Chapter:
 
     def __init__(self, root: Path, path: Path):
         self.root, self.path, self.problems = root, path, []
+        self.numbers = numbers.Numbers(root)
         self.cells = jupytext.reads(path.read_text("utf-8"), fmt="py:percent").cells
         raw = [cell.source for cell in self.cells if cell.cell_type == "raw"]
         self.gpu = any("gpu: true" in text for text in raw)
@@ -313,6 +316,8 @@ class Chapter:
         english = None
         for cell in self.cells:
             language = cell.metadata.get("lang")
+            for problem in self.numbers.wrong(cell.source).values() if language else ():
+                self.say(cell, problem)
             if english is not None and language != "zh":
                 self.say(english, "no Chinese cell after it")
                 english = None
@@ -368,7 +373,9 @@ class Chapter:
             built.append(numbered(source, f"[{self.path.name[:2]}-{count:02d}]"))
         return built
 
-    def notebook(self, language: str, stored: dict | None = None) -> dict:
+    def notebook(
+        self, language: str, stored: dict | None = None, filled: bool = True
+    ) -> dict:
         """Build the notebook of one language, without outputs."""
         cells, code, seen = [], iter(self.code), Counter()
         for cell in self.cells:
@@ -384,6 +391,8 @@ class Chapter:
                 source = with_strip(source, self.path.name[:2], lang)
             if lang == "zh":
                 source = chinese_links(source)
+            if lang and filled:
+                source = self.numbers.fill(source)
             if include == "badges":
                 source = badges(self.root, self.path.stem, language, None)
             cells.append(make_cell(cell.cell_type, source, metadata, seen))
@@ -489,6 +498,8 @@ def check(chapter: Chapter) -> list[str]:
         wanted = without_outputs(chapter.notebook(language, stored))
         if there is None or without_outputs(there) != wanted:
             name = f"{folder}/{path.name}"
+            unfilled = chapter.notebook(language, filled=False)
+            problems += numbers.stale(name, unfilled, there, chapter.numbers)
             problems.append(f"{name} is not what its source builds: run build.py")
     return problems
 
@@ -560,12 +571,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         paths = sources(root, args.chapters)
         if args.check:
             problems = [p for path in paths for p in check(Chapter(root, path))]
+            problems += numbers.check(root)
         else:
             if args.repo:
                 set_address(root, args.repo, args.tag)
             for path in paths if args.bless else []:
                 bless(path)
-            problems = build(root, paths, args.store)
+            problems = build(root, paths, args.store) + numbers.mend(root)
     except (OSError, ValueError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")
