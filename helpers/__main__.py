@@ -47,10 +47,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def test(args: argparse.Namespace) -> int:
-    """Run the test suite and measure coverage; arguments go to pytest instead."""
+    """Run the test suite on all cores; arguments go to pytest instead."""
     if places.data_dir_is_given():
         places.export(DATA=places.data_dir())
-    options = args.arguments or ["--cov=helpers", "--cov-fail-under=90"]
+    every = [
+        "-n",
+        "auto",
+        "--dist",
+        "worksteal",
+        "--cov=helpers",
+        "--cov-fail-under=97",
+    ]
+    options = args.arguments or every
     return subprocess.call(
         [sys.executable, "-m", "pytest", "-q", *options], cwd=places.ROOT
     )
@@ -125,20 +133,11 @@ def evaluate(args: argparse.Namespace) -> int:
     from helpers import evaluation
 
     place, split = prepare(args.dataset), args.split
-    if split == "test" and args.dataset != "PHANTOM":
-        split = datasets.scored_split(args.dataset, place)
-    if split != args.split:
+    if split == "test" and datasets.scored_split(args.dataset, place) == "val":
+        split = "val"
         warn("no test labels here; the validation images stand in")
-    result = evaluation.evaluate_split(
-        args.dataset,
-        split,
-        place,
-        args.weights or (),
-        threshold=args.threshold,
-        tta=args.tta,
-        half=args.half,
-        say=print,
-    )
+    options = {x: getattr(args, x) for x in ("weights", "threshold", "tta", "half")}
+    result = evaluation.evaluate_split(args.dataset, split, place, **options, say=print)
     if known := result["trained_on_of_these"]:
         warn(f"trained on {len(known)} of these images")
     print_table(result)
@@ -187,14 +186,14 @@ def segment(args: argparse.Namespace) -> int:
     paths, options = photo.find(args.images, args.out), {"diameter": args.diameter}
     rows = photo.segment_files(segmenter, paths, args.out, tta=args.tta, **options)
     for number, row in enumerate(rows, start=1):
+        failed += bool(row["error"])
         if row["error"]:
             print(f"error: {row['error']}", file=sys.stderr)
-            failed += 1
-            continue
-        made = args.out / f"{row['result']}_{{vessels,prob,overlay}}.png"
-        print(f"[{number}/{len(paths)}] {row['file']} -> {made}")
+        else:
+            made = args.out / f"{row['result']}_{{vessels,prob,overlay}}.png"
+            print(f"[{number}/{len(paths)}] {row['file']} -> {made}")
         if row["warnings"]:
-            print(f"  warning: {row['file']}: {row['warnings']}", file=sys.stderr)
+            warn(f"{row['file']}: {row['warnings']}")
     print(f"{len(paths) - failed} of {len(paths)} segmented; {args.out / photo.TABLE}")
     return 2 if failed else 0
 
@@ -255,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
     option("--split", choices=("test", "val", "train", "all"), default="test")
     option("--half", action="store_true", help="at half resolution (usual for HRF)")
     option("--tta", **copies)
-    option("--weights", **weights, nargs="+")  # the mean of several networks
+    option("--weights", **weights, nargs="+", default=())  # the mean of several
     option("--threshold", **threshold)
     option("--json", type=Path, metavar="FILE")
     option = add(bench)

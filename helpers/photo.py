@@ -133,7 +133,7 @@ def segment_file(
     note.add_text("source", digest)
     for kind, picture in pictures():
         with saving.whole(out / f"{stem}_{kind}.png") as part:
-            Image.fromarray(picture).save(part, "png", pnginfo=note)
+            Image.fromarray(picture).save(part, "png", pnginfo=note, compress_level=1)
     return {
         "result": stem,
         "rows": image.shape[1],

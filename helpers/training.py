@@ -325,7 +325,7 @@ def segmenter(
 
     Weights and, where none is given, threshold are those of the best validation;
     ``train`` tells the diameter of the field of view that the network knows. ``origin``
-    (such as dataset="DRIVE") is kept beside images, steps and settings of the training.
+    (such as dataset="DRIVE") is kept beside images, steps and config of the training.
     """
     if not run.best:
         raise ValueError(

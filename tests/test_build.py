@@ -212,7 +212,11 @@ def test_chinese_links_lead_to_chinese_chapters(project):
         ("# ## 文字", "# ## 文字\n#\n# ### 多", "heading levels"),
         ("公式 $a^2$", "补丁 $a^2$", "do not use 补丁"),
         ("公式 $a^2$", "精度 $a^2$", "do not use 精度"),
-        ("答案</summary>\n#\n# {{solution 03.1}}", "答案</summary>", "lost solution"),
+        (
+            "答案</summary>\n#\n# {{solution 03.1}}",
+            "答案</summary>",
+            "lost field solution 03.1",
+        ),
         ("import math", "import math\n" + "\nmath.pi" * 40, "42 lines, over 40"),
         ("import math", "import math\n\n!ls", "runs only in IPython"),
         ("import Square, area", "import Circle", "defines no Circle"),

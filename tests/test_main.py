@@ -544,7 +544,20 @@ def test_run_in_smoke_mode_fetches_nothing(monkeypatch, runner, capsys):
 
 @pytest.mark.parametrize(
     ("given", "passed"),
-    [([], ["--cov=helpers", "--cov-fail-under=90"]), (["-k", "unet"], ["-k", "unet"])],
+    [
+        (
+            [],
+            [
+                "-n",
+                "auto",
+                "--dist",
+                "worksteal",
+                "--cov=helpers",
+                "--cov-fail-under=97",
+            ],
+        ),
+        (["-k", "unet"], ["-k", "unet"]),
+    ],
 )
 def test_test_calls_pytest_in_the_project(monkeypatch, given, passed):
     seen = []

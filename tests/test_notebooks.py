@@ -125,6 +125,22 @@ def test_prints_stay_within_gbk(name):
         cell.source.encode("gbk")
 
 
+def test_no_chapter_imports_how_it_was_made():
+    """Another package called `notebooks` may come first on a reader's path."""
+    for name in CHAPTERS:
+        for cell in code(load(name)):
+            assert not re.search(r"^\s*(from|import) notebooks\b", cell.source, re.M)
+
+
+def test_a_foreign_package_called_notebooks_does_no_harm(tmp_path):
+    foreign = tmp_path / "foreign"
+    (foreign / "notebooks").mkdir(parents=True)
+    (foreign / "notebooks/__init__.py").touch()
+    path = ROOT / "notebooks" / f"{CHAPTERS[1]}.ipynb"
+    env = {"PYTHONPATH": foreign, "FUNDUS_MODE": "smoke", "FUNDUS_OUT": tmp_path}
+    assert run.run_chapter(path, tmp_path, path.parent, env)["ok"]
+
+
 # As in Colab: an empty folder, the course only at an address
 
 
@@ -253,6 +269,13 @@ def test_set_up_repairs_a_broken_clone_and_does_not_clone_again(tmp_path, publis
     assert "fundus_course" in set_up(tmp_path, FUNDUS_REPO=published).stdout
     again = set_up(tmp_path, FUNDUS_REPO="file:///nowhere")
     assert again.returncode == 0, again.stderr
+
+
+def test_set_up_clones_the_tag_of_the_published_address(tmp_path, published):
+    text = paste.setup_cell(ROOT)
+    line = re.search(r"^ADDRESS, TAG = .*$", text, re.M)[0]
+    text = text.replace(line, f'ADDRESS, TAG = "{published}", "v44"')
+    assert "v44" in set_up(tmp_path, text).stderr, "git's words: it has no such tag"
 
 
 @pytest.fixture(scope="session")
@@ -384,8 +407,9 @@ def test_runner_gives_the_kernel_its_variables(small_course, monkeypatch):
     assert entry["OUT"] == str(small_course / "o")
     assert entry["DATA"] == str(small_course / "d")
     assert entry["RUN"]
-    with pytest.raises(ProcessLookupError):  # the kernel ended with its chapter
-        os.kill(entry["pid"], 0)
+    if os.name != "nt":  # there, signal 0 is Ctrl-C
+        with pytest.raises(ProcessLookupError):  # the kernel ended with its chapter
+            os.kill(entry["pid"], 0)
 
 
 @pytest.mark.parametrize(

@@ -776,7 +776,7 @@ print(f"rows added {below}, columns added {right}")
 
 # %%
 maps = feature_maps(segmenter.model, crop)
-num_levels = len(segmenter.settings["widths"])
+num_levels = len(segmenter.sizes["widths"])
 
 
 def as_pictures(maps):

@@ -49,7 +49,7 @@ from IPython.display import clear_output
 from torch import Tensor, nn
 from torch.nn import functional
 
-from helpers import augment, datasets, figures, inference, places, runtime, saving, training
+from helpers import datasets, figures, inference, places, runtime, saving, training
 from helpers.unet import UNet, count_parameters
 from helpers.exercises.chapter_08 import EXERCISES
 
@@ -79,13 +79,13 @@ STEPS = 0  # @param {type: "integer"}
 SEED = 0  # @param {type: "integer"}
 
 steps = STEPS or course.config.steps
-recipe = dataclasses.replace(
+config = dataclasses.replace(
     course.config,
     steps=steps,
     seed=SEED,
     val_every=min(course.config.val_every, max(1, steps // 4)),
 )
-for name, value in dataclasses.asdict(recipe).items():
+for name, value in dataclasses.asdict(config).items():
     print(f"{name:14} {value}")
 
 # %% [markdown] lang="en"
@@ -100,16 +100,8 @@ train, val = course.load("train"), course.load("val")
 
 def make_run() -> training.TrainingRun:
     """Return a run at step 0; the same seed gives the same run."""
-    runtime.seed_everything(recipe.seed)
-    model = UNet(recipe.in_channels, 1, recipe.widths)
-    return training.new_run(
-        train,
-        val,
-        recipe,
-        model=model,
-        loss_fn=functools.partial(bce_dice_loss, dice_weight=recipe.dice_weight),
-        augment=augment.augment,
-    )
+    loss_fn = functools.partial(bce_dice_loss, dice_weight=config.dice_weight)
+    return training.new_run(train, val, config, loss_fn=loss_fn)
 
 
 trial = make_run()
@@ -125,8 +117,8 @@ print(f"{count_parameters(trial.model):,} weights, {trial.precision} on {device}
 
 # %%
 seconds = training.seconds_per_step(trial)
-minutes = recipe.steps * seconds / 60
-print(f"{recipe.steps} steps at {seconds:.3f} s each: about {minutes:.1f} minutes")
+minutes = config.steps * seconds / 60
+print(f"{config.steps} steps at {seconds:.3f} s each: about {minutes:.1f} minutes")
 if minutes > 15 and course.mode != "full":
     fewer = int(15 * 60 / seconds) // 100 * 100
     print("That is long for a lesson. Two ways out, both in the form above:")
@@ -147,7 +139,7 @@ run = make_run()
 background = training.Background(run, folder / "checkpoint.pt")
 if TRAIN:
     background.start()
-    print(f"Training in the background: {recipe.steps} steps. Read on and run on.")
+    print(f"Training in the background: {config.steps} steps. Read on and run on.")
 else:
     print("Nothing is trained here; the last cells load weights that are there.")
 
@@ -334,7 +326,7 @@ def loss_of(p_vessel, p_background):
     bce = -share * np.log(p_vessel) - (1 - share) * np.log(1 - p_background)
     area = share * p_vessel + (1 - share) * p_background
     dice = 2 * share * p_vessel / (area + share)
-    return bce, bce + recipe.dice_weight * (1 - dice)
+    return bce, bce + config.dice_weight * (1 - dice)
 
 
 sure = 1 / (1 + np.exp(-1))  # sigmoid of 1, the most that a sigmoid can say
@@ -366,7 +358,7 @@ for name, (bce, both) in ruler.items():
 # 记住这把尺子：你自己的训练曲线里会再画出这些刻度。现在训练到哪儿了？下一个单元格只看不改，想运行几次都行。
 
 # %% tags=["varies"]
-print(f"step {run.step} of {recipe.steps}")
+print(f"step {run.step} of {config.steps}")
 for entry in run.history[-1:]:
     print(f"at step {entry['step']}: validation Dice {entry['dice']:.3f}")
 
@@ -403,8 +395,8 @@ from helpers.training import train_step
 
 # %%
 runtime.seed_everything(SEED)
-net = UNet(recipe.in_channels, 1, recipe.widths).to(device)
-optimizer = torch.optim.AdamW(net.parameters(), recipe.learning_rate)
+net = UNet(config.in_channels, 1, config.widths).to(device)
+optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate)
 scaler = torch.amp.GradScaler(device.type, enabled=False)
 for step in range(1, 6):
     loss = train_step(net, batch, bce_dice_loss, optimizer, scaler, "fp32")
@@ -515,15 +507,15 @@ print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} weight
 # 不管梯度大小，两个权重移动的距离都等于学习率：AdamW 从梯度取方向，由学习率定长度。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，末尾几步只做微调。
 
 # %%
-dummy = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], recipe.learning_rate)
+dummy = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], config.learning_rate)
 cycle = torch.optim.lr_scheduler.OneCycleLR(
-    dummy, recipe.learning_rate, total_steps=recipe.steps
+    dummy, config.learning_rate, total_steps=config.steps
 )
 rates = []
-for _ in range(recipe.steps):
+for _ in range(config.steps):
     rates.append(cycle.get_last_lr()[0])
     dummy.step()
-    cycle.step() if len(rates) < recipe.steps else None
+    cycle.step() if len(rates) < config.steps else None
 
 fig, ax = plt.subplots(figsize=(5, 2.4), dpi=figures.DPI)
 ax.plot(rates, color=figures.BLUE)
@@ -532,7 +524,7 @@ fig.tight_layout()
 plt.show()
 peak = int(np.argmax(rates))
 print(f"starts at {rates[0]:.2g}, peaks at {max(rates):.2g} in step {peak}, ", end="")
-print(f"{peak / recipe.steps:.0%} of the way, ends at {rates[-1]:.1g}")
+print(f"{peak / config.steps:.0%} of the way, ends at {rates[-1]:.1g}")
 
 # %% [markdown] lang="en"
 # The schedule is laid out to the last step, so half of a long run is not a short run: for fewer steps choose `STEPS` before you start.
@@ -589,17 +581,13 @@ lesson.check(
 # %%
 def tiny_run() -> training.TrainingRun:
     """Return a run of eight steps with a tiny network; the same each time."""
-    runtime.seed_everything(1)
-    small = dataclasses.replace(
-        recipe, widths=(4, 8), patch_size=32, batch_size=4, steps=8, val_every=4
-    )
+    sizes = {"widths": (4, 8), "patch_size": 32, "batch_size": 4}
+    small = dataclasses.replace(config, seed=1, steps=8, val_every=4, **sizes)
     return training.new_run(
         train[:2],
         val[:1],
         small,
-        model=UNet(recipe.in_channels, 1, small.widths),
         loss_fn=bce_dice_loss,
-        augment=augment.augment,
         device=torch.device("cpu"),
         precision="fp32",
     )
@@ -785,7 +773,7 @@ while True:
         drawn_entries = len(run.history)
         entry = run.history[-1]
         clear_output(wait=True)
-        print(f"step {entry['step']} of {recipe.steps}:", end=" ")
+        print(f"step {entry['step']} of {config.steps}:", end=" ")
         print(f"loss {entry['loss']:.3f}, validation {entry['val_loss']:.3f},", end=" ")
         print(f"Dice {entry['dice']:.3f}, AUC {entry['auc_roc']:.4f}", flush=True)
         draw(run)
@@ -813,8 +801,7 @@ if not run.history:
 # %%
 weights_file = folder / "weights.pt"
 if run.best:
-    network = training.segmenter(run, train)
-    network.origin = {"dataset": course.dataset, "steps": run.step, "seed": SEED}
+    network = training.segmenter(run, train, dataset=course.dataset)
     network.save(weights_file)
     record = training.record(
         run,

@@ -39,14 +39,15 @@ course = lesson.start()
 # %%
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Arc, Rectangle
 from scipy import ndimage
 
-from helpers import datasets, evaluation, figures, inference, metrics, places
+from helpers import datasets, evaluation, figures, fundus, inference, metrics, places
+from helpers.evaluation import Evaluation, Predict
 from helpers.inference import Segmenter
 from helpers.preprocess import prepare
 from helpers.exercises.chapter_09 import EXERCISES
@@ -129,12 +130,22 @@ val = course.load("val")
 
 
 def predictor(network: Segmenter) -> Callable:
-    """Return the function that gives the probabilities of an eye."""
-    return lambda eye: network.probs(eye.image, eye.fov)
+    """Return the function that gives the probabilities of an eye; it remembers them."""
+    known = {}
+
+    def predict(eye):
+        if eye.name not in known:
+            known[eye.name] = network.probs(eye.image, eye.fov)
+        return known[eye.name]
+
+    return predict
+
+
+predictors = {name: predictor(each) for name, each in networks.items()}
 
 
 eye = val[0]
-probs = predictor(network)(eye)
+probs = predictors[ours](eye)
 crop = np.s_[:, : eye.image.shape[1] // 2, : eye.image.shape[2] // 2]
 figures.show_images(
     [figures.to_picture(x[crop]) for x in (eye.image, probs, eye.vessels)],
@@ -172,9 +183,9 @@ def thin(x, y):
 
 
 val_histograms = [
-    metrics.histogram(predictor(network)(x), x.vessels, x.fov) for x in val
+    metrics.histogram(predictors[ours](x), x.vessels, x.fov) for x in val
 ]
-pooled = np.sum(val_histograms, axis=0)
+pooled = sum(val_histograms)
 here = metrics.scores(metrics.counts_at(pooled, THRESHOLD))
 centres = (np.arange(metrics.NUM_BINS) + 0.5) / metrics.NUM_BINS
 logit = np.log(centres / (1 - centres))
@@ -253,16 +264,16 @@ print(f"best threshold {best:.3f}: Dice {at_best:.4f}; at 0.5: {at_half:.4f}")
 #
 # ## Opening the third box
 #
-# `evaluate` from `helpers/evaluation.py` is the one function that scores images: inside the field of view, at the photograph's own size. `choose_threshold` is given validation images only.
+# `evaluate` from `helpers/evaluation.py` is the one function that scores images: `Evaluation.add` counts the pixels of an eye inside the field of view, at the photograph's own size, and the scores come from these counts. `choose_threshold` is given validation images only.
 
-# %% [markdown] lang="zh" of="30c94e68"
+# %% [markdown] lang="zh" of="cb463b60"
 # 图中文字：横轴是阈值，纵轴是验证图像上的 Dice，红线是最好的阈值。
 #
 # 顶部很平：阈值差一点，损失不大。阈值就此选定，而且只看了这几只眼睛。
 #
 # ## 打开第三个盒子
 #
-# `helpers/evaluation.py` 里的 `evaluate` 是唯一给图像评分的函数：只算视野以内，按照片的原始尺寸。`choose_threshold` 得到的只有验证图像。
+# `helpers/evaluation.py` 里的 `evaluate` 是唯一给图像评分的函数：`Evaluation.add` 按照片的原始尺寸，只数每只眼睛视野以内的像素，所有分数都由这些计数算出。`choose_threshold` 得到的只有验证图像。
 
 # %% tags=["show-source"]
 from helpers.evaluation import choose_threshold, evaluate
@@ -281,8 +292,7 @@ if split == "val":
     print("the validation images stand in, and all scores flatter the networks.")
 
 rows = {}
-for name, each in networks.items():
-    predict = predictor(each)
+for name, predict in predictors.items():
     rows[name] = evaluate(predict, eyes, choose_threshold(predict, val))
 
 
@@ -304,7 +314,7 @@ human = rows.get("second_observer")
 lesson.check(
     "Dice of one person against another",
     guess,
-    human["pooled"]["dice"] if human else "none here",
+    human.pooled["dice"] if human else "none here",
     hint=(
         "Thin vessels and rims: how wide is a vessel that is two pixels wide?",
         "想想细血管和边缘：两个像素宽的血管，差一圈是多少？",
@@ -330,7 +340,7 @@ for name in ("trained", "shipped", "second_observer", "sato"):
         missing = "run chapter 08 first" if name == "trained" else "none in this split"
         print(f"{name:17}   {missing}")
         continue
-    pooled_row, ci = rows[name]["pooled"], rows[name]["ci95"]
+    pooled_row, ci = rows[name].pooled, rows[name].ci95
     shown = [f"{pooled_row[c]:.4f}" for c in COLUMNS]
     spans = [f"{ci[c][0]:.3f}-{ci[c][1]:.3f}" for c in COLUMNS]
     if name == "second_observer":  # yes or no, no probabilities: no curve
@@ -356,12 +366,12 @@ if not course.real:
 
 # %%
 for name, result in rows.items():
-    each = [row["dice"] for row in result["per_image"]]
+    each = [row["dice"] for row in result.per_image]
     print(
-        f"{name:16} Dice pooled {result['pooled']['dice']:.4f}   "
+        f"{name:16} Dice pooled {result.pooled['dice']:.4f}   "
         f"per image {np.mean(each):.4f}, sd {np.std(each, ddof=1):.4f}"
     )
-test_pooled = np.sum(rows[ours]["histograms"], axis=0)
+test_pooled = rows[ours].histogram
 test_dice = [metrics.scores(metrics.counts_at(test_pooled, t))["dice"] for t in grid]
 honest = report_dice(np.array(val_dice), np.array(test_dice))
 print(f"\nthreshold from val: Dice {honest:.4f}; ", end="")
@@ -381,12 +391,12 @@ print(f"stolen from the scored eyes: {max(test_dice):.4f}")
 colours = dict(zip(rows, (figures.BLUE, figures.GREEN, figures.GREY), strict=False))
 curves = {"roc": [], "pr": []}
 for name in [name for name in rows if name != "second_observer"]:
-    total = np.sum(rows[name]["histograms"], axis=0)
+    total = rows[name].histogram
     curves["roc"].append((name, *thin(*metrics.roc_curve(total)), colours[name]))
     curves["pr"].append((name, *thin(*metrics.pr_curve(total)), colours[name]))
 points = {"roc": [], "pr": []}
 if human:
-    p = human["pooled"]
+    p = human.pooled
     spot = ("second observer", 1 - p["specificity"], p["sensitivity"], figures.RED)
     points["roc"].append(spot)
     points["pr"].append((spot[0], p["sensitivity"], p["precision"], figures.RED))
@@ -462,15 +472,12 @@ for title, border in (("inside FOV", 0), ("whole frame", 2061057)):
 # %%
 guess = None  # such as ("dice", "accuracy")
 
-threshold = rows[ours]["threshold"]
-frame_histogram = np.sum(
-    [
-        metrics.histogram(p, eye.vessels, np.ones_like(eye.fov))
-        for p, eye in zip(rows[ours]["probs"], eyes, strict=True)
-    ],
-    axis=0,
+threshold = rows[ours].threshold
+predict = predictors[ours]
+frame_histogram = sum(
+    metrics.histogram(predict(eye), eye.vessels, np.ones_like(eye.fov)) for eye in eyes
 )
-inside = rows[ours]["pooled"]
+inside = rows[ours].pooled
 frame = metrics.all_scores(frame_histogram, threshold)
 five = ("auc_roc", "dice", "sensitivity", "specificity", "accuracy")
 risen = tuple(sorted(k for k in five if frame[k] - inside[k] > 0.002))
@@ -520,7 +527,7 @@ def four_scores(histogram):
 
 
 squared = [
-    metrics.histogram(predictor(network)(x) ** 2, x.vessels, x.fov) for x in val
+    metrics.histogram(predictors[ours](x) ** 2, x.vessels, x.fov) for x in val
 ]
 (before, t_before), (after, t_after) = map(four_scores, (pooled, np.sum(squared, 0)))
 questions = ("auc_roc", "auc_pr", "dice at 0.5", "best dice")
@@ -603,38 +610,31 @@ bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 # </details>
 
 # %%
-def counts_of(name):
-    """Return (N, 4) counts of a row of the table."""
-    result = rows[name]
-    pairs = [metrics.counts_at(h, result["threshold"]) for h in result["histograms"]]
-    return np.array(pairs)
-
-
 for name in rows:
-    low, high = bootstrap(counts_of(name))
-    table = rows[name]["ci95"]["dice"]
-    print(f"{name:16} Dice {rows[name]['pooled']['dice']:.3f}, ", end="")
+    low, high = bootstrap(np.array(rows[name].counts))
+    table = rows[name].ci95["dice"]
+    print(f"{name:16} Dice {rows[name].pooled['dice']:.3f}, ", end="")
     print(f"interval {low:.3f} to {high:.3f} (table: {table[0]:.3f} to {table[1]:.3f})")
 
 # %% [markdown] lang="en"
-# The intervals of the table come from `metrics.bootstrap_ci`, which does the same for all scores at once.
+# The intervals of the table come from `metrics.resampled`, which does the same for all scores at once.
 #
 # ## The best eye and the worst
 #
 # Scores do not show what goes wrong. White is a vessel found, orange a false alarm, blue a missed vessel; grey lies outside the field of view. Where do the colours gather?
 
-# %% [markdown] lang="zh" of="d49e42c6"
-# 表中的区间来自 `metrics.bootstrap_ci`，它用同样的办法，一次算完所有分数。
+# %% [markdown] lang="zh" of="1a397c83"
+# 表中的区间来自 `metrics.resampled`，它用同样的办法，一次算完所有分数。
 #
 # ## 最好的眼睛和最差的眼睛
 #
 # 只看分数，看不出错在哪里。白色是找到的血管，橙色是误报，蓝色是漏掉的血管，灰色是视野以外。颜色集中在哪里？
 
 # %%
-each = [row["dice"] for row in rows[ours]["per_image"]]
+each = [row["dice"] for row in rows[ours].per_image]
 pictures, titles = [], []
 for word, k in (("best", int(np.argmax(each))), ("worst", int(np.argmin(each)))):
-    chosen, pred = eyes[k], rows[ours]["probs"][k] >= threshold
+    chosen, pred = eyes[k], predict(eyes[k]) >= threshold
     pictures += [
         figures.to_picture(chosen.image),
         figures.error_map(pred, chosen.vessels, chosen.fov),
@@ -695,7 +695,7 @@ def rim_share(preds, labels):
     return near / max(1, alarms)
 
 
-preds = [p >= threshold for p in rows[ours]["probs"]]
+preds = [predict(eye) >= threshold for eye in eyes]
 first, second = [eye.vessels for eye in eyes], [eye.second for eye in eyes]
 print(f"network against the first annotator:  {total_dice(preds, first):.4f}")
 if human:
@@ -726,7 +726,7 @@ lines = list(table["fov"])
 comparable = course.dataset == "DRIVE" and split == "test"
 if comparable:
     for name in (*networks, "sato"):
-        lines.append({"name": f"> {name}", "mark": "here", **rows[name]["pooled"]})
+        lines.append({"name": f"> {name}", "mark": "here", **rows[name].pooled})
 lines.sort(key=lambda line: line["dice"] or 0, reverse=True)
 keys = ("auc_roc", "auc_pr", "dice", "sensitivity", "specificity", "accuracy")
 
@@ -759,7 +759,7 @@ if not comparable:
 
 # %%
 eye = val[0]
-probs = predictor(network)(eye)
+probs = predictors[ours](eye)
 pred = probs >= threshold
 half = np.s_[:, eye.image.shape[1] // 4 : 3 * eye.image.shape[1] // 4]
 steps = {
@@ -809,7 +809,7 @@ course.record(
     trained_in_this_run=in_this_run,
     split=split,
     scores={
-        name: rows[name]["pooled"] if name in rows else None
+        name: rows[name].pooled if name in rows else None
         for name in ("trained", "shipped", "second_observer", "sato")
     },
 )

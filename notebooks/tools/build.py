@@ -18,7 +18,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from . import LANGUAGES, ROOT
+from . import LANGUAGES, ROOT, numbers
 from .address import badges, set_address
 from .outputs import (
     executed,
@@ -97,12 +97,11 @@ class Chapter:
 
     def __init__(self, root: Path, path: Path):
         self.root, self.path, self.problems = root, path, []
+        self.numbers = numbers.Numbers(root)
         self.cells = jupytext.reads(path.read_text("utf-8"), fmt="py:percent").cells
         raw = [cell.source for cell in self.cells if cell.cell_type == "raw"]
         self.gpu = any("gpu: true" in text for text in raw)
-        for cell, problem in text_problems(self.cells, root / "notebooks/src/terms.md"):
-            self.say(cell, problem)
-        self.paste_solutions()
+        self.check_texts()
         self.code = self.build_code()
 
     def say(self, cell, problem: str) -> None:
@@ -110,14 +109,19 @@ class Chapter:
         first = next((x for x in cell.source.splitlines() if x.strip()), "empty cell")
         self.problems.append(f"{self.path.name}: {first[:50]!r}: {problem}")
 
-    def paste_solutions(self) -> None:
-        """Fill the folds of the exercises."""
+    def check_texts(self) -> None:
+        """Check the texts as they were written, then paste solutions into them."""
+        terms = self.root / "notebooks/src/terms.md"
+        for cell, problem in text_problems(self.cells, terms):
+            self.say(cell, problem)
         for cell in self.cells:
-            try:
-                if cell.cell_type == "markdown":
+            if "lang" in cell.metadata:
+                try:
                     cell.source = with_solutions(self.root, cell.source)
-            except ValueError as error:
-                self.say(cell, str(error))
+                except ValueError as error:
+                    self.say(cell, str(error))
+                for problem in self.numbers.wrong(cell.source).values():
+                    self.say(cell, problem)
 
     def build_code(self) -> list[str]:
         """Return the text of each code cell as the reader gets it."""
@@ -154,7 +158,9 @@ class Chapter:
                 self.say(cell, problem)
         return cell.source
 
-    def notebook(self, language: str, stored: dict | None = None) -> dict:
+    def notebook(
+        self, language: str, stored: dict | None = None, filled: bool = True
+    ) -> dict:
         """Build the notebook of one language, without outputs.
 
         Parameters
@@ -163,6 +169,8 @@ class Chapter:
             "en" or "zh".
         stored : dict or None
             Facts of the run whose outputs it will get; the badge cell tells them.
+        filled : bool
+            Whether measured numbers stand in place of the fields.
         """
         cells, code, seen = [], iter(self.code), Counter()
         for cell in self.cells:
@@ -175,8 +183,10 @@ class Chapter:
                 source = next(code)
             else:
                 source = with_strip(cell.source, self.path.name[:2], language)
-            if language == "zh" and lang:
+            if lang == "zh":
                 source = chinese_links(source)
+            if lang and filled:
+                source = self.numbers.fill(source)
             cells.append(make_cell(cell.cell_type, source, cell.metadata, seen))
             if include == "badges" and stored:  # the id stays as it is without them
                 cells[-1]["source"] += f"\n\n{origin(stored, language)}"
@@ -217,6 +227,8 @@ def check(chapter: Chapter) -> list[str]:
         wanted = without_outputs(chapter.notebook(language, stored_facts(there)))
         if there is None or without_outputs(there) != wanted:
             name = f"{folder}/{path.name}"
+            unfilled = chapter.notebook(language, filled=False)
+            problems += numbers.stale(name, unfilled, there, chapter.numbers)
             problems.append(f"{name} is not what its source builds: run build.py")
     return problems
 
@@ -257,12 +269,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         paths = sources(root, args.chapters)
         if args.check:
             problems = [p for path in paths for p in check(Chapter(root, path))]
+            problems += numbers.check(root)
         else:
             if args.repo:
                 set_address(root, args.repo, args.tag)
             for path in paths if args.bless else []:
                 bless(path)
-            problems = build(root, paths, args.store)
+            problems = build(root, paths, args.store) + numbers.mend(root)
     except (OSError, ValueError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")
