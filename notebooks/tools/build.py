@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import argparse
 import copy
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+
+if not __package__:  # called by its path
+    module = [sys.executable, "-m", "notebooks.tools.build"]
+    sys.exit(subprocess.call([*module, *sys.argv[1:]]))
 
 import jupytext
 import nbformat

@@ -18,9 +18,14 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+
+if not __package__:  # called by its path
+    module = [sys.executable, "-m", "notebooks.tools.run"]
+    sys.exit(subprocess.call([*module, *sys.argv[1:]]))
 
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # before the imports
 
