@@ -132,15 +132,6 @@ def test_no_chapter_imports_how_it_was_made():
             assert not re.search(r"^\s*(from|import) notebooks\b", cell.source, re.M)
 
 
-def test_a_foreign_package_called_notebooks_does_no_harm(tmp_path):
-    foreign = tmp_path / "foreign"
-    (foreign / "notebooks").mkdir(parents=True)
-    (foreign / "notebooks/__init__.py").touch()
-    path = ROOT / "notebooks" / f"{CHAPTERS[1]}.ipynb"
-    env = {"PYTHONPATH": foreign, "FUNDUS_MODE": "smoke", "FUNDUS_OUT": tmp_path}
-    assert run.run_chapter(path, tmp_path, path.parent, env)["ok"]
-
-
 # As in Colab: an empty folder, the course only at an address
 
 
@@ -207,12 +198,23 @@ def run_twice(notebook, folder: Path, env: dict) -> list[str]:
     return differing
 
 
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory) -> Path:
+    """Return a folder with packages of others that have names of our folders."""
+    folder = tmp_path_factory.mktemp("foreign")
+    for name in ("notebooks", "results", "tests"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").touch()
+    return folder
+
+
 @every_chapter
-def test_chapter_runs_alone_and_each_cell_twice(name, published, tmp_path):
+def test_chapter_runs_alone_and_each_cell_twice(name, published, foreign, tmp_path):
     content = tmp_path / "content"
     content.mkdir()
+    stub = ROOT / "tests/colab_stub"
     env = run.kernel_environment(
-        PYTHONPATH=ROOT / "tests" / "colab_stub",
+        PYTHONPATH=f"{foreign}{os.pathsep}{stub}",
         FUNDUS_REPO=published,
         FUNDUS_MODE="smoke",
         FUNDUS_REPORT=tmp_path / "facts.json",
