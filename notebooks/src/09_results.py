@@ -294,12 +294,7 @@ if split == "val":
 rows = {}
 for name, predict in predictors.items():
     rows[name] = evaluate(predict, eyes, choose_threshold(predict, val))
-
-
-def sato(eye):
-    return evaluation.sato_probs(eye.image, eye.fov)
-
-
+sato = evaluation.ridges
 rows["sato"] = evaluate(sato, eyes, choose_threshold(sato, val))
 if all(eye.second is not None for eye in eyes):
     rows["second_observer"] = evaluate(
