@@ -34,7 +34,7 @@ from loopback import (
 )
 from PIL import Image
 
-from helpers import datasets, download, fetch, fundus, saving
+from helpers import datasets, download, fetch, fundus, places, saving
 
 pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = Path(__file__).resolve().parent.parent
@@ -389,7 +389,7 @@ FAULTS = {  # where it is not an address: what the server sends, what is said
 @pytest.fixture
 def shrunk(monkeypatch):
     """Make the limits so small that a test can meet them."""
-    monkeypatch.setattr(fundus, "MAX_FILE", 5000)
+    monkeypatch.setattr(datasets, "MAX_FILE", 5000)
     monkeypatch.setattr(fetch, "MAX_TOTAL", 8000)
     monkeypatch.setattr(fetch, "STALL", 0.5)
     monkeypatch.setattr(fetch, "LIMIT", 0.5)
@@ -508,7 +508,7 @@ def test_two_processes_at_once_in_one_folder(server, tmp_path):
     server.bodies["/good"] = GOOD
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in FILES.items()}
     code = (
-        "import dataclasses, json, sys; from helpers import download, fundus\n"
+        "import dataclasses, json, sys; from helpers import datasets, download\n"
         "files, source = json.loads(sys.argv[1]), datasets.Source(sys.argv[2])\n"
         "datasets.manifest = lambda name: files\n"
         "changed = dataclasses.replace(datasets.DATASETS['DRIVE'], sources=(source,))\n"
@@ -841,8 +841,8 @@ def test_pack_holds_the_course_and_verified_files(monkeypatch, eyes, server, tmp
 def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_path):
     course = [
         "helpers/lesson.py", "helpers/weights/a.pt", "notebooks/01.ipynb",
-        "notebooks/zh/01.ipynb", "notebooks/src/build.py", "notebooks/exercises/c.py",
-        "results/a.py", "results/a.json", "requirements.txt", "requirements-dev.txt",
+        "notebooks/zh/01.ipynb", "notebooks/src/01.py", "notebooks/tools/c.py",
+        "helpers/exercises/a.py", "results/experiments/a.py", "results/a.json", "requirements.txt", "requirements-dev.txt",
         "constraints.txt", "pyproject.toml", "README.md", "README.zh-CN.md", "LICENSE",
         "CONTRIBUTING.md", "data_download.sh",
     ]  # fmt: skip
@@ -852,7 +852,7 @@ def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_p
         "results/older-pack.zip", "outputs/probs.npz", "tests/test_a.py", ".git/HEAD",
     ]  # fmt: skip
     in_folder(tmp_path, dict.fromkeys(course + others, b"x"))
-    monkeypatch.setattr(datasets, "HERE", tmp_path / "helpers")
+    monkeypatch.setattr(places, "ROOT", tmp_path)
     in_folder(tmp_path / "data/DRIVE", eyes)
     file = tmp_path / "notebooks/p.zip"
     download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
@@ -873,8 +873,8 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
         "from helpers import lesson\n"
         "course = lesson.start()\n"
         "from helpers.exercises.chapter_12 import EXERCISES\n"
-        "from results import ablations\n"
-        "print(lesson.__file__, ablations.__file__, len(EXERCISES), sep='|')\n"
+        "from results.experiments import runs\n"
+        "print(lesson.__file__, runs.__file__, len(EXERCISES), sep='|')\n"
     )
     mine = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
@@ -886,9 +886,9 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     *_, facts = done.stdout.splitlines()
-    lesson, ablations, num_exercises = facts.split("|")
+    lesson, runs, num_exercises = facts.split("|")
     assert Path(lesson) == course / "helpers/lesson.py"
-    assert Path(ablations) == course / "results/ablations.py"
+    assert Path(runs) == course / "results/experiments/runs.py"
     assert int(num_exercises) > 0
 
 
