@@ -216,7 +216,7 @@ def test_ctrl_c_in_an_import_leaves_whole_files_only(monkeypatch, tmp_path):
 def test_data_folder_that_cannot_be_written(tmp_path):
     in_folder(tmp_path / "source", FILES)
     (tmp_path / "data").write_text("a file, not a folder")
-    with pytest.raises(OSError, match=r"cannot be written .*; make room, or name"):
+    with pytest.raises(OSError, match=r"cannot be written .*: make room, or name"):
         download.import_from("DRIVE", tmp_path / "source", tmp_path / "data", say=quiet)
 
 
@@ -842,7 +842,8 @@ def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_p
     course = [
         "helpers/lesson.py", "helpers/weights/a.pt", "notebooks/01.ipynb",
         "notebooks/zh/01.ipynb", "notebooks/src/01.py", "notebooks/tools/c.py",
-        "helpers/exercises/a.py", "results/experiments/a.py", "results/a.json", "requirements.txt", "requirements-dev.txt",
+        "helpers/exercises/a.py", "results/experiments/a.py", "results/a.json",
+        "requirements.txt", "requirements-dev.txt",
         "constraints.txt", "pyproject.toml", "README.md", "README.zh-CN.md", "LICENSE",
         "CONTRIBUTING.md", "data_download.sh",
     ]  # fmt: skip
