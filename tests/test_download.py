@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import zipfile
@@ -111,6 +110,22 @@ def test_archives_inside_a_folder_or_an_archive(tmp_path):
         assert tree(tmp_path / data / "DRIVE") == FILES
 
 
+def test_archive_of_a_laboratory_with_links_and_absolute_names(tmp_path):
+    named = {f"/home/lab/../DRIVE/{name}": body for name, body in FILES.items()}
+    (tmp_path / "lab.tar").write_bytes(tarred(named, "w", links=True))
+    source = tmp_path / "lab.tar"
+    assert download.get("DRIVE", tmp_path, source=source, say=quiet) == "complete"
+    assert tree(tmp_path / "DRIVE") == FILES
+    assert {path.name for path in tmp_path.iterdir()} == {"DRIVE", "lab.tar"}
+
+
+def test_whole_files_of_an_archive_that_is_cut_off_are_taken(tmp_path):
+    (tmp_path / "a.tar").write_bytes(tarred(FILES, "w")[: 4 * 1024 + 522])
+    with pytest.raises(ValueError, match=r"a\.tar cannot be unpacked"):
+        download.get("DRIVE", tmp_path, source=tmp_path / "a.tar", say=quiet)
+    assert tree(tmp_path / "DRIVE") == dict(list(FILES.items())[:4])
+
+
 def test_one_swapped_file_is_named_and_not_taken(tmp_path):
     swapped = {**FILES, TEST[0]: FILES[TEST[1]], LABELS[0]: b"other bytes"}
     in_folder(tmp_path / "source", swapped)
@@ -174,7 +189,7 @@ def test_web_folder_that_lacks_files_and_one_that_is_down(server, refused, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("body", "words"), [(LOGIN, "a web page"), (zipped({"../evil": b"1"}), "leads out")]
+    ("body", "words"), [(LOGIN, "a web page"), (zipped(FILES)[:90], "cut off")]
 )
 def test_bad_archive_is_refused(tmp_path, body, words):
     (tmp_path / "a.zip").write_bytes(body)
@@ -364,23 +379,18 @@ FAULTS = {  # where it is not an address: what the server sends, what is said
     "cut": (GOOD + bytes(2000), "cut off after 1000"),
     "declared": (GOOD, "too many"),
     "endless": (bytes(9000), "more than 8,000 bytes are too many"),
-    "corrupt": (GOOD[:-60], "cannot be unpacked"),
+    "corrupt": (GOOD[:60], "cannot be unpacked"),
     "xz": (tarred(FILES, "w:xz")[:60] + bytes(90), "cannot be unpacked"),
     "bz2": (tarred(FILES, "w:bz2")[:60] + bytes(90), "cannot be unpacked"),
     "text": (b"no archive", "cannot be unpacked"),
     "zipbomb": (zipped({"bomb": bytes(5001)}), "too large"),
-    "huge": (lying_zip(3000, 1 << 31), "too large"),
     "lying": (lying_zip(3000), "cannot be unpacked|Bad CRC"),
     "gzbomb": (zipped({"a.ppm.gz": gzip.compress(bytes(5001))}), "too large"),
     "tarbomb": (tarred({"bomb": bytes(5001)}), "too large"),
-    "longname": (long_name(1 << 30), "too large"),
+    "longname": (long_name(5001), "too large"),
     "nested": (
         zipped({f"{i}.tgz": tarred({"a": bytes(4000)}) for i in "123"}), "too large"
     ),
-    "absolute": (tarred({"/tmp/evil": b"1"}), "leads out"),
-    "dots": (zipped({"../evil": b"1"}), "leads out"),
-    "symlink": (tarred({}, link=tarfile.SYMTYPE), "is a link"),
-    "hardlink": (tarred({}, link=tarfile.LNKTYPE), "is a link"),
     "others": (tarred({LABELS[0]: b"other bytes"}), "not the originals"),
     "cats": (zipped({"cat.jpg": b"meow"}), "holds no original of what is lacking"),
 }  # fmt: skip
@@ -653,7 +663,7 @@ def test_public_source_gives_originals_only(monkeypatch, eyes, server, tmp_path)
 
 
 def test_broken_archive_in_a_folder_is_left_out(tmp_path):
-    bad = {"a.zip": zipped(FILES)[:90], "b.zip": zipped({"../x": b"1"})}
+    bad = {"a.zip": zipped(FILES)[:90], "b.zip": LOGIN}
     said, source = [], in_folder(tmp_path / "source", FILES | bad)
     (source / "c.zip").mkdir()
     first = min(FILES)
