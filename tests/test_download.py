@@ -329,6 +329,31 @@ def test_official_means_exactly_the_unpublished_are_missing(sources, tmp_path, b
         download.get("DRIVE", tmp_path, say=quiet)
 
 
+def test_fetching_needs_neither_numpy_nor_pillow(tmp_path):
+    code = (
+        "import sys; from helpers import download; import helpers.__main__\n"
+        "try: download.get('DRIVE', sys.argv[1], source=sys.argv[1])\n"
+        "except (OSError, ValueError): print(sys.modules.keys() & {'numpy', 'PIL'})"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.endswith("\nset()\n"), done.stderr
+
+
+def test_find_tries_to_fetch_where_no_folder_is_named(monkeypatch, sources, tmp_path):
+    said = []
+    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
+    assert not download.find("DRIVE", tmp_path, say=said.append)
+    assert "DRIVE does not exist; fetch the set with" in said[-1]
+    monkeypatch.delenv("FUNDUS_DATA")
+    assert not download.find("DRIVE", tmp_path, may_fetch=False, say=quiet)
+    assert not sources.hits
+    assert download.find("DRIVE", tmp_path, say=quiet)
+    sources.hits.clear()
+    assert download.find("DRIVE", tmp_path, say=quiet)
+    assert not sources.hits
+
+
 def test_unknown_and_drawn_sets(tmp_path):
     with pytest.raises(ValueError, match="PHANTOM is drawn, not fetched"):
         download.get("PHANTOM", tmp_path, say=quiet)
@@ -557,7 +582,7 @@ def small(monkeypatch, name, files, stacks=None, sources=(), size=(12, 10)):
     """Let a set be these files, of 12 x 10 pixels, and no others."""
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in files.items()}
     monkeypatch.setattr(datasets, "manifest", lambda _: digests)
-    facts = {"size": list(size), "stacks": stacks, "sources": sources}
+    facts = {"size": size, "stacks": stacks, "sources": sources}
     changed = dataclasses.replace(datasets.DATASETS[name], **facts)
     monkeypatch.setitem(datasets.DATASETS, name, changed)
     return files
