@@ -398,7 +398,7 @@ FAULTS = {  # where it is not an address: what the server sends, what is said
     "429": (None, "HTTP Error 429.*try again in 120 s"),
     "500": (None, "HTTP Error 500"),
     "silent": (None, "timed out"),
-    "drip": (None, "bytes came in 0.5 seconds"),
+    "drip": (None, "bytes came in 0.3 seconds"),
     "quota": (QUOTA, "quota is used up"),
     "login": (LOGIN, "a login"),
     "cut": (GOOD + bytes(2000), "cut off after 1000"),
@@ -426,8 +426,8 @@ def shrunk(monkeypatch):
     """Make the limits so small that a test can meet them."""
     monkeypatch.setattr(datasets, "MAX_FILE", 5000)
     monkeypatch.setattr(fetch, "MAX_TOTAL", 8000)
-    monkeypatch.setattr(fetch, "STALL", 0.5)
-    monkeypatch.setattr(fetch, "LIMIT", 0.5)
+    monkeypatch.setattr(fetch, "STALL", 0.3)
+    monkeypatch.setattr(fetch, "LIMIT", 0.3)
 
 
 def address_of(fault, server, refused):
@@ -930,6 +930,7 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
 
 def test_pack_of_what_is_there_and_of_what_is_not(monkeypatch, eyes, tmp_path):
     monkeypatch.setattr(datasets, "DATASETS", {"DRIVE": datasets.DATASETS["DRIVE"]})
+    monkeypatch.setattr(places, "ROOT", tmp_path / "an empty course")
     said, file = [], tmp_path / "p.zip"
     download.pack(file, tmp_path / "data", say=said.append)
     with zipfile.ZipFile(file) as archive:
