@@ -26,22 +26,14 @@ from helpers import config, datasets, environment, places, saving  # noqa: E402
 def run(args: argparse.Namespace) -> int:
     """Execute the chapters into one report; finds or fetches the data first."""
     from helpers import download
+    from notebooks.tools import run as runner
 
-    place, bar, real = places.data_dir(), "*" * 72, False
-    if args.mode != "smoke":
-        try:
-            if not places.data_dir_is_given() and not (place / "DRIVE").is_dir():
-                download.get("DRIVE", place)
-            datasets.folder("DRIVE", place)
-            real = True
-        except (OSError, ValueError) as error:
-            print(f"DRIVE is not there: {error}")
-    if not real:
+    place = places.data_dir()
+    if args.mode == "smoke" or not download.find("DRIVE", place):
+        bar = "*" * 72
         print(f"{bar}\nThese are PHANTOMS: drawn eyes, no photographs of patients.")
         print(f"Scores on them say nothing about real images. Mode: {args.mode}\n{bar}")
     places.export(DATA=place)  # given now, so that no chapter tries to fetch again
-    from notebooks.tools import run as runner
-
     options = ["--mode", args.mode, "--only", args.only, "--language", args.language]
     return runner.main([*options, "--out", str(args.out or places.output_dir())])
 
@@ -66,28 +58,36 @@ def test(args: argparse.Namespace) -> int:
 
 def data(args: argparse.Namespace) -> int:
     """Fetch, import or pack data sets; every file is verified."""
-    from helpers import download, phantom
+    from helpers import download
 
-    place, failed, every = places.data_dir(), 0, "all" in args.names
+    every = "all" in args.names
     if args.pack:
-        download.pack(args.pack, place, () if every else args.names)
+        download.pack(args.pack, places.data_dir(), () if every else args.names)
         return 0
     if args.names == "all":  # the default; the command fetches 200 MB on request only
         raise ValueError("name a data set, or all; `data --help` lists them")
-    fetched = [name for name in datasets.DATASETS if name != "PHANTOM"]
-    for name in fetched if every else args.names:
-        try:
-            if name == "PHANTOM":
-                phantom.write(place / name)
-                print(f"PHANTOM is drawn in {place / name}")
-            else:
-                download.get(name, place, args.accept_terms, args.source)
-        except saving.DiskError:
-            raise
-        except (OSError, ValueError) as error:
-            print(f"error: {name}: {error}", file=sys.stderr)
-            failed += 1
-    return 2 if failed else 0
+    fetched = [name for name, facts in datasets.DATASETS.items() if not facts.drawn]
+    # A list: a set that fails does not stop the others.
+    done = [bring(name, args) for name in (fetched if every else args.names)]
+    return 0 if all(done) else 2
+
+
+def bring(name: str, args: argparse.Namespace) -> bool:
+    """Draw or fetch one set; say what went wrong, unless no other would come either."""
+    from helpers import download, phantom
+
+    place = places.data_dir()
+    try:
+        if datasets.get(name).drawn:
+            print(f"{name} is drawn in {phantom.write(place / name)}")
+        else:
+            download.get(name, place, args.accept_terms, args.source)
+    except saving.DiskError:
+        raise
+    except (OSError, ValueError) as error:
+        print(f"error: {name}: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def prepare(name: str) -> Path:

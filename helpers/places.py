@@ -66,6 +66,12 @@ def run_id() -> str | None:
     return os.environ.get("FUNDUS_RUN") or None
 
 
+def for_another_python() -> dict[str, str]:
+    """Return all variables but those that show one Python the packages of another."""
+    foreign = ("PYTHONPATH", "PYTHONHOME")
+    return {name: text for name, text in os.environ.items() if name not in foreign}
+
+
 def export(**variables: Path | str) -> None:
     """Set FUNDUS_ variables, such as ``DATA=path``, for this process and its children.
 

@@ -165,7 +165,7 @@ def test_start_finds_drive(monkeypatch, tmp_path, capsys):
 
 
 def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
-    def no_network(name, folder):
+    def no_network(name, folder, say):
         raise OSError("name not resolved")
 
     monkeypatch.setenv("FUNDUS_MODE", "lesson")
@@ -175,7 +175,7 @@ def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(lesson.download, "get", no_network)
     monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
     assert not lesson.start().real
-    assert "DRIVE could not be fetched: name not resolved" in capsys.readouterr().out
+    assert "DRIVE is not there: name not resolved" in capsys.readouterr().out
 
 
 def test_cells_are_drawn_unless_they_are_there(monkeypatch, tmp_path):
