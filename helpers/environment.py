@@ -5,11 +5,9 @@ Standard library only: nothing is installed yet.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -19,53 +17,40 @@ import time
 import venv
 from pathlib import Path
 
-from . import saving
-from .places import ROOT, for_another_python
+from . import places, saving
+from .places import ROOT
 
 VENV = ROOT / ".venv"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TICK = 8  # seconds between two signs of life
 FILES = ("requirements-dev.txt", "requirements.txt", "constraints.txt")
-# Settings of pip that say where packages come from. No other is taken over from the
-# user: --user or --target, for example, would install elsewhere than into .venv.
-SOURCES = (
-    "index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "proxy",
-    "cert", "client-cert", "keyring-provider", "cache-dir", "no-cache-dir", "timeout",
-    "default-timeout", "retries",
-)  # fmt: skip
-OWN_INDEX = {f"PIP_{x.upper().replace('-', '_')}" for x in SOURCES[:4]}
-NO_VERSION = (
-    "{index} has no {package} for this Python, {python}; take Python 3.11 to 3.13, or "
-    "another index (PIP_INDEX_URL)"
-)
-ADVICE = (  # what pip prints, what that means and what helps; the first that fits
+ADVICE = (  # what pip prints, what helps; the first that fits
     (
-        r"No space left on device|Errno 28\b|Disk quota exceeded|not enough space",
+        r"Errno 28\b|No space left|Disk quota exceeded|not enough space",
         "the disk is full: make room (up to 8 GB), or let TMPDIR name a larger disk",
     ),
     (
-        r"from versions: (?!none)[^$]*distribution found for (?P<package>\S+)",
-        NO_VERSION,
-    ),
-    (
         r"ProxyError|Tunnel connection failed|407 Proxy",
-        "the proxy let nothing through: see HTTPS_PROXY, PIP_PROXY, `pip config list`",
+        "the proxy let nothing through: see HTTPS_PROXY and `pip config list`",
     ),
     (
-        r"CERTIFICATE_VERIFY_FAILED|SSLError|the ssl certificate",
-        "the certificate of {index} was not accepted: let PIP_CERT name that of your "
-        "network, and see whether the clock is right",
+        r"CERTIFICATE_VERIFY_FAILED|SSLError",
+        "a certificate was not accepted: let PIP_CERT name that of your network",
     ),
     (
-        r"NewConnectionError|NameResolutionError|Timeout|timed out|Connection ?Reset|"
-        r"Connection (refused|aborted|broken)|IncompleteRead|Network is unreachable",
-        "{index} could not be reached: is there a network, and does the name exist?",
+        r"NewConnectionError|NameResolutionError|Timeout|timed out|Connection ?reset|"
+        r"Connection (refused|aborted|broken)|Network is unreachable",
+        "the package index could not be reached: is there a network?",
     ),
     (
         r"Permission denied|Read-only file system|Access is denied",
         "no right to write there: copy the course to a folder of your own",
     ),
-    (r"No matching distribution found for (?P<package>\S+)", NO_VERSION),
+    (
+        r"No matching distribution found",
+        "the index has no such version for this Python: take Python 3.11 to 3.13, or "
+        "another index (PIP_INDEX_URL)",
+    ),
 )
 
 
@@ -108,9 +93,7 @@ def python_of(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if windows else "bin/python")
 
 
-def stream(
-    command: list[str], what: str, variables: dict[str, str]
-) -> tuple[int, list[str]]:
+def stream(command: list[str], what: str) -> tuple[int, list[str]]:
     """Run pip; show its main lines and a sign of life at least every ten seconds."""
     lines, start, ended = [], time.monotonic(), threading.Event()
 
@@ -120,7 +103,7 @@ def stream(
 
     threading.Thread(target=tick, daemon=True).start()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    pipes |= {"errors": "replace", "env": variables}
+    pipes |= {"errors": "replace", "env": places.for_another_python()}
     with subprocess.Popen(command, **pipes) as process:
         try:
             for line in map(str.strip, process.stdout):
@@ -132,101 +115,43 @@ def stream(
     return process.returncode, lines
 
 
-def ask(python: Path, *arguments: str) -> str | None:
-    """Return what the pip of an environment prints, None where it fails."""
-    command = [python, "-I", "-m", "pip", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, env=for_another_python())
-    except OSError:
-        return None
-    return None if done.returncode else done.stdout.decode(errors="replace")
-
-
-def sources(python: Path) -> dict[str, str]:
-    """Return the user's settings of pip that are ``SOURCES``, as its variables."""
-    text, found = ask(python, "config", "list") or "", {}
-    for section in ("global", "install", ":env:"):  # the later one counts
-        for name, value in re.findall(rf"(?m)^{section}\.([\w-]+)=(.+)$", text):
-            if name in SOURCES:
-                found[f"PIP_{name.upper().replace('-', '_')}"] = ast.literal_eval(value)
-    return found
-
-
-def pips_variables(own: dict[str, str]) -> dict[str, str]:
-    """Return the environment for pip: nothing of the user's settings but ``own``."""
-    others = for_another_python().items()
-    others = {name: text for name, text in others if not name.startswith("PIP_")}
-    return others | own | {"PIP_CONFIG_FILE": os.devnull}
-
-
-def advice(lines: list[str], own_index: bool) -> str:
-    """Say by pip's lines what failed and what helps; show the last where none fits."""
+def advice(lines: list[str]) -> str:
+    """Say by pip's last lines what failed and what helps."""
     text = "\n".join(lines[-12:])  # before them, all may have gone well in the end
-    places = [line.partition(": ")[2] for line in lines if line.startswith("Looking ")]
-    usual = (
-        "pip without an index (no-index)" if own_index else "https://pypi.org/simple"
-    )
-    facts = {"index": ", ".join(places) or usual, "python": sys.version.split()[0]}
-    for pattern, words in ADVICE:
-        if found := re.search(pattern, text, re.IGNORECASE):
-            errors = [line for line in lines if line.startswith("ERROR: ")]
-            words = words.format(**facts, **found.groupdict())
-            return "\n".join([*errors[-2:], f"What failed: {words}."])
-    return text
-
-
-class Pip:
-    """The pip of an environment; it installs there, from where the user's pip would."""
-
-    def __init__(self, python: Path):
-        own = sources(python)
-        self.has_own_index = not OWN_INDEX.isdisjoint(own)
-        self.variables = pips_variables(own)
-        self.command = [str(python), "-I", "-m", "pip", "install"]
-        self.command += ["--disable-pip-version-check", "--progress-bar", "off"]
-        self.command += ["-c", str(ROOT / FILES[2])]
-
-    def install(self, what: str, *options: str) -> bool:
-        """Tell whether something could be installed; ``lines`` is what pip said."""
-        code, self.lines = stream([*self.command, *options], what, self.variables)
-        return code == 0
-
-
-def install_torch_for_the_cpu(pip: Pip) -> bool:
-    """Install torch without its part for NVIDIA GPUs; False where it cannot be had."""
-    torch = ("--index-url", CPU_INDEX, "torch")
-    quick = ("--dry-run", "--no-deps", "--quiet", "--timeout", "5", "--retries", "0")
-    if not pip.install("looking for torch for the CPU", *quick, *torch):
-        return False
-    print("Downloading about 0.2 GB: torch for the CPU.")
-    return pip.install("installing torch", *torch)
-
-
-def size_after_torch(pip: Pip) -> str:
-    """Say how much is to come; torch for the CPU comes first, where that suits."""
-    if sys.platform != "linux":
-        return "about 0.4 GB"
-    if shutil.which("nvidia-smi"):
-        return "about 3 GB, torch for NVIDIA GPUs"
-    if pip.has_own_index:
-        smaller = f"the smaller one with PIP_EXTRA_INDEX_URL={CPU_INDEX}"
-        return f"0.4 to 3 GB, by the torch of your index ({smaller})"
-    if install_torch_for_the_cpu(pip):
-        return "about 0.2 GB, all but torch"
-    return "about 3 GB (the smaller torch for the CPU could not be had)"
+    known = (words for shown, words in ADVICE if re.search(shown, text, re.IGNORECASE))
+    words = next(known, None)
+    asked = [line for line in lines[:3] if line.startswith("Looking in")]  # which index
+    return "\n".join([*asked, text, *([f"What failed: {words}."] if words else [])])
 
 
 def install(python: Path) -> None:
     """Install all requirements into an environment, with torch for this machine."""
-    pip = Pip(python)
-    size = size_after_torch(pip)
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    pip += ["--progress-bar", "off", "-c", str(ROOT / FILES[2])]
+    size = "about 0.4 GB"
+    if sys.platform == "linux" and shutil.which("nvidia-smi"):
+        size = "about 3 GB, torch for NVIDIA GPUs"
+    elif sys.platform == "linux":  # the usual torch brings 2.6 GB for NVIDIA GPUs
+        print("Looking for torch for the CPU, about 0.2 GB")
+        quick = ["--timeout", "5", "--retries", "0", "--index-url", CPU_INDEX, "torch"]
+        code, _ = stream([*pip, *quick], "installing torch")
+        size = "0.4 to 3 GB, with the torch that your index has" if code else "0.2 GB"
     print(f"Downloading {size}; with the installation this takes minutes.")
-    if not pip.install("installing", "-r", str(ROOT / FILES[0])):
+    code, lines = stream([*pip, "-r", str(ROOT / FILES[0])], "installing")
+    if code:
         raise OSError(
-            "the packages could not be installed.\n"
-            f"{advice(pip.lines, pip.has_own_index)}\n"
-            "Then run the same command again."
+            f"{advice(lines)}\nThe packages could not be installed, see above. Then "
+            "run the same command again."
         )
+
+
+def has_pip(python: Path) -> bool:
+    """Tell whether there is a whole environment."""
+    try:
+        command = [python, "-m", "pip", "--version"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def create() -> None:
@@ -242,7 +167,7 @@ def create() -> None:
         venv.EnvBuilder(with_pip=True, clear=True, symlinks=links).create(VENV)
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "output", None) or b"").decode(errors="replace")
-        reason = advice([*said.splitlines(), str(error)], own_index=False)
+        reason = advice([*said.splitlines(), str(error)])
         raise OSError(f"{VENV} could not be made.\n{reason}") from None
 
 
@@ -251,7 +176,7 @@ def make_environment() -> None:
     if sys.version_info >= (3, 14):
         print("Python 3.11 to 3.13 is tested; this one is newer. Going on.")
     print(f"First run: making an environment in {VENV}")
-    if ask(python_of(VENV), "--version") is None:
+    if not has_pip(python_of(VENV)):
         create()
     install(python_of(VENV))
     saving.write_bytes(VENV / "stamp", stamp().encode())
@@ -269,7 +194,7 @@ def run_elsewhere(command: str, arguments: list[str]) -> int | None:
     if inside:
         return None
     command = [python_of(VENV), ROOT / "helpers", *arguments]
-    child = subprocess.Popen(command, env=for_another_python())
+    child = subprocess.Popen(command, env=places.for_another_python())
     while True:
         try:
             return child.wait()

@@ -159,6 +159,8 @@ def segment_files(
         start, row = time.monotonic(), dict.fromkeys(COLUMNS, "") | {"file": str(path)}
         try:
             row |= segment_file(segmenter, path, out, **options)
+        except saving.DiskError:  # it would say the same of every other photograph
+            raise
         except (OSError, ValueError) as error:
             row["error"] = str(error)
         row["seconds"] = f"{time.monotonic() - start:.2f}"

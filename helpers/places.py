@@ -67,9 +67,14 @@ def run_id() -> str | None:
 
 
 def for_another_python() -> dict[str, str]:
-    """Return all variables but those that show one Python the packages of another."""
-    foreign = ("PYTHONPATH", "PYTHONHOME")
-    return {name: text for name, text in os.environ.items() if name not in foreign}
+    """Return all variables but those that lead another Python's packages astray.
+
+    Packages of this one, and places other than its environment where pip would install.
+    """
+    kept = dict(os.environ)
+    for name in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
+        kept.pop(name, None)
+    return kept | {"PIP_USER": "0"}
 
 
 def export(**variables: Path | str) -> None:
