@@ -46,7 +46,8 @@ class Dataset:
     size: tuple[int, int] | None = None  # rows, columns of every image
     person: int | None = None  # letters of an id that name the person; None: all
     may_be_passed_on: bool = False  # by the owner's terms
-    stacks: dict[str, str] | None = None  # {file: git's blob id}, instead of slices
+    drawn: bool = False  # by ``phantom``: there is no manifest and no source
+    stacks: dict[str, str] | None = None  # {file: git's blob id}, images first
     sources: tuple[Source, ...] = ()  # in the order in which they are tried
 
     def split_of(self, image_id: str) -> str:
@@ -71,6 +72,8 @@ def _read_datasets() -> dict[str, Dataset]:
     table = tomllib.loads((HERE / "datasets.toml").read_text("utf-8"))
     for facts in table.values():
         facts["splits"] = {k: tuple(v.split()) for k, v in facts["splits"].items()}
+        if "size" in facts:
+            facts["size"] = tuple(facts["size"])
         sources = facts.get("sources", ())
         facts["sources"] = tuple(
             Source(**s | {"gives": tuple(s.get("gives", ("",)))}) for s in sources
@@ -167,10 +170,15 @@ def scored_split(name: str, data_dir: Path | str) -> str:
 
 
 def manifest(name: str) -> dict[str, str]:
-    """Return {relative path: SHA-256} of every file of a set; {} for PHANTOM."""
-    path = HERE / "manifests" / f"{get(name).name}.sha256"
-    if not path.exists():
+    """Return {relative path: SHA-256} of every file of a set; {} for a drawn one."""
+    if get(name).drawn:
         return {}
+    path = HERE / "manifests" / f"{name}.sha256"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing: it lists the files of {name}; CONTRIBUTING.md shows "
+            "how to make it"
+        )
     lines = path.read_text(encoding="utf-8").splitlines()
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in lines)}
 

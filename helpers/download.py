@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from . import datasets, fetch, fundus, places, saving
+from . import datasets, fetch, places, saving
 
 ENDINGS = re.compile(r"(\.(gz|tiff?|gif|png|jpe?g|p[bgnp]m|bmp|webp))+$")  # of images
 COURSE = (  # the files that a pack holds of the course
@@ -61,13 +61,18 @@ def _is_photograph(name: str, path: str) -> bool:
 
 def _flaw(name: str, path: str, file: Path) -> str | None:
     """Say why a file cannot stand for the path in a set; None where it can."""
+    if not file.is_file():
+        return "missing"
+    from . import fundus  # not above: numpy and Pillow are not needed to fetch
+
     dataset, is_photograph = datasets.DATASETS[name], _is_photograph(name, path)
     is_stack = path in (dataset.stacks or {})
     try:
         for page in range(len(datasets.ids(name, "all")) if is_stack else 1):
-            picture, (rows, columns) = fundus.open_image(file, page), dataset.size
-            if picture.size != (columns, rows):
-                return f"{picture.height} x {picture.width}, not {rows} x {columns}"
+            picture = fundus.open_image(file, page)
+            shape, size = (picture.height, picture.width), dataset.size
+            if size and shape != size:
+                return "{} x {}, not {} x {}".format(*shape, *size)
             colours = picture.convert("L").getcolors(2)  # None: more than two
             if is_photograph and colours:
                 return "no photograph"
@@ -89,10 +94,81 @@ def _paths(wanted: list[dict[str, str]]) -> set[str]:
     return set().union(*wanted) if all(wanted) else set()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with saving.whole(path) as part:
-        part.write_bytes(content)
+class _Import:
+    """What a set lacks, while it is taken from the files of a source, one by one."""
+
+    def __init__(self, name: str, data_dir: Path | str, by_name: bool, scratch: Path):
+        self.name, self.place = name, Path(data_dir) / name
+        self.by_name, self.scratch = by_name, scratch
+        self.wanted = datasets.lacking(name, data_dir)
+        self.is_new = self.wanted == datasets.forms(name)
+        self.taken = set()  # originals
+        self.spares = {}  # {path: (file in the source, a copy of it)}, known by name
+        self.flawed = {}  # {file in the source: {path that its name means: flaw}}
+
+    @property
+    def lacking(self) -> set[str]:
+        """Return the paths that a file is still taken for."""
+        return _paths(self.wanted)
+
+    @property
+    def asked(self) -> list[str]:
+        """Return the paths that a web folder is asked for, stacks before slices."""
+        return [path for form in self.wanted[::-1] for path in form]
+
+    def take_from(self, files: fetch.Files) -> None:
+        """Go through the (name, bytes) of a source until nothing is lacking."""
+        for member, content in files:
+            self._judge(member, content)
+            if not self.lacking:
+                break
+
+    def _judge(self, member: str, content: bytes) -> None:
+        """Take an original; keep a copy or a flaw of what is known by its name."""
+        originals, named = _originals(self.name, content), _named(self.name, member)
+        for path in originals & self.lacking:
+            self._take(path, content)
+        if originals.intersection(named) or not self.lacking.intersection(named):
+            return
+        copy = self.scratch / f"{len(self.spares)}"  # overwritten if not kept
+        flaws = self._flaws(named, content, copy, is_original=bool(originals))
+        if fits := [path for path in named if not flaws[path]]:
+            self.spares.setdefault(fits[0], (member, copy))
+        else:
+            self.flawed[member] = flaws
+
+    def _take(self, path: str, content: bytes) -> None:
+        saving.write_bytes(self.place / path, content)
+        self.taken.add(path)
+        for form in self.wanted:
+            form.pop(path, None)
+
+    def _flaws(
+        self, named: list[str], content: bytes, copy: Path, is_original: bool
+    ) -> dict[str, str | None]:
+        """Say for each path why this cannot be its file; None where it can."""
+        if is_original:
+            return dict.fromkeys(named, "the bytes of another file")
+        if not self.by_name:
+            return dict.fromkeys(named, "not the original")
+        saving.write_bytes(copy, content)
+        return {path: _flaw(self.name, path, copy) for path in named}
+
+    def use_spares(self) -> dict[str, str]:
+        """Take the copies of what no original came for; return {path: its origin}."""
+        used = {p: spare for p, spare in self.spares.items() if p in self.lacking}
+        for path, (_, copy) in used.items():
+            saving.write_bytes(self.place / path, copy.read_bytes())
+        return {path: member for path, (member, _) in used.items()}
+
+    def damaged(self, used: Iterable[str]) -> dict[str, str]:
+        """Return {file in the source: flaw} of those that something still lacks."""
+        lacking = self.lacking.difference(used)
+        return {
+            member: _described(flaws)
+            for member, flaws in self.flawed.items()
+            if lacking.intersection(flaws)
+        }
 
 
 def import_from(
@@ -110,56 +186,20 @@ def import_from(
     {file in the source: its flaw} of those known by name and not taken.
     ``sha256`` is that of an archive.
     """
-    place, wanted = Path(data_dir) / name, datasets.lacking(name, data_dir)
-    if not _paths(wanted):
-        return {}
-    is_new = wanted == datasets.forms(name)
-    asked = [path for form in wanted[::-1] for path in form]  # stacks before slices
-    taken = set()  # originals
-    spares = {}  # {path: (file in the source, a copy of it)}, known by name and shape
-    flawed = {}  # {file in the source: {path that its name means: flaw}}
     with tempfile.TemporaryDirectory(prefix="fundus-") as scratch:
-        scratch = Path(scratch)
-        contents = fetch.contents(str(source), asked, sha256, scratch, say)
-        with contextlib.closing(contents):
-            for member, content in contents:
-                lacking = _paths(wanted)
-                originals, named = _originals(name, content), _named(name, member)
-                for path in originals & lacking:
-                    _write(place / path, content)
-                    taken.add(path)
-                    for form in wanted:
-                        form.pop(path, None)
-                if not _paths(wanted):
-                    break
-                if originals.intersection(named) or not lacking.intersection(named):
-                    continue
-                if originals:
-                    flaws = dict.fromkeys(named, "the bytes of another file")
-                elif not by_name:
-                    flaws = dict.fromkeys(named, "not the original")
-                else:
-                    copy = scratch / f"{len(spares)}"  # overwritten if not kept
-                    _write(copy, content)
-                    flaws = {path: _flaw(name, path, copy) for path in named}
-                if fits := [path for path in named if not flaws[path]]:
-                    spares.setdefault(fits[0], (member, copy))
-                else:
-                    flawed[member] = flaws
-        lacking = _paths(wanted)
-        spares = {path: spare for path, spare in spares.items() if path in lacking}
-        for path, (_, copy) in spares.items():
-            _write(place / path, copy.read_bytes())
-    if spares:
-        pairs = ", ".join(f"{path} (from {x})" for path, (x, _) in spares.items())
+        task = _Import(name, data_dir, by_name, Path(scratch))
+        if not task.lacking:
+            return {}
+        files = fetch.contents(str(source), task.asked, sha256, task.scratch, say)
+        with contextlib.closing(files):
+            task.take_from(files)
+        used = task.use_spares()
+    if used:
+        pairs = ", ".join(f"{path} (from {member})" for path, member in used.items())
         say(f"WARNING: known by name and shape alone, not verified: {pairs}")
-    damaged = {
-        member: _described(flaws)
-        for member, flaws in flawed.items()
-        if flaws.keys() & (lacking - spares.keys())
-    }
-    if not (taken or spares or damaged):
-        if is_new:
+    damaged = task.damaged(used)
+    if not (task.taken or used or damaged):
+        if task.is_new:
             raise ValueError(
                 f"{source} holds no file of {name}, neither by content nor by name; "
                 f"fetch the set at {datasets.DATASETS[name].home}"
@@ -252,9 +292,9 @@ def get(
     verified" where some files are known by name and shape alone, or "official" where
     exactly that is missing which the owner does not publish.
     """
-    if not datasets.manifest(name):
+    dataset = datasets.get(name)
+    if dataset.drawn:
         raise ValueError(f"{name} is drawn, not fetched; helpers.phantom draws it")
-    dataset = datasets.DATASETS[name]
     say(f"{dataset.title}\n  home: {dataset.home}\n  terms: {dataset.terms}")
     say(f"  please cite: {dataset.citation}")
     splits = ", ".join(f"{len(x)} {split}" for split, x in dataset.splits.items())
@@ -274,6 +314,25 @@ def get(
             f"{doubtful} not verified, {lacking} lacking"
         )
     return _summary(name, data_dir, say)
+
+
+def find(
+    name: str, data_dir: Path | str, may_fetch: bool = True, say: fetch.Say = print
+) -> bool:
+    """Tell whether a set is there, after one try to fetch it (``may_fetch``).
+
+    A folder that FUNDUS_DATA names is as its owner made it: nothing is fetched into it.
+    """
+    try:
+        if may_fetch and not (
+            datasets.found(name, data_dir) or places.data_dir_is_given()
+        ):
+            get(name, data_dir, say=say)
+        datasets.folder(name, data_dir)
+    except (OSError, ValueError) as error:
+        say(f"{name} is not there: {str(error).splitlines()[0]}")
+        return False
+    return True
 
 
 def pack(

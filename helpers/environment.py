@@ -8,23 +8,50 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import venv
 from pathlib import Path
 
+from . import places, saving
 from .places import ROOT
 
 VENV = ROOT / ".venv"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TICK = 8  # seconds between two signs of life
 FILES = ("requirements-dev.txt", "requirements.txt", "constraints.txt")
+ADVICE = (  # what pip prints, what helps; the first that fits
+    (
+        r"Errno 28\b|No space left|Disk quota exceeded|not enough space",
+        "the disk is full: make room (up to 8 GB), or let TMPDIR name a larger disk",
+    ),
+    (
+        r"ProxyError|Tunnel connection failed|407 Proxy",
+        "the proxy let nothing through: see HTTPS_PROXY and `pip config list`",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|SSLError",
+        "a certificate was not accepted: let PIP_CERT name that of your network",
+    ),
+    (
+        r"NewConnectionError|NameResolutionError|Timeout|timed out|Connection ?reset|"
+        r"Connection (refused|aborted|broken)|Network is unreachable",
+        "the package index could not be reached: is there a network?",
+    ),
+    (
+        r"Permission denied|Read-only file system|Access is denied",
+        "no right to write there: copy the course to a folder of your own",
+    ),
+    (
+        r"No matching distribution found",
+        "the index has no such version for this Python: take Python 3.11 to 3.13, or "
+        "another index (PIP_INDEX_URL)",
+    ),
+)
 
 
 def stamp() -> str:
@@ -76,6 +103,7 @@ def stream(command: list[str], what: str) -> tuple[int, list[str]]:
 
     threading.Thread(target=tick, daemon=True).start()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    pipes |= {"errors": "replace", "env": places.for_another_python()}
     with subprocess.Popen(command, **pipes) as process:
         try:
             for line in map(str.strip, process.stdout):
@@ -87,15 +115,13 @@ def stream(command: list[str], what: str) -> tuple[int, list[str]]:
     return process.returncode, lines
 
 
-def torch_that_would_come(pip: list[str], *options: str) -> str:
-    """Ask pip which version of torch it would install; "" where it cannot tell."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        asked = ["--dry-run", "--no-deps", "--ignore-installed", "--report"]
-        stream([*pip, *asked, str(report), *options, "torch"], "asking for torch")
-        if not report.exists():
-            return ""
-        return json.loads(report.read_bytes())["install"][0]["metadata"]["version"]
+def advice(lines: list[str]) -> str:
+    """Say by pip's last lines what failed and what helps."""
+    text = "\n".join(lines[-12:])  # before them, all may have gone well in the end
+    known = (words for shown, words in ADVICE if re.search(shown, text, re.IGNORECASE))
+    words = next(known, None)
+    asked = [line for line in lines[:3] if line.startswith("Looking in")]  # which index
+    return "\n".join([*asked, text, *([f"What failed: {words}."] if words else [])])
 
 
 def install(python: Path) -> None:
@@ -103,50 +129,57 @@ def install(python: Path) -> None:
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     pip += ["--progress-bar", "off", "-c", str(ROOT / FILES[2])]
     size = "about 0.4 GB"
-    if sys.platform == "linux":
-        size, source = "about 3 GB, torch for NVIDIA GPUs", ("--index-url", CPU_INDEX)
-        if not shutil.which("nvidia-smi"):
-            if "+cpu" in torch_that_would_come(pip):
-                size = "about 0.4 GB, torch for the CPU"
-            elif "+cpu" in torch_that_would_come(pip, *source):
-                print("Downloading about 0.2 GB: torch for the CPU.")
-                stream([*pip, *source, "torch"], "installing torch")
-                size = "about 0.2 GB, all but torch"
-            else:
-                size += " (the smaller build for the CPU could not be had)"
+    if sys.platform == "linux" and shutil.which("nvidia-smi"):
+        size = "about 3 GB, torch for NVIDIA GPUs"
+    elif sys.platform == "linux":  # the usual torch brings 2.6 GB for NVIDIA GPUs
+        print("Looking for torch for the CPU, about 0.2 GB")
+        quick = ["--timeout", "5", "--retries", "0", "--index-url", CPU_INDEX, "torch"]
+        code, _ = stream([*pip, *quick], "installing torch")
+        size = "0.4 to 3 GB, with the torch that your index has" if code else "0.2 GB"
     print(f"Downloading {size}; with the installation this takes minutes.")
     code, lines = stream([*pip, "-r", str(ROOT / FILES[0])], "installing")
     if code:
         raise OSError(
-            "\n".join(lines[-12:])
-            + "\nThe packages could not be installed, see above. "
-            "Is a package index reachable? Then run the same command again."
+            f"{advice(lines)}\nThe packages could not be installed, see above. Then "
+            "run the same command again."
         )
 
 
-def make_environment() -> None:
-    """Make .venv, or repair one whose installation was interrupted."""
+def has_pip(python: Path) -> bool:
+    """Tell whether there is a whole environment."""
+    try:
+        command = [python, "-m", "pip", "--version"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def create() -> None:
+    """Make .venv anew, with pip alone in it."""
     if not importlib.util.find_spec("ensurepip"):
         raise OSError(
             "this Python cannot make environments: ensurepip is missing. On Debian and "
             f"Ubuntu: sudo apt install python3.{sys.version_info[1]}-venv\n"
             "Then run the same command again."
         )
+    links = sys.platform != "win32"  # as `python3 -m venv` does
+    try:
+        venv.EnvBuilder(with_pip=True, clear=True, symlinks=links).create(VENV)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = (getattr(error, "output", None) or b"").decode(errors="replace")
+        reason = advice([*said.splitlines(), str(error)])
+        raise OSError(f"{VENV} could not be made.\n{reason}") from None
+
+
+def make_environment() -> None:
+    """Make .venv, or repair one whose installation was interrupted."""
     if sys.version_info >= (3, 14):
         print("Python 3.11 to 3.13 is tested; this one is newer. Going on.")
     print(f"First run: making an environment in {VENV}")
-    try:
-        command = [python_of(VENV), "-m", "pip", "--version"]
-        whole = subprocess.run(command, capture_output=True).returncode == 0
-    except OSError:
-        whole = False
-    if not whole:
-        try:
-            venv.EnvBuilder(with_pip=True, clear=True).create(VENV)
-        except subprocess.CalledProcessError as error:
-            raise OSError(f"{VENV} could not be made: {error}") from None
+    if not has_pip(python_of(VENV)):
+        create()
     install(python_of(VENV))
-    (VENV / "stamp").write_text(stamp(), "utf-8")
+    saving.write_bytes(VENV / "stamp", stamp().encode())
     print("The environment is ready.")
 
 
@@ -160,7 +193,8 @@ def run_elsewhere(command: str, arguments: list[str]) -> int | None:
         make_environment()
     if inside:
         return None
-    child = subprocess.Popen([python_of(VENV), ROOT / "helpers", *arguments])
+    command = [python_of(VENV), ROOT / "helpers", *arguments]
+    child = subprocess.Popen(command, env=places.for_another_python())
     while True:
         try:
             return child.wait()

@@ -147,6 +147,11 @@ def sato_probs(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
     return (resized(probs, height, width) if factor < 1 else probs) * fov
 
 
+def ridges(x: fundus.FundusImage) -> np.ndarray:
+    """Return ``sato_probs`` of an image."""
+    return sato_probs(x.image, x.fov)
+
+
 def evaluate_split(
     name: str,
     split: str,
@@ -165,7 +170,6 @@ def evaluate_split(
     one; the filter's threshold is from the validation images. ``half`` scores at half
     resolution. Intervals and differences are by bootstrap over persons.
     """
-    facts = datasets.get_eyes(name)
     images, val = (fundus.OnDisk(name, s, data_dir, half) for s in (split, "val"))
     networks = [Segmenter.load(file) for file in weights or [None]]
     if threshold is None:
@@ -174,17 +178,14 @@ def evaluate_split(
     def average(x: fundus.FundusImage) -> np.ndarray:
         return sum(n.probs(x.image, x.fov, tta) for n in networks) / len(networks)
 
-    def ridges(x: fundus.FundusImage) -> np.ndarray:
-        return sato_probs(x.image, x.fov)
-
     ways = {"network": (average, threshold)}
-    if all(facts.has_second(i) for i in datasets.ids(name, split)):
+    if all(map(datasets.get_eyes(name).has_second, datasets.ids(name, split))):
         ways["second_observer"] = (lambda x: x.second.astype(np.float32), 0.5)
     ways["sato"] = (ridges, choose_threshold(ridges, val))
     person = functools.partial(datasets.person, name)
     rows = {way: Evaluation(at, person) for way, (_, at) in ways.items()}
     objects = {way: Objects(at) for way, (_, at) in ways.items()}
-    digest, seconds = fundus.DataDigest(), 0.0
+    digest, seconds = fundus.DataDigest(), dict.fromkeys(ways, 0.0)
     for number, x in enumerate(images, start=1):
         say(f"  {name} {x.name}, {number} of {len(images)}")
         digest.add(x)
@@ -192,12 +193,13 @@ def evaluate_split(
         for way, (predict, _) in ways.items():
             start = time.perf_counter()
             probs = predict(x)
-            seconds += (time.perf_counter() - start) * (way == "network")
+            seconds[way] += time.perf_counter() - start
             rows[way].add(x, probs)
             objects[way].add(x, probs, widths)
     origins = [n.origin for n in networks if n.origin.get("dataset") == name]
-    known = {image_id for origin in origins for image_id in origin["trained_on"]}
-    result = {
+    known = {image_id for o in origins for image_id in o.get("trained_on", ())}
+    network = rows["network"]
+    return {
         "dataset": name,
         "split": split,
         "tta": tta,
@@ -211,19 +213,23 @@ def evaluate_split(
         "images": len(images),
         "threshold": threshold,
         "protocol": "fov",
-        "pooled": rows["network"].pooled,
-        "ci95": rows["network"].ci95,
-        "per_image": rows["network"].per_image,
-        "seconds_per_image": seconds / len(images),
-        "calibration": metrics.calibration(rows["network"].histogram),
+        "pooled": network.pooled,
+        "ci95": network.ci95,
+        "per_image": network.per_image,
+        "seconds_per_image": seconds["network"] / len(images),
+        "calibration": metrics.calibration(network.histogram),
+        **_beside(rows, objects),
     }
+
+
+def _beside(rows: dict[str, Evaluation], objects: dict[str, Objects]) -> dict:
+    """Return what stands beside a network: the observer and the filter, for JSON."""
+    result = {}
     for way in ("second_observer", "sato"):
-        row = rows.get(way)
-        keys = ("threshold", "pooled", "ci95")
+        row, keys = rows.get(way), ("threshold", "pooled", "ci95")
         result[way] = row and {key: getattr(row, key) for key in keys}
         if row:
             result[f"{way}_objects"] = objects[way].means()
-    if "second_observer" in rows:
-        ours, theirs = rows["network"], rows["second_observer"]
-        result["against_second_observer"] = ours.against(theirs)
+    if human := rows.get("second_observer"):
+        result["against_second_observer"] = rows["network"].against(human)
     return result

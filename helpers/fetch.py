@@ -1,8 +1,8 @@
 """Bytes from elsewhere: one file, or the files in a folder, archive or web folder.
 
 A file comes from the first source that gives the right bytes, and appears whole under
-its name or not at all. An archive is unpacked in memory, once it is known to hold no
-trap: no member that leads out of it, is a link or is too large.
+its name or not at all. An archive is unpacked file by file in memory; no name in it is
+ever taken for a path on disk, so only too large a file can do harm.
 """
 
 from __future__ import annotations
@@ -156,6 +156,14 @@ def _from_google_drive(source: str, part: Path, limit: float, say: Say) -> None:
         copy.replace(part)
 
 
+def _check(part: Path, sha256: str | None) -> None:
+    """Raise ValueError where a file is a web page or not the one of a SHA-256."""
+    with part.open("rb") as file:
+        _refuse_web_page(file.read(8192), "what came")
+    if sha256 and (got := datasets.sha256(part)) != sha256:
+        raise ValueError(f"wrong bytes (SHA-256 {got[:8]}, not {sha256[:8]})")
+
+
 def fetch(
     path: Path, sources: Iterable[str], sha256: str | None, limit: float, say: Say
 ) -> Path:
@@ -172,80 +180,73 @@ def fetch(
         try:
             with saving.whole(path) as part:
                 copy(source, part, limit, say)
-                with part.open("rb") as file:
-                    _refuse_web_page(file.read(8192), "what came")
-                if sha256 and (got := datasets.sha256(part)) != sha256:
-                    raise ValueError(
-                        f"wrong bytes (SHA-256 {got[:8]}, not {sha256[:8]})"
-                    )
+                _check(part, sha256)
             return path
         except saving.DiskError:
             raise
         except (OSError, HTTPException, ValueError) as error:
             failures.append(f"could not fetch {source}: {_reason(error)}")
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it is an answer, too, and holds the connection
             last = error
     raise DownloadError("\n".join([*failures, BY_HAND])) from last
 
 
-def _refuse_member(label: str, name: str, trap: str) -> None:
-    raise ValueError(
-        f"{label} is refused: its member {name!r} {trap}; take another source, or "
-        "unpack it yourself and give the folder"
-    )
-
-
-def _refuse_size(label: str, name: str, size: int, total: int) -> None:
+def _refuse_size(label: str, name: str, size: int, limit: int) -> None:
     """Raise ValueError where a member, or an archive up to it, is too large."""
-    if size > datasets.MAX_FILE or total > MAX_TOTAL:
-        sizes = f"{size:,} bytes, {total:,} with those before it"
-        _refuse_member(label, name, f"is too large ({sizes})")
-
-
-def _refuse_traps(label: str, members: Iterable[tuple[str, int, bool]]) -> None:
-    """Raise ValueError where a (name, bytes, is link) of an archive is a trap."""
-    total = 0
-    for name, size, is_link in members:
-        total += size
-        if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
-            _refuse_member(label, name, "leads out of the archive")
-        if is_link:
-            _refuse_member(label, name, "is a link or a device")
-        _refuse_size(label, name, size, total)
-
-
-def _zip(file: BinaryIO, label: str) -> Files:
-    with zipfile.ZipFile(file) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        facts = (
-            (m.filename, m.file_size, stat.S_ISLNK(m.external_attr >> 16))
-            for m in members
+    if size > limit:
+        raise ValueError(
+            f"{label} is refused: with its member {name!r} it is too large (more than "
+            f"{limit:,} bytes); take another source, or unpack it yourself and give "
+            "the folder"
         )
-        _refuse_traps(label, facts)
-        for member in members:
-            with archive.open(member) as content:
-                # No more than it says, whatever comes out of it.
-                yield member.filename, content.read(member.file_size)
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar; one that announces far too long a name is refused."""
+    """A header of a tar; tarfile would read a name of any length into memory."""
 
     @classmethod
     def frombuf(cls, *args):
-        """Read a header and check it."""
+        """Read a header; TarError where what is no file announces too much."""
         header = super().frombuf(*args)
-        if not header.isreg():
-            _refuse_size("the archive", header.name, header.size, header.size)
+        if header.size > datasets.MAX_FILE and not header.isreg():
+            raise tarfile.TarError(f"{header.name!r} is too large")
         return header
 
 
-def _tar(file: BinaryIO, label: str) -> Files:
+def _open_zip(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if not (member.is_dir() or stat.S_ISLNK(member.external_attr >> 16)):
+                with archive.open(member) as content:
+                    yield member.filename, content
+
+
+def _open_tar(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
     with tarfile.open(fileobj=file, tarinfo=_Header) as archive:
-        facts = ((m.name, m.size, not m.isreg()) for m in archive if not m.isdir())
-        _refuse_traps(label, facts)  # reads no further than the first trap
         for member in archive:
             if member.isreg():
-                yield member.name, archive.extractfile(member).read()
+                yield member.name, archive.extractfile(member)
+
+
+def _unpacked(file: BinaryIO, label: str) -> Files:
+    """Yield (name, bytes) of the regular files in a zip or tar, none too large."""
+    head = file.read(8192)
+    file.seek(0)
+    _refuse_web_page(head, label)
+    members = _open_zip if head.startswith(b"PK") else _open_tar
+    try:
+        for name, member in members(file):
+            # No more than is allowed, whatever its header says and comes out of it.
+            content = member.read(datasets.MAX_FILE + 1)
+            _refuse_size(label, name, len(content), datasets.MAX_FILE)
+            yield name, content
+    except DAMAGE as error:
+        what = _reason(error).partition(": ")[0][:60]
+        raise ValueError(
+            f"{label} cannot be unpacked ({what}): it is cut off, has a password or "
+            "is no zip or tar; fetch it again, or unpack it and give the folder"
+        ) from error
 
 
 def _gunzipped(name: str, content: bytes, label: str) -> bytes:
@@ -254,35 +255,25 @@ def _gunzipped(name: str, content: bytes, label: str) -> bytes:
         return content
     with contextlib.suppress(*DAMAGE), gzip.open(io.BytesIO(content)) as file:
         content = file.read(datasets.MAX_FILE + 1)
-    _refuse_size(label, name, len(content), len(content))
+    _refuse_size(label, name, len(content), datasets.MAX_FILE)
     return content
 
 
 def _archive(file: BinaryIO, label: str, deep: bool = True) -> Files:
-    """Yield (name, bytes) of the files in a zip or tar that holds no trap.
+    """Yield (name, bytes) of the files in an archive, gzipped files unpacked.
 
-    Archives in it are unpacked, too (``deep``), and gzipped files.
+    So are archives in it (``deep``).
     """
-    head, total = file.read(8192), 0
-    file.seek(0)
-    _refuse_web_page(head, label)
-    unpack = _zip if head.startswith(b"PK") else _tar
-    try:
-        for name, content in unpack(file, label):
-            if deep and ARCHIVE.search(name):
-                inner = _archive(io.BytesIO(content), f"{label}/{name}", deep=False)
-            else:
-                inner = [(name, _gunzipped(name, content, label))]
-            for file_name, unpacked in inner:
-                total += len(unpacked)
-                _refuse_size(label, name, len(unpacked), total)
-                yield file_name, unpacked
-    except DAMAGE as error:
-        what = _reason(error).partition(": ")[0][:60]
-        raise ValueError(
-            f"{label} cannot be unpacked ({what}): it is cut off, has a password or "
-            "is no zip or tar; fetch it again, or unpack it and give the folder"
-        ) from error
+    total = 0
+    for name, content in _unpacked(file, label):
+        if deep and ARCHIVE.search(name):
+            inner = _archive(io.BytesIO(content), f"{label}/{name}", deep=False)
+        else:
+            inner = [(name, _gunzipped(name, content, label))]
+        for inner_name, body in inner:
+            total += len(body)
+            _refuse_size(label, name, total, MAX_TOTAL)
+            yield inner_name, body
 
 
 def _folder(source: Path, label: str, say: Say) -> Files:

@@ -120,8 +120,8 @@ class Segmenter:
     standardisation: Standardisation
     threshold: float
     fov_diameter: float
-    settings: dict  # in_channels and widths of the network
-    origin: dict = field(default_factory=dict)  # data set, images, settings of training
+    sizes: dict  # in_channels and widths of the network
+    origin: dict = field(default_factory=dict)  # data set, images, config of training
 
     def scale(self, fov: np.ndarray, diameter: float | None = None) -> float:
         """Return the factor that brings a field of view to the known diameter.
@@ -161,13 +161,13 @@ class Segmenter:
         return result
 
     def save(self, path: Path | str) -> None:
-        """Write weights and settings to one file that ``load`` reads, whole or not."""
+        """Write all of it to one file that ``load`` reads, whole or not at all."""
         content = {
             "model": {k: v.cpu() for k, v in self.model.state_dict().items()},
             "standardisation": asdict(self.standardisation),
             "threshold": self.threshold,
             "fov_diameter": self.fov_diameter,
-            "settings": self.settings,
+            "settings": self.sizes,
             "origin": self.origin,
         }
         with saving.whole(path) as part, part.open("wb") as file:
@@ -188,8 +188,8 @@ class Segmenter:
                 raise ValueError(f"{SHIPPED} is damaged; restore it from the project")
         content = read_torch_file(SHIPPED if path is None else Path(path))
         try:
-            settings = content["settings"]
-            model = UNet(settings["in_channels"], 1, settings["widths"])
+            sizes = content["settings"]
+            model = UNet(sizes["in_channels"], 1, sizes["widths"])
             model.load_state_dict(content["model"])
             scaling = Standardisation(**content["standardisation"])
             rest = {k: content[k] for k in ("threshold", "fov_diameter", "origin")}
@@ -200,7 +200,7 @@ class Segmenter:
             ) from error
         model = model.to(device or runtime.pick_device()).eval()
         model = model.to(memory_format=torch.channels_last)
-        return cls(model, scaling, settings=settings, **rest)
+        return cls(model, scaling, sizes=sizes, **rest)
 
 
 def read_torch_file(path: Path) -> dict:

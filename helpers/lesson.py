@@ -73,7 +73,7 @@ def start(fetch: bool = True) -> Course:
     """
     mode, out = places.mode(), places.output_dir()
     data_dir, dataset = places.data_dir(), "DRIVE"
-    if mode == "smoke" or not _find_drive(data_dir, fetch):
+    if mode == "smoke" or not download.find(dataset, data_dir, fetch):
         size = (146, 141) if mode == "smoke" else (584, 565)
         data_dir, dataset = out / f"phantoms-{size[0]}x{size[1]}", "PHANTOM"
         phantom.write(data_dir / dataset, *size)
@@ -89,20 +89,6 @@ def start(fetch: bool = True) -> Course:
     )
     course.record(mode=mode, dataset=dataset, device=runtime.device_name(device))
     return course
-
-
-def _find_drive(data_dir: Path, fetch: bool) -> bool:
-    """Tell whether DRIVE is there, after trying to fetch it where that is allowed."""
-    if datasets.found("DRIVE", data_dir):
-        return True
-    if not fetch or places.data_dir_is_given():
-        return False
-    try:
-        download.get("DRIVE", data_dir)
-        return True
-    except (OSError, ValueError) as error:
-        print(f"DRIVE could not be fetched: {str(error).splitlines()[0]}")
-        return False
 
 
 # ---- Checks: input, the reader's answer, the expected one, a hint ----

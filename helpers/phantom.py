@@ -22,6 +22,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 from scipy import ndimage, spatial
 
+from . import saving
 from .datasets import DATASETS
 from .fundus import CellImage, FundusImage
 
@@ -419,14 +420,17 @@ def write(folder: Path | str, height: int = 584, width: int = 565) -> Path:
         raise ValueError(
             f"{folder} holds something else than phantoms; name an empty or new folder"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="phantom-", dir=folder.parent) as beside:
-        made = Path(beside) / "made"
-        for image_id in itertools.chain(*DATASETS["PHANTOM"].splits.values()):
-            save(made, image_id, height, width)
-        (made / "phantom.json").write_text(json.dumps(stamp), encoding="utf-8")
-        if stamp_of(folder) != stamp:  # nobody else was faster
-            if folder.exists():
-                folder.replace(Path(beside) / "old")
-            made.replace(folder)
+    with saving.refusals_named(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix="phantom-", dir=folder.parent
+        ) as beside:
+            made = Path(beside) / "made"
+            for image_id in itertools.chain(*DATASETS["PHANTOM"].splits.values()):
+                save(made, image_id, height, width)
+            (made / "phantom.json").write_text(json.dumps(stamp), encoding="utf-8")
+            if stamp_of(folder) != stamp:  # nobody else was faster
+                if folder.exists():
+                    folder.replace(Path(beside) / "old")
+                made.replace(folder)
     return folder

@@ -133,7 +133,7 @@ def segment_file(
     note.add_text("source", digest)
     for kind, picture in pictures():
         with saving.whole(out / f"{stem}_{kind}.png") as part:
-            Image.fromarray(picture).save(part, "png", pnginfo=note)
+            Image.fromarray(picture).save(part, "png", pnginfo=note, compress_level=1)
     return {
         "result": stem,
         "rows": image.shape[1],
@@ -159,6 +159,8 @@ def segment_files(
         start, row = time.monotonic(), dict.fromkeys(COLUMNS, "") | {"file": str(path)}
         try:
             row |= segment_file(segmenter, path, out, **options)
+        except saving.DiskError:  # it would say the same of every other photograph
+            raise
         except (OSError, ValueError) as error:
             row["error"] = str(error)
         row["seconds"] = f"{time.monotonic() - start:.2f}"

@@ -66,6 +66,17 @@ def run_id() -> str | None:
     return os.environ.get("FUNDUS_RUN") or None
 
 
+def for_another_python() -> dict[str, str]:
+    """Return all variables but those that lead another Python's packages astray.
+
+    Packages of this one, and places other than its environment where pip would install.
+    """
+    kept = dict(os.environ)
+    for name in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
+        kept.pop(name, None)
+    return kept | {"PIP_USER": "0"}
+
+
 def export(**variables: Path | str) -> None:
     """Set FUNDUS_ variables, such as ``DATA=path``, for this process and its children.
 

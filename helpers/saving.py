@@ -1,4 +1,7 @@
-"""Files that appear whole under their name, or not at all."""
+"""Files that appear whole under their name, or not at all.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -21,31 +24,47 @@ class DiskError(OSError):
 
 
 @contextlib.contextmanager
-def whole(path: Path | str) -> Iterator[Path]:
-    """Lend a temporary path; it becomes ``path`` at the end, or vanishes.
-
-    DiskError where the system lets nothing be written.
-    """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+def refusals_named(path: Path | str) -> Iterator[None]:
+    """Turn what the system answers where nothing can be written into a DiskError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
+        yield
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
         raise DiskError(
-            f"{path} cannot be written ({error.strerror}); make room, or name another "
-            "folder (data: --data or FUNDUS_DATA, temporary files: TMPDIR)"
+            f"{path} cannot be written ({error.strerror}): make room, or name another "
+            "folder (--data or FUNDUS_DATA for data, --out or FUNDUS_OUT for results, "
+            "TMPDIR for temporary files)"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+
+
+@contextlib.contextmanager
+def whole(path: Path | str) -> Iterator[Path]:
+    """Lend a temporary path; it becomes ``path`` at the end, or vanishes.
+
+    It lies in the same folder, which is made where it is missing. DiskError where the
+    system lets nothing be written.
+    """
+    path = Path(path)
+    # Two processes may write one file; a name as long as allowed has no room for more.
+    part = path.with_name(f".{path.name[:32]}.{os.urandom(4).hex()}.part")
+    with refusals_named(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with whole(path) as part:
+        part.write_bytes(content)
 
 
 def write_json(path: Path | str, content: dict) -> None:
     """Write a dict as readable UTF-8 JSON, whole or not at all."""
-    with whole(path) as part:
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    write_bytes(path, f"{text}\n".encode())

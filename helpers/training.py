@@ -214,8 +214,8 @@ class TrainingRun:
 
     def save(self, path: Path | str) -> None:
         """Write the checkpoint, whole or not at all."""
-        with saving.whole(path) as part:
-            torch.save(self.state_dict(), part)
+        with saving.whole(path) as part, part.open("wb") as file:
+            torch.save(self.state_dict(), file)  # by path, a full disk has no errno
 
     def resume(self, path: Path | str) -> None:
         """Continue from a checkpoint written by ``save``."""
@@ -325,7 +325,7 @@ def segmenter(
 
     Weights and, where none is given, threshold are those of the best validation;
     ``train`` tells the diameter of the field of view that the network knows. ``origin``
-    (such as dataset="DRIVE") is kept beside images, steps and settings of the training.
+    (such as dataset="DRIVE") is kept beside images, steps and config of the training.
     """
     if not run.best:
         raise ValueError(

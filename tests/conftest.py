@@ -3,15 +3,15 @@
 import os
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # for torch, here and in the kernels: a test a core
+
 import loopback
 import matplotlib as mpl
 import pytest
-import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
 mpl.use("agg")
-torch.set_num_threads(1)  # small arrays: more threads only wait for each other
 REAL_DATA = os.environ.get("FUNDUS_DATA")
 for name in ("MODE", "OUT", "REPORT", "RUN", "REPO"):  # a caller's must not leak in
     os.environ.pop(f"FUNDUS_{name}", None)

@@ -111,25 +111,29 @@ def in_folder(folder, files):
     return folder
 
 
-def zipped(files):
+def zipped(files, links=False):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        if links:
+            link = zipfile.ZipInfo("link")
+            link.external_attr = 0o120777 << 16
+            archive.writestr(link, "/etc/passwd")
         for name, body in files.items():
             archive.writestr(name, body)
     return buffer.getvalue()
 
 
-def tarred(files, mode="w:gz", link=None):
+def tarred(files, mode="w:gz", links=False):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE) * links:
+            member = tarfile.TarInfo("link")
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
         for name, body in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(body)
             archive.addfile(member, io.BytesIO(body))
-        if link:
-            member = tarfile.TarInfo("link")
-            member.type, member.linkname = link, "/etc/passwd"
-            archive.addfile(member)
     return buffer.getvalue()
 
 
@@ -146,10 +150,10 @@ def lying_zip(size, said=10):
 
 
 def long_name(size):
-    """Return a tar.gz whose first header announces a name of ``size`` bytes."""
+    """Return a tar.gz whose first header announces, and has, a name that long."""
     header = tarfile.TarInfo("././@LongLink")
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, size
-    return gzip.compress(header.tobuf() + bytes(min(size, 1 << 20)))
+    return gzip.compress(header.tobuf() + bytes(size))
 
 
 def tree(folder):

@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks.tools import build, strip
+from notebooks.tools import LANGUAGES, build, outputs, paste, strip, translate
+from notebooks.tools.address import BADGE
 
 ROOT = Path(__file__).resolve().parents[1]
 TERMS = """
@@ -52,6 +53,20 @@ import math
 # %% tags=["show-source"]
 from helpers.shapes import Square, area
 
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# {{solution 03.1}}
+#
+# </details>
+
+# %% [markdown] lang="zh" of=""
+# <details><summary>答案</summary>
+#
+# {{solution 03.1}}
+#
+# </details>
+
 # %%
 # @title A form { display-mode: "form" }
 print(area(2))
@@ -70,18 +85,29 @@ def area(side):
 class Square:
     """A square."""
 '''
+EXERCISES = '''"""Exercises."""
+
+
+def double(x):
+    return 2 * x
+
+
+EXERCISES["03.1"] = Exercise("Twice", double, ((1,),), HINT)
+EXERCISES["03.2"] = Exercise("Two", lambda: 2, ((),), HINT)
+'''
 
 
 @pytest.fixture
 def project(tmp_path) -> Path:
     (tmp_path / "notebooks/src").mkdir(parents=True)
-    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/exercises").mkdir(parents=True)
     shutil.copy(ROOT / "notebooks/src/setup_cell.py", tmp_path / "notebooks/src")
     (tmp_path / "pyproject.toml").write_text(
         '[tool.course]\nrepo = "https://github.com/OWNER/REPO"\ntag = ""\n'
     )
     (tmp_path / "notebooks/src/terms.md").write_text(TERMS, "utf-8")
     (tmp_path / "helpers/shapes.py").write_text(SHAPES)
+    (tmp_path / "helpers/exercises/chapter_03.py").write_text(EXERCISES)
     source(tmp_path).write_text(CHAPTER, "utf-8")
     assert build.main(["--bless"], tmp_path) == 0
     return tmp_path
@@ -98,7 +124,7 @@ def edit(project: Path, old: str, new: str) -> None:
 
 
 def notebook(project: Path, language: str = "en"):
-    folder = project / build.LANGUAGES[language]
+    folder = project / LANGUAGES[language]
     return nbformat.read(folder / "03_name.ipynb", as_version=4)
 
 
@@ -114,19 +140,19 @@ def test_build_then_check_is_in_step(project, capsys):
 
 
 def test_the_same_bytes_every_time(project):
-    files = [project / folder / "03_name.ipynb" for folder in build.LANGUAGES.values()]
+    files = [project / folder / "03_name.ipynb" for folder in LANGUAGES.values()]
     before = [file.read_bytes() for file in files]
     assert build.main([], project) == 0
     assert [file.read_bytes() for file in files] == before
 
 
 def test_code_is_the_same_in_both_languages(project):
-    english, chinese = (build.code_cells(notebook(project, x)) for x in ("en", "zh"))
+    english, chinese = (outputs.code_cells(notebook(project, x)) for x in ("en", "zh"))
     assert english == chinese
 
 
 def test_cells_are_numbered_but_for_the_set_up(project):
-    firsts = [c["source"].split("\n")[0] for c in build.code_cells(notebook(project))]
+    firsts = [c["source"].split("\n")[0] for c in outputs.code_cells(notebook(project))]
     assert firsts == [
         '# @title Set-up: run me first { display-mode: "form" }',
         "# [03-01]",
@@ -135,26 +161,38 @@ def test_cells_are_numbered_but_for_the_set_up(project):
     ]
 
 
-def test_forms_hide_their_code(project):
-    cells = build.code_cells(notebook(project))
-    assert [c["metadata"].get("cellView") for c in cells] == [
-        "form",
-        None,
-        None,
-        "form",
-    ]
+def test_forms_hide_their_code_in_colab_and_elsewhere(project):
+    hidden = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    found = [c["metadata"] for c in outputs.code_cells(notebook(project))]
+    assert found == [hidden, {}, {"tags": ["show-source"]}, hidden]
 
 
 def test_show_source_pastes_definitions_with_decorators(project):
-    cell = build.code_cells(notebook(project))[2]["source"]
+    cell = outputs.code_cells(notebook(project))[2]["source"]
     assert cell.startswith("# [03-02]\n# helpers/shapes.py\nclass Square:")
     assert "@functools.cache\ndef area(side):" in cell
 
 
+def test_folds_show_the_reference_of_their_exercise(project):
+    for language in LANGUAGES:
+        (fold,) = [c for c in notebook(project, language).cells if "<det" in c.source]
+        assert "\n\n```python\ndef double(x):\n    return 2 * x\n```\n\n" in fold.source
+
+
+@pytest.mark.parametrize("number", ["03.3", "03.2", "44.1", ""])
+def test_a_fold_with_an_unknown_exercise_is_an_error(project, capsys, number):
+    text = source(project).read_text("utf-8")
+    source(project).write_text(
+        text.replace("{{solution 03.1", f"{{{{solution {number}")
+    )
+    assert f"has no exercise {number} solved by a function" in problems(project, capsys)
+
+
 def test_set_up_cell_carries_the_address(project):
-    cell = build.code_cells(notebook(project))[0]["source"]
-    assert 'ADDRESS = "https://github.com/OWNER/REPO"' in cell
-    assert cell.endswith(build.SETUP_STUB)
+    cell = outputs.code_cells(notebook(project))[0]["source"]
+    assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", ""\n' in cell
+    assert cell.count("\n") < 45
+    assert cell.endswith(paste.SETUP_STUB)
 
 
 def test_chinese_links_lead_to_chinese_chapters(project):
@@ -174,6 +212,11 @@ def test_chinese_links_lead_to_chinese_chapters(project):
         ("# ## 文字", "# ## 文字\n#\n# ### 多", "heading levels"),
         ("公式 $a^2$", "补丁 $a^2$", "do not use 补丁"),
         ("公式 $a^2$", "精度 $a^2$", "do not use 精度"),
+        (
+            "答案</summary>\n#\n# {{solution 03.1}}",
+            "答案</summary>",
+            "lost field solution 03.1",
+        ),
         ("import math", "import math\n" + "\nmath.pi" * 40, "42 lines, over 40"),
         ("import math", "import math\n\n!ls", "runs only in IPython"),
         ("import Square, area", "import Circle", "defines no Circle"),
@@ -252,7 +295,7 @@ def test_an_unknown_chapter_is_named(project, capsys):
 def stored_run(project: Path) -> Path:
     """Return a folder as run.py leaves it: an executed notebook and its report."""
     executed, folder = notebook(project), project / "outputs"
-    for number, cell in enumerate(build.code_cells(executed)):
+    for number, cell in enumerate(outputs.code_cells(executed)):
         text = f"cell {number} in {folder}\n"
         cell["outputs"] = [nbformat.v4.new_output("stream", name="stdout", text=text)]
         cell["execution_count"] = number
@@ -265,7 +308,7 @@ def stored_run(project: Path) -> Path:
 
 
 def texts(project: Path, language: str = "en") -> list:
-    cells = build.code_cells(notebook(project, language))
+    cells = outputs.code_cells(notebook(project, language))
     return [c["outputs"][0]["text"][:6] if c["outputs"] else None for c in cells]
 
 
@@ -273,7 +316,7 @@ def test_store_puts_outputs_into_both_languages(project):
     assert build.main(["--store", str(stored_run(project))], project) == 0
     assert texts(project) == texts(project, "zh") == [f"cell {n}" for n in range(4)]
     assert all(
-        c["execution_count"] is None for c in build.code_cells(notebook(project))
+        c["execution_count"] is None for c in outputs.code_cells(notebook(project))
     )
     lines = [notebook(project, x).cells[1].source for x in ("en", "zh")]
     assert "lesson run on DRIVE, CPU, 2026-01-02" in lines[0]
@@ -331,16 +374,12 @@ def test_store_refuses_another_or_a_failed_run(project, capsys):
 def test_repo_sets_badges_and_clone_address(project, address):
     page = project / "README.md"
     link = "https://colab.research.google.com/github/OWNER/REPO/blob/main/notebooks/x"
-    page.write_text(f"[![Open]({build.BADGE})]({link}) https://github.com/OWNER/REPO")
+    page.write_text(f"[![Open]({BADGE})]({link}) https://github.com/OWNER/REPO")
     assert build.main(["--repo", address, "--tag", "v1"], project) == 0
-    for language, folder in build.LANGUAGES.items():
+    for language, folder in LANGUAGES.items():
         cells = notebook(project, language).cells
         assert f"/github/me/eyes/blob/v1/{folder}/03_name.ipynb)" in cells[1].source
-        assert 'ADDRESS = "https://github.com/me/eyes"\nTAG = "v1"' in cells[
-            3
-        ].source or (
-            'ADDRESS = "https://github.com/me/eyes"\nTAG = "v1"' in cells[2].source
-        )
+        assert 'ADDRESS, TAG = "https://github.com/me/eyes", "v1"\n' in cells[2].source
     assert "OWNER" not in page.read_text()
     assert "/github/me/eyes/blob/v1/notebooks/x" in page.read_text()
     assert build.main(["--check"], project) == 0
@@ -349,7 +388,7 @@ def test_repo_sets_badges_and_clone_address(project, address):
 def test_another_host_has_no_colab_badge(project):
     page = project / "README.md"
     link = "https://colab.research.google.com/github/OWNER/REPO/blob/main/notebooks/x"
-    page.write_text(f"[![Open]({build.BADGE})]({link})")
+    page.write_text(f"[![Open]({BADGE})]({link})")
     assert build.main(["--repo", "https://gitee.com/me/eyes"], project) == 0
     text = (project / "notebooks/zh/03_name.ipynb").read_text("utf-8")
     assert "colab.research" not in text
@@ -367,7 +406,7 @@ def test_a_strange_address_is_refused(project, capsys, address):
 
 
 def test_the_term_list_is_read():
-    right, wrong = build.read_terms(ROOT / "notebooks/src/terms.md")
+    right, wrong = translate.read_terms(ROOT / "notebooks/src/terms.md")
     assert len(right) > 60 and len(wrong) > 30
     assert "图像块" in right and "补丁" in wrong
     assert not right & wrong
@@ -382,7 +421,7 @@ def test_the_committed_notebooks_are_what_the_sources_build():
 
 def test_every_built_notebook_has_a_source():
     names = {path.stem for path in build.sources(ROOT, [])}
-    for folder in build.LANGUAGES.values():
+    for folder in LANGUAGES.values():
         assert {path.stem for path in (ROOT / folder).glob("*.ipynb")} == names
 
 
@@ -393,10 +432,10 @@ def test_the_strip_stands_where_the_lead_in_stands_alone(project):
     assert build.main(["--bless"], project) == 0
     for language, mark in (("en", "**03 the paper**"), ("zh", "**03 论文**")):
         texts = [cell["source"] for cell in notebook(project, language).cells]
-        (strip,) = [text for text in texts if "data:image/png;base64," in text]
-        assert strip.count(mark) == 1 and " > " in strip
+        (head,) = [text for text in texts if "data:image/png;base64," in text]
+        assert head.count(mark) == 1 and " > " in head
     text = "**You are here** in words"
-    assert build.with_strip(text, "03", "en") == text
+    assert strip.with_strip(text, "03", "en") == text
 
 
 def test_the_strip_names_every_chapter():

@@ -1,11 +1,10 @@
-"""Presets, refusals, the environment, and files that are whole or not there."""
+"""Presets, refusals and places."""
 
 import dataclasses
-import json
 
 import pytest
 
-from helpers import config, places, saving
+from helpers import config, places
 
 
 def test_presets_and_frozen():
@@ -45,19 +44,3 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     monkeypatch.delenv("FUNDUS_DATA")
     monkeypatch.setattr(places, "ROOT", tmp_path)
     assert places.data_dir() == tmp_path / "data"
-
-
-def test_atomic_leaves_nothing_half_written(tmp_path):
-    target = tmp_path / "deep" / "file.txt"
-
-    def fail():
-        with saving.whole(target) as part:
-            part.write_text("half")
-            raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError, match="power cut"):
-        fail()
-    assert list(target.parent.iterdir()) == []
-    saving.write_json(target, {"眼": 1})
-    assert json.loads(target.read_text("utf-8")) == {"眼": 1}
-    assert [p.name for p in target.parent.iterdir()] == ["file.txt"]

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import zipfile
@@ -34,7 +33,7 @@ from loopback import (
 )
 from PIL import Image
 
-from helpers import datasets, download, fetch, fundus, saving
+from helpers import datasets, download, fetch, fundus, places, saving
 
 pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,6 +110,22 @@ def test_archives_inside_a_folder_or_an_archive(tmp_path):
         assert tree(tmp_path / data / "DRIVE") == FILES
 
 
+def test_archive_of_a_laboratory_with_links_and_absolute_names(tmp_path):
+    named = {f"/home/lab/../DRIVE/{name}": body for name, body in FILES.items()}
+    (tmp_path / "lab.tar").write_bytes(tarred(named, "w", links=True))
+    source = tmp_path / "lab.tar"
+    assert download.get("DRIVE", tmp_path, source=source, say=quiet) == "complete"
+    assert tree(tmp_path / "DRIVE") == FILES
+    assert {path.name for path in tmp_path.iterdir()} == {"DRIVE", "lab.tar"}
+
+
+def test_whole_files_of_an_archive_that_is_cut_off_are_taken(tmp_path):
+    (tmp_path / "a.tar").write_bytes(tarred(FILES, "w")[: 4 * 1024 + 522])
+    with pytest.raises(ValueError, match=r"a\.tar cannot be unpacked"):
+        download.get("DRIVE", tmp_path, source=tmp_path / "a.tar", say=quiet)
+    assert tree(tmp_path / "DRIVE") == dict(list(FILES.items())[:4])
+
+
 def test_one_swapped_file_is_named_and_not_taken(tmp_path):
     swapped = {**FILES, TEST[0]: FILES[TEST[1]], LABELS[0]: b"other bytes"}
     in_folder(tmp_path / "source", swapped)
@@ -174,7 +189,7 @@ def test_web_folder_that_lacks_files_and_one_that_is_down(server, refused, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("body", "words"), [(LOGIN, "a web page"), (zipped({"../evil": b"1"}), "leads out")]
+    ("body", "words"), [(LOGIN, "a web page"), (zipped(FILES)[:90], "cut off")]
 )
 def test_bad_archive_is_refused(tmp_path, body, words):
     (tmp_path / "a.zip").write_bytes(body)
@@ -216,7 +231,7 @@ def test_ctrl_c_in_an_import_leaves_whole_files_only(monkeypatch, tmp_path):
 def test_data_folder_that_cannot_be_written(tmp_path):
     in_folder(tmp_path / "source", FILES)
     (tmp_path / "data").write_text("a file, not a folder")
-    with pytest.raises(OSError, match=r"cannot be written .*; make room, or name"):
+    with pytest.raises(OSError, match=r"cannot be written .*: make room, or name"):
         download.import_from("DRIVE", tmp_path / "source", tmp_path / "data", say=quiet)
 
 
@@ -314,6 +329,31 @@ def test_official_means_exactly_the_unpublished_are_missing(sources, tmp_path, b
         download.get("DRIVE", tmp_path, say=quiet)
 
 
+def test_fetching_needs_neither_numpy_nor_pillow(tmp_path):
+    code = (
+        "import sys; from helpers import download; import helpers.__main__\n"
+        "try: download.get('DRIVE', sys.argv[1], source=sys.argv[1])\n"
+        "except (OSError, ValueError): print(sys.modules.keys() & {'numpy', 'PIL'})"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.endswith("\nset()\n"), done.stderr
+
+
+def test_find_tries_to_fetch_where_no_folder_is_named(monkeypatch, sources, tmp_path):
+    said = []
+    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
+    assert not download.find("DRIVE", tmp_path, say=said.append)
+    assert "DRIVE does not exist; fetch the set with" in said[-1]
+    monkeypatch.delenv("FUNDUS_DATA")
+    assert not download.find("DRIVE", tmp_path, may_fetch=False, say=quiet)
+    assert not sources.hits
+    assert download.find("DRIVE", tmp_path, say=quiet)
+    sources.hits.clear()
+    assert download.find("DRIVE", tmp_path, say=quiet)
+    assert not sources.hits
+
+
 def test_unknown_and_drawn_sets(tmp_path):
     with pytest.raises(ValueError, match="PHANTOM is drawn, not fetched"):
         download.get("PHANTOM", tmp_path, say=quiet)
@@ -358,29 +398,24 @@ FAULTS = {  # where it is not an address: what the server sends, what is said
     "429": (None, "HTTP Error 429.*try again in 120 s"),
     "500": (None, "HTTP Error 500"),
     "silent": (None, "timed out"),
-    "drip": (None, "bytes came in 0.5 seconds"),
+    "drip": (None, "bytes came in 0.3 seconds"),
     "quota": (QUOTA, "quota is used up"),
     "login": (LOGIN, "a login"),
     "cut": (GOOD + bytes(2000), "cut off after 1000"),
     "declared": (GOOD, "too many"),
     "endless": (bytes(9000), "more than 8,000 bytes are too many"),
-    "corrupt": (GOOD[:-60], "cannot be unpacked"),
+    "corrupt": (GOOD[:60], "cannot be unpacked"),
     "xz": (tarred(FILES, "w:xz")[:60] + bytes(90), "cannot be unpacked"),
     "bz2": (tarred(FILES, "w:bz2")[:60] + bytes(90), "cannot be unpacked"),
     "text": (b"no archive", "cannot be unpacked"),
     "zipbomb": (zipped({"bomb": bytes(5001)}), "too large"),
-    "huge": (lying_zip(3000, 1 << 31), "too large"),
     "lying": (lying_zip(3000), "cannot be unpacked|Bad CRC"),
     "gzbomb": (zipped({"a.ppm.gz": gzip.compress(bytes(5001))}), "too large"),
     "tarbomb": (tarred({"bomb": bytes(5001)}), "too large"),
-    "longname": (long_name(1 << 30), "too large"),
+    "longname": (long_name(5001), "too large"),
     "nested": (
         zipped({f"{i}.tgz": tarred({"a": bytes(4000)}) for i in "123"}), "too large"
     ),
-    "absolute": (tarred({"/tmp/evil": b"1"}), "leads out"),
-    "dots": (zipped({"../evil": b"1"}), "leads out"),
-    "symlink": (tarred({}, link=tarfile.SYMTYPE), "is a link"),
-    "hardlink": (tarred({}, link=tarfile.LNKTYPE), "is a link"),
     "others": (tarred({LABELS[0]: b"other bytes"}), "not the originals"),
     "cats": (zipped({"cat.jpg": b"meow"}), "holds no original of what is lacking"),
 }  # fmt: skip
@@ -389,10 +424,10 @@ FAULTS = {  # where it is not an address: what the server sends, what is said
 @pytest.fixture
 def shrunk(monkeypatch):
     """Make the limits so small that a test can meet them."""
-    monkeypatch.setattr(fundus, "MAX_FILE", 5000)
+    monkeypatch.setattr(datasets, "MAX_FILE", 5000)
     monkeypatch.setattr(fetch, "MAX_TOTAL", 8000)
-    monkeypatch.setattr(fetch, "STALL", 0.5)
-    monkeypatch.setattr(fetch, "LIMIT", 0.5)
+    monkeypatch.setattr(fetch, "STALL", 0.3)
+    monkeypatch.setattr(fetch, "LIMIT", 0.3)
 
 
 def address_of(fault, server, refused):
@@ -508,7 +543,7 @@ def test_two_processes_at_once_in_one_folder(server, tmp_path):
     server.bodies["/good"] = GOOD
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in FILES.items()}
     code = (
-        "import dataclasses, json, sys; from helpers import download, fundus\n"
+        "import dataclasses, json, sys; from helpers import datasets, download\n"
         "files, source = json.loads(sys.argv[1]), datasets.Source(sys.argv[2])\n"
         "datasets.manifest = lambda name: files\n"
         "changed = dataclasses.replace(datasets.DATASETS['DRIVE'], sources=(source,))\n"
@@ -547,7 +582,7 @@ def small(monkeypatch, name, files, stacks=None, sources=(), size=(12, 10)):
     """Let a set be these files, of 12 x 10 pixels, and no others."""
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in files.items()}
     monkeypatch.setattr(datasets, "manifest", lambda _: digests)
-    facts = {"size": list(size), "stacks": stacks, "sources": sources}
+    facts = {"size": size, "stacks": stacks, "sources": sources}
     changed = dataclasses.replace(datasets.DATASETS[name], **facts)
     monkeypatch.setitem(datasets.DATASETS, name, changed)
     return files
@@ -653,7 +688,7 @@ def test_public_source_gives_originals_only(monkeypatch, eyes, server, tmp_path)
 
 
 def test_broken_archive_in_a_folder_is_left_out(tmp_path):
-    bad = {"a.zip": zipped(FILES)[:90], "b.zip": zipped({"../x": b"1"})}
+    bad = {"a.zip": zipped(FILES)[:90], "b.zip": LOGIN}
     said, source = [], in_folder(tmp_path / "source", FILES | bad)
     (source / "c.zip").mkdir()
     first = min(FILES)
@@ -841,8 +876,9 @@ def test_pack_holds_the_course_and_verified_files(monkeypatch, eyes, server, tmp
 def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_path):
     course = [
         "helpers/lesson.py", "helpers/weights/a.pt", "notebooks/01.ipynb",
-        "notebooks/zh/01.ipynb", "notebooks/src/build.py", "notebooks/exercises/c.py",
-        "results/a.py", "results/a.json", "requirements.txt", "requirements-dev.txt",
+        "notebooks/zh/01.ipynb", "notebooks/src/01.py", "notebooks/tools/c.py",
+        "helpers/exercises/a.py", "results/experiments/a.py", "results/a.json",
+        "requirements.txt", "requirements-dev.txt",
         "constraints.txt", "pyproject.toml", "README.md", "README.zh-CN.md", "LICENSE",
         "CONTRIBUTING.md", "data_download.sh",
     ]  # fmt: skip
@@ -852,7 +888,7 @@ def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_p
         "results/older-pack.zip", "outputs/probs.npz", "tests/test_a.py", ".git/HEAD",
     ]  # fmt: skip
     in_folder(tmp_path, dict.fromkeys(course + others, b"x"))
-    monkeypatch.setattr(datasets, "HERE", tmp_path / "helpers")
+    monkeypatch.setattr(places, "ROOT", tmp_path)
     in_folder(tmp_path / "data/DRIVE", eyes)
     file = tmp_path / "notebooks/p.zip"
     download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
@@ -873,8 +909,8 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
         "from helpers import lesson\n"
         "course = lesson.start()\n"
         "from helpers.exercises.chapter_12 import EXERCISES\n"
-        "from results import ablations\n"
-        "print(lesson.__file__, ablations.__file__, len(EXERCISES), sep='|')\n"
+        "from results.experiments import runs\n"
+        "print(lesson.__file__, runs.__file__, len(EXERCISES), sep='|')\n"
     )
     mine = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
@@ -886,14 +922,15 @@ def test_chapter_starts_in_an_unpacked_pack(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     *_, facts = done.stdout.splitlines()
-    lesson, ablations, num_exercises = facts.split("|")
+    lesson, runs, num_exercises = facts.split("|")
     assert Path(lesson) == course / "helpers/lesson.py"
-    assert Path(ablations) == course / "results/ablations.py"
+    assert Path(runs) == course / "results/experiments/runs.py"
     assert int(num_exercises) > 0
 
 
 def test_pack_of_what_is_there_and_of_what_is_not(monkeypatch, eyes, tmp_path):
     monkeypatch.setattr(datasets, "DATASETS", {"DRIVE": datasets.DATASETS["DRIVE"]})
+    monkeypatch.setattr(places, "ROOT", tmp_path / "an empty course")
     said, file = [], tmp_path / "p.zip"
     download.pack(file, tmp_path / "data", say=said.append)
     with zipfile.ZipFile(file) as archive:

@@ -1,9 +1,11 @@
 """The environment: made once, repaired, with torch for the machine, said in words."""
 
-import json
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -84,7 +86,8 @@ def test_environment_is_made_once_and_the_command_runs_in_it(monkeypatch, house)
     monkeypatch.setattr(environment, "is_installed", lambda *_: False)
     assert environment.run_elsewhere("run", ["run"]) == 0
     assert environment.run_elsewhere("run", ["run"]) == 0
-    assert happened == [("create", {"with_pip": True, "clear": True}), "install"]
+    options = {"with_pip": True, "clear": True, "symlinks": True}
+    assert happened == [("create", options), "install"]
     (house / "requirements.txt").write_text("torch>=9")
     assert environment.run_elsewhere("run", ["run"]) == 0
     assert happened[2:] == ["install"], (
@@ -115,75 +118,204 @@ def test_a_python_without_ensurepip_is_told_what_to_install(monkeypatch, house):
         environment.make_environment()
 
 
-def test_a_failing_venv_is_a_message(monkeypatch, house):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (subprocess.CalledProcessError(1, "ensurepip", b"odd"), "odd\n.*status 1"),
+        (subprocess.CalledProcessError(1, "p", b"[Errno 28] No space"), "disk is full"),
+        (OSError(30, "Read-only file system", "/kaggle/input"), "no right to write"),
+    ],
+)
+def test_a_failing_venv_is_a_message(monkeypatch, house, error, words):
     class Builder:
         def __init__(self, **_):
             pass
 
         def create(self, folder):
-            raise subprocess.CalledProcessError(1, "ensurepip")
+            raise error
 
     monkeypatch.setattr(environment.venv, "EnvBuilder", Builder)
-    with pytest.raises(OSError, match="could not be made"):
+    with pytest.raises(OSError, match=rf"could not be made\.\n(?s:.*){words}"):
         environment.make_environment()
 
 
-@pytest.mark.parametrize(
-    ("default", "cpu_index", "gpu", "said", "commands_run"),
-    [
-        ("2.13.0+cpu", "", False, "0.4 GB, torch for the CPU", 1),
-        ("2.13.0", "2.13.0+cpu", False, "all but torch", 2),
-        ("2.13.0", "", False, "could not be had", 1),
-        ("2.13.0", "2.13.0+cpu", True, "3 GB, torch for NVIDIA GPUs", 1),
-    ],
-)
-def test_torch_is_chosen_for_the_machine(
-    monkeypatch, capsys, default, cpu_index, gpu, said, commands_run
-):
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
+def test_the_command_does_not_see_the_packages_of_another_python(monkeypatch, house):
+    python = environment.python_of(house / ".venv")
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\ntest -z "$PYTHONPATH$PYTHONHOME" && exit 5')
+    python.chmod(0o755)
+    (house / ".venv/stamp").write_text(environment.stamp())
+    monkeypatch.setattr(environment, "is_installed", lambda *_: False)
+    monkeypatch.setenv("PYTHONPATH", "/foreign")
+    monkeypatch.setenv("PYTHONHOME", "/foreign")
+    assert environment.run_elsewhere("run", ["run"]) == 5
+
+
+# Which torch
+
+
+@pytest.fixture
+def pips(monkeypatch) -> list:
+    """Let pip succeed on Linux without running; return its commands."""
     ran = []
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(
-        environment.shutil, "which", lambda _: "/nvidia-smi" if gpu else None
-    )
-    monkeypatch.setattr(environment, "stream", lambda c, _: ran.append(c) or (0, []))
-    monkeypatch.setattr(
-        environment,
-        "torch_that_would_come",
-        lambda _pip, *options: cpu_index if options else default,
-    )
+    monkeypatch.setattr(environment.shutil, "which", lambda _: None)
+    monkeypatch.setattr(environment, "stream", lambda c, *_: ran.append(c) or (0, []))
+    return ran
+
+
+def test_torch_for_the_cpu_comes_first(pips, capsys):
     environment.install(Path("python"))
-    assert said in capsys.readouterr().out
-    assert len(ran) == commands_run
-    assert ran[-1][-2:] == ["-r", str(environment.ROOT / "requirements-dev.txt")]
-    assert all(str(environment.ROOT / "constraints.txt") in command for command in ran)
-    if commands_run == 2:
-        assert ran[0][-3:] == ["--index-url", environment.CPU_INDEX, "torch"]
+    torch, rest = pips
+    assert torch[-3:] == ["--index-url", environment.CPU_INDEX, "torch"]
+    assert torch[torch.index("--retries") + 1] == "0"  # it may not be there: be quick
+    assert rest[-2:] == ["-r", str(environment.ROOT / "requirements-dev.txt")]
+    assert all(str(environment.ROOT / "constraints.txt") in command for command in pips)
+    assert "Downloading 0.2 GB" in capsys.readouterr().out
 
 
-def test_a_failing_installation_shows_pips_last_lines(monkeypatch):
-    monkeypatch.setattr(environment, "torch_that_would_come", lambda *_: "1+cpu")
-    monkeypatch.setattr(
-        environment, "stream", lambda *_: (1, ["first", "ERROR: no index"])
-    )
-    with pytest.raises(OSError, match="ERROR: no index\nThe packages could not"):
-        environment.install(Path("python"))
-
-
-def test_pip_is_asked_which_torch_would_come(monkeypatch):
-    def stream(command, _):
-        report = {"install": [{"metadata": {"version": "2.13.0+cpu"}}]}
-        Path(command[command.index("--report") + 1]).write_text(json.dumps(report))
+def test_where_it_cannot_be_had_the_usual_torch_comes(monkeypatch, pips, capsys):
+    def stream(command, *_):
+        pips.append(command)
+        return int("--index-url" in command), []
 
     monkeypatch.setattr(environment, "stream", stream)
-    assert environment.torch_that_would_come(["pip"]) == "2.13.0+cpu"
-    monkeypatch.setattr(environment, "stream", lambda *_: (1, []))
-    assert environment.torch_that_would_come(["pip"]) == ""
+    environment.install(Path("python"))
+    assert "the torch that your index has" in capsys.readouterr().out
+    assert len(pips) == 2 and "--index-url" not in pips[-1]
+
+
+def test_a_gpu_gets_the_usual_torch(monkeypatch, pips, capsys):
+    monkeypatch.setattr(environment.shutil, "which", lambda _: "/nvidia-smi")
+    environment.install(Path("python"))
+    assert len(pips) == 1
+    assert "3 GB, torch for NVIDIA GPUs" in capsys.readouterr().out
+
+
+# What the user has set must not lead elsewhere; with a real pip
+
+
+@pytest.fixture
+def empty(tmp_path) -> Path:
+    """Make an environment with pip alone; return its Python."""
+    folder = tmp_path / "my env"
+    environment.venv.create(folder, symlinks=os.name != "nt")
+    python = environment.python_of(folder)
+    code = "import site; print(site.getsitepackages()[-1])"
+    place = subprocess.check_output([python, "-I", "-c", code], text=True).strip()
+    pip = importlib.util.find_spec("pip").submodule_search_locations[0]
+    shutil.copytree(pip, Path(place) / "pip")
+    return python
+
+
+def made_up_wheel(folder) -> Path:
+    about = "made_up-1.dist-info"
+    with zipfile.ZipFile(folder / "made_up-1-py3-none-any.whl", "w") as archive:
+        archive.writestr("made_up.py", "")
+        archive.writestr(f"{about}/METADATA", "Name: made_up\nVersion: 1\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return Path(archive.filename)
+
+
+def test_pip_installs_into_the_environment_whatever_is_set(
+    monkeypatch, empty, tmp_path
+):
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "t"))
+    monkeypatch.setenv("PIP_PREFIX", str(tmp_path / "p"))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(made_up_wheel(tmp_path).parent))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/pip.py").write_text("1/0")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "foreign"))
+    command = [str(empty), "-m", "pip", "install", "made_up"]
+    code, lines = environment.stream(command, "installing")
+    assert code == 0, lines
+    (found,) = tmp_path.rglob("made_up.py")
+    assert found.is_relative_to(tmp_path / "my env")
+
+
+# What failed, in words; the lines are those of pip 23 to 26
+
+RETRY = (
+    "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status="
+    "None)) after connection broken by '{}': /simple/torch/"
+)
+NEW = (
+    "NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object at "
+    "0x7ff5f27cce90>: Failed to establish a new connection: {}')"
+)
+NONE = [
+    "ERROR: Could not find a version that satisfies the requirement torch>=2.6 (from "
+    "versions: none)",
+    "ERROR: No matching distribution found for torch>=2.6",
+]
+SOME = [NONE[0].replace("none", "2.2.0, 2.2.1"), NONE[1]]
+NO_ROOM = (
+    "ERROR: Could not install packages due to an OSError: [Errno 28] No space left"
+)
+FORBIDDEN = (
+    "ERROR: Could not install packages due to an OSError: [Errno 13] Permission "
+)
+CERTIFICATE = (
+    "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] "
+    "certificate verify failed: self-signed certificate (_ssl.c:1006)'))"
+)
+PROXY = "ProxyError('Cannot connect to proxy.', {})"
+MINE = ["Looking in indexes: https://user:****@nexus/simple"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([f"{NO_ROOM} on device", ""], "the disk is full: make room"),
+        ([*MINE, RETRY.format(NEW.format("[Errno -2] Name or service not known")),
+          *NONE], "could not be reached: is there a network"),
+        ([RETRY.format(NEW.format("[Errno 111] Connection refused")), *NONE],
+         "could not be reached"),
+        (["pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool("
+          "host='files.pythonhosted.org', port=443): Read timed out."],
+         "could not be reached"),
+        ([RETRY.format(PROXY.format("OSError('Tunnel connection failed: 407 Proxy "
+                                    "Authentication Required')")), *NONE],
+         "the proxy let nothing through: see HTTPS_PROXY"),
+        ([RETRY.format(CERTIFICATE), *NONE], "a certificate was not accepted"),
+        (SOME, "the index has no such version for this Python"),
+        ([f"{FORBIDDEN}denied: '/.venv/lib'", "Check the permissions."],
+         "no right to write there: copy the course"),
+    ],
+)  # fmt: skip
+def test_advice_names_what_failed(monkeypatch, pips, lines, words):
+    lines = [*lines[:1], *["Collecting something"] * 8, *lines[1:]]
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(environment, "stream", lambda *_: (1, lines))
+    with pytest.raises(OSError, match=f"What failed: .*{words}") as error:
+        environment.install(Path("python"))
+    said = str(error.value)
+    assert "could not be installed" in said and "run the same command again" in said
+    assert all(line in said for line in lines if line.startswith("ERROR: "))
+    assert all(line in said for line in lines if line in MINE), "the index is named"
+
+
+def test_a_connection_that_came_back_is_not_what_failed():
+    old = RETRY.format(NEW.format("[Errno 111] Connection refused"))
+    conflict = "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io"
+    lines = [old, *["Collecting something"] * 20, conflict]
+    assert "What failed" not in environment.advice(lines)
+    assert environment.advice(lines).endswith(conflict)
+
+
+# The process
 
 
 def test_stream_shows_main_lines_and_signs_of_life(monkeypatch, capsys):
-    monkeypatch.setattr(environment, "TICK", 0.2)
+    monkeypatch.setattr(environment, "TICK", 0.05)
     text = "import time; print('Collecting torch'); print('noise', flush=True)\n"
-    text += "time.sleep(1); 1/0"
+    text += "time.sleep(0.2); 1/0"
     code, lines = environment.stream([sys.executable, "-c", text], "installing")
     said = capsys.readouterr().out
     assert code == 1

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from helpers import evaluation, fundus, metrics, phantom
+from helpers import datasets, evaluation, fundus, inference, metrics, phantom
 
 
 def objects(probs, x) -> list[dict]:
@@ -31,6 +31,71 @@ def test_evaluate_scores_inside_the_fov_with_the_given_threshold():
     ]
     again = evaluation.evaluate(lambda x: guesses[x.name], flipped, 0.25)
     assert again.pooled == result.pooled
+
+
+def noisy(x, seed=0):
+    """Return probabilities that know something of the vessels."""
+    rng = np.random.default_rng([seed, int(x.name)])
+    return (0.4 * x.vessels + 0.6 * rng.random(x.fov.shape)).astype(np.float32)
+
+
+def test_one_bootstrap_gives_intervals_and_differences():
+    images = [phantom.draw(seed, 68, 66) for seed in range(4)]
+    ways = [lambda x: noisy(x, 1), lambda x: noisy(x, 2)]
+    ours, theirs = (evaluation.evaluate(way, images, 0.5) for way in ways)
+    tables = [
+        [metrics.histogram(way(x), x.vessels, x.fov) for x in images] for way in ways
+    ]
+    assert ours.ci95 == metrics.bootstrap_ci(tables[0], 0.5)
+    expected = metrics.paired_differences(*tables, (0.5, 0.5))
+    assert ours.against(theirs) == expected
+    assert (ours.histogram == sum(tables[0])).all()
+
+
+def test_two_eyes_of_a_person_are_one_draw():
+    images = [phantom.draw(seed, 68, 66) for seed in range(4)]
+    eyes, people = (
+        evaluation.Evaluation(0.5, person)
+        for person in (str, lambda name: str(int(name) // 2))
+    )
+    for x in images:
+        eyes.add(x, noisy(x))
+        people.add(x, noisy(x))
+    assert eyes.pooled == people.pooled
+    tables = [metrics.histogram(noisy(x), x.vessels, x.fov) for x in images]
+    pairs = [tables[0] + tables[1], tables[2] + tables[3]]
+    assert people.ci95 == metrics.bootstrap_ci(pairs, 0.5)
+    assert people.ci95 != eyes.ci95
+
+
+def test_a_large_set_fits_the_memory():
+    result = evaluation.Evaluation(0.5)
+    x = phantom.draw(0, 68, 66)
+    for _ in range(20):
+        result.add(x, noisy(x))
+    kept = sum(table.nbytes for table in [result.histogram, *result.coarse])
+    assert kept < 20 * metrics.histogram(noisy(x), x.vessels, x.fov).nbytes / 5
+
+
+def test_a_split_is_read_once_and_predicted_once(tmp_path, monkeypatch):
+    phantom.write(tmp_path / "PHANTOM", 96, 93)
+    read, predicted = [], []
+    load_one, probs = fundus.load_one, inference.Segmenter.probs
+    monkeypatch.setattr(
+        fundus, "load_one", lambda *which: read.append(which[1]) or load_one(*which)
+    )
+    monkeypatch.setattr(
+        inference.Segmenter,
+        "probs",
+        lambda *given: predicted.append(1) or probs(*given),
+    )
+    result = evaluation.evaluate_split("PHANTOM", "test", tmp_path)
+    test, val = (datasets.ids("PHANTOM", split) for split in ("test", "val"))
+    assert sorted(read) == sorted([*test, *val])  # these for the filter's threshold
+    assert len(predicted) == len(test)
+    assert result["data_sha256"] == fundus.data_sha256(
+        fundus.load("PHANTOM", "test", tmp_path)
+    )
 
 
 def test_the_threshold_comes_from_the_images_it_is_given():

@@ -30,7 +30,7 @@ def small_segmenter(**changes):
         "standardisation": Standardisation(0.5, 0.1),
         "threshold": 0.25,
         "fov_diameter": fundus.fov_diameter(phantom.draw(0, 68, 66).fov),
-        "settings": {"in_channels": 4, "widths": [4, 8]},
+        "sizes": {"in_channels": 4, "widths": [4, 8]},
     }
     return Segmenter(**(parts | changes))
 
@@ -197,7 +197,7 @@ def test_a_wide_black_frame_costs_nothing_and_changes_little():
 
 def test_shipped_weights_are_checked():
     shipped = Segmenter.load(device=torch.device("cpu"))
-    assert shipped.settings["widths"] == [16, 32, 64, 128]
+    assert shipped.sizes["widths"] == [16, 32, 64, 128]
     assert 0 < shipped.threshold < 1
     assert inference.SHIPPED.stat().st_size < 3e6
 

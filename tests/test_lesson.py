@@ -1,14 +1,16 @@
 """Checks and exercises: right, wrong, typical wrong, unanswered; never an error."""
 
+import ast
 import importlib
 import re
-from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
 from helpers import config, fundus, lesson, places
 from helpers.lesson import Exercise
+from notebooks.tools import LANGUAGES
 
 CHAPTERS = sorted((places.ROOT / "helpers/exercises").glob("chapter_*.py"))
 EXERCISES = {
@@ -88,46 +90,43 @@ def test_each_reference_passes_and_each_mistake_gets_its_own_hint(number, capsys
         text[0].encode("gbk"), text[1].encode("gbk")
 
 
-SOURCES = sorted((places.ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+NOTEBOOKS = [
+    path
+    for folder in LANGUAGES.values()
+    for path in sorted((places.ROOT / folder).glob("[0-9][0-9]_*.ipynb"))
+]
 
 
-def solutions(path: Path):
-    """Give (exercise number, function name, code of the solution's fold)."""
-    text = path.read_text("utf-8")
-    prose = re.sub(r"^# ?", "", text, flags=re.M)
-    folds = [
-        block
-        for fold in re.findall(r"<details>.*?</details>", prose, flags=re.S)
-        for block in re.findall(r"```python\n(.*?)```", fold, flags=re.S)
-    ]
-    for name, number in re.findall(
-        r"lesson\.exercise\(\s*(\w+),\s*EXERCISES\[\"([\d.]+)\"\]", text
-    ):
-        code = [c for c in folds if re.search(rf"^def {name}\(", c, flags=re.M)]
-        yield number, name, code
+def imports(code: str) -> str:
+    """Return the import statements of a chapter, which a solution may use."""
+    kinds = (ast.Import, ast.ImportFrom)
+    nodes = [node for node in ast.parse(code).body if isinstance(node, kinds)]
+    return "\n".join(map(ast.unparse, nodes))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def solutions(prose: str) -> list[str]:
+    """Return the Python blocks in the folds of a chapter."""
+    folds = re.findall(r"<details>.*?</details>", prose, flags=re.S)
+    blocks = [re.findall(r"```python\n(.*?)```", fold, re.S) for fold in folds]
+    return [block for found in blocks for block in found]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_the_solution_in_each_fold_passes(path, capsys):
-    found = list(solutions(path))
-    assert len(found) >= 2, "a chapter has at least two exercises"
-    for number, name, code in found:
-        assert code, (
-            f"{path.name}: exercise {number} has no solution that defines {name}"
-        )
-        for block in code:  # one in English, one in Chinese
-            names = {}
-            exec(  # the solution may use what the chapter imported
-                "import numpy as np, torch\nfrom torch import nn, Tensor\n"
-                "from torch.nn import functional\nfrom PIL import Image\n"
-                "import math\nfrom pathlib import Path\n"
-                "from skimage.transform import resize\n" + block,
-                names,
-            )
-            lesson.exercise(names[name], EXERCISES[number])
-            assert "yours is right" in capsys.readouterr().out, f"{number} in {path}"
-    asked = len(re.findall(r"lesson\.check\(", path.read_text("utf-8")))
-    assert asked >= 3, "a chapter has at least three checks"
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\n".join(c.source for c in cells if c.cell_type == "code")
+    shown = solutions("\n".join(c.source for c in cells if c.cell_type == "markdown"))
+    calls = r"lesson\.exercise\(\s*(\w+),\s*EXERCISES\[\"([\d.]+)\"\]"
+    asked = re.findall(calls, code)
+    assert len(asked) >= 2, "a chapter has at least two exercises"
+    for name, number in asked:
+        mine = [block for block in shown if block.startswith(f"def {name}(")]
+        assert len(mine) == 1, f"one fold shows {name}, the solution of {number}"
+        names = {}
+        exec(f"{imports(code)}\n{mine[0]}", names)
+        lesson.exercise(names[name], EXERCISES[number])
+        assert "yours is right" in capsys.readouterr().out, number
+    assert code.count("lesson.check(") >= 3, "a chapter has at least three checks"
 
 
 def test_start_draws_phantoms_in_smoke_mode(monkeypatch, tmp_path, capsys):
@@ -166,7 +165,7 @@ def test_start_finds_drive(monkeypatch, tmp_path, capsys):
 
 
 def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
-    def no_network(name, folder):
+    def no_network(name, folder, say):
         raise OSError("name not resolved")
 
     monkeypatch.setenv("FUNDUS_MODE", "lesson")
@@ -176,7 +175,7 @@ def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(lesson.download, "get", no_network)
     monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
     assert not lesson.start().real
-    assert "DRIVE could not be fetched: name not resolved" in capsys.readouterr().out
+    assert "DRIVE is not there: name not resolved" in capsys.readouterr().out
 
 
 def test_cells_are_drawn_unless_they_are_there(monkeypatch, tmp_path):

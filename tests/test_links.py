@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks.tools import build
+from notebooks.tools import address
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(
@@ -52,9 +52,9 @@ def anchors(path: Path) -> set[str]:
 
 def broken(path: Path, root: Path = ROOT) -> list[str]:
     """Return the links of a page that lead nowhere."""
-    bad, prefix = [], build.colab_prefix(*build.course_address(ROOT))
+    bad, prefix = [], address.colab_prefix(*address.course_address(ROOT))
     for link in links(text_of(path)):
-        if link.startswith(build.COLAB):
+        if link.startswith(address.COLAB):
             path_there = link.removeprefix(prefix or "-")
             if path_there == link or not (root / path_there).is_file():
                 bad.append(link)
@@ -77,7 +77,7 @@ def test_broken_links_are_found(tmp_path):
     (tmp_path / "other.md").write_text(
         "# A heading\n\n## Twice\n\n## Twice\n\n## 中文 标题\n", "utf-8"
     )
-    colab = f"{build.COLAB}OWNER/REPO/blob/main/notebooks/none.ipynb"
+    colab = f"{address.COLAB}OWNER/REPO/blob/main/notebooks/none.ipynb"
     good = [
         "other.md",
         "other.md#twice-1",

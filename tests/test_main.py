@@ -201,6 +201,70 @@ def test_data_packs_the_sets_that_are_named(monkeypatch, tmp_path):
     assert seen == [(Path("c.zip"), tmp_path / "sets", x) for x in (names, ())]
 
 
+BLOCK = """
+[MADE_UP]
+title = "MADE_UP, two eyes"
+home = "https://name.invalid/"
+terms = "none"
+citation = "none"
+image = "{id}/eye.tif"
+vessels = "{id}/vessels.gif"
+
+[MADE_UP.splits]
+train = ""
+val = "two"
+test = "one"
+"""
+
+
+@pytest.fixture
+def made_up(monkeypatch, phantoms, tmp_path) -> Path:
+    """Add a set by a block and a list of its files; return a folder of these files."""
+    folder, test = tmp_path / "lab", phantoms / "PHANTOM/test"
+    for number, name in (("01", "one"), ("02", "two")):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(test / f"images/{number}_test.tif", folder / name / "eye.tif")
+        label = test / f"1st_manual/{number}_manual1.gif"
+        shutil.copy(label, folder / name / "vessels.gif")
+    copy = tmp_path / "copy"
+    shutil.copytree(datasets.HERE / "manifests", copy / "manifests")
+    facts = (datasets.HERE / "datasets.toml").read_text("utf-8")
+    (copy / "datasets.toml").write_text(facts + BLOCK, "utf-8")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{datasets.sha256(p)}  {p.relative_to(folder).as_posix()}" for p in files]
+    (copy / "manifests/MADE_UP.sha256").write_text("\n".join(lines), "utf-8")
+    monkeypatch.setattr(datasets, "HERE", copy)
+    facts = datasets._read_datasets()["MADE_UP"]
+    monkeypatch.setitem(datasets.DATASETS, "MADE_UP", facts)
+    return folder
+
+
+def test_a_new_set_is_a_block_and_a_list(made_up, trained, tmp_path, capsys):
+    place = ["--data", str(tmp_path / "sets")]
+    assert commands.main(["data", "MADE_UP", "--from", str(made_up), *place]) == 0
+    assert "4 of 4 files of MADE_UP verified: complete" in capsys.readouterr().out
+    options = ["--weights", str(trained / "weights.pt")]
+    assert commands.main(["evaluate", "--dataset", "MADE_UP", *place, *options]) == 0
+    assert "MADE_UP test, 1 images" in capsys.readouterr().out
+    assert commands.main(["data", "MADE_UP", "--pack", "p.zip", *place]) == 0
+    assert "The terms of MADE_UP do not let you" in capsys.readouterr().out
+
+
+def test_a_converted_copy_of_a_new_set_is_known_by_its_name(made_up, tmp_path, capsys):
+    for path in (made_up / "two").iterdir():
+        Image.open(path).save(path.with_suffix(".png"))
+        path.unlink()
+    options = ["--from", str(made_up), "--data", str(tmp_path / "sets")]
+    assert commands.main(["data", "MADE_UP", *options]) == 0
+    assert "2 of 4 files of MADE_UP verified, 2 not" in capsys.readouterr().out
+
+
+def test_a_new_set_without_a_list_is_told_what_it_lacks(made_up, capsys):
+    (datasets.HERE / "manifests/MADE_UP.sha256").unlink()
+    assert commands.main(["data", "MADE_UP", "--from", str(made_up)]) == 2
+    assert "it lists the files of MADE_UP" in capsys.readouterr().err
+
+
 def test_train_leaves_checkpoint_weights_history_and_record(trained):
     names = {path.name for path in trained.iterdir()}
     assert names == {"checkpoint.pt", "weights.pt", "history.json", "result.json"}
@@ -513,7 +577,7 @@ def runner(monkeypatch) -> list:
 def test_run_without_data_tries_to_fetch_then_says_phantoms(
     monkeypatch, runner, capsys, tmp_path
 ):
-    def get(*_):
+    def get(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr(download, "get", get)
@@ -544,7 +608,20 @@ def test_run_in_smoke_mode_fetches_nothing(monkeypatch, runner, capsys):
 
 @pytest.mark.parametrize(
     ("given", "passed"),
-    [([], ["--cov=helpers", "--cov-fail-under=90"]), (["-k", "unet"], ["-k", "unet"])],
+    [
+        (
+            [],
+            [
+                "-n",
+                "auto",
+                "--dist",
+                "worksteal",
+                "--cov=helpers",
+                "--cov-fail-under=97",
+            ],
+        ),
+        (["-k", "unet"], ["-k", "unet"]),
+    ],
 )
 def test_test_calls_pytest_in_the_project(monkeypatch, given, passed):
     seen = []

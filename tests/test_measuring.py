@@ -396,7 +396,7 @@ def test_a_network_of_every_eye_takes_the_last_weights_and_the_known_threshold(
         assert network.threshold == facts["threshold"] == 0.25
         assert len(network.origin["trained_on"]) == 8 and "best" not in facts
         assert facts["config"]["seed"] == seed
-        assert network.settings["widths"] == [4, 8]
+        assert list(facts["config"]["widths"]) == [4, 8]
     trained.clear()
     again = tables.facts(row)
     assert not trained and json.dumps(again) == json.dumps(content)

@@ -100,13 +100,13 @@ def test_pooled_is_not_the_mean_of_images():
 
 
 def test_best_threshold_maximises_pooled_dice(case):
-    table = metrics.histogram(*case)
-    best = metrics.best_threshold([table])
+    probs, vessels, fov = case
+    best = metrics.best_threshold([metrics.histogram(*case)])
 
     def dice(threshold):
-        return metrics.scores(metrics.counts_at(table, threshold))["dice"]
+        return metrics.scores(metrics.count(probs >= threshold, vessels, fov))["dice"]
 
-    others = np.unique(case[0][case[2]])  # no other threshold can matter
+    others = np.unique(probs[fov])  # no other threshold can matter
     assert dice(best) == max(dice(t) for t in others)
     assert dice(best) > dice(best - 0.05)
 

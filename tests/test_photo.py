@@ -1,8 +1,9 @@
 """Photographs of one's own: what is doubted."""
 
 import numpy as np
+import pytest
 
-from helpers import phantom, photo
+from helpers import phantom, photo, saving
 
 
 def test_doubts_name_what_is_unlike_a_retina():
@@ -24,3 +25,12 @@ def test_doubts_name_what_is_unlike_a_retina():
     cut = x.fov.copy()
     cut[:, :40], cut[:, -40:] = False, False  # HRF's and STARE's discs are cut off
     assert photo.doubts(x.image, cut, probs, 0.5) == []
+
+
+def test_a_disk_that_takes_nothing_ends_the_whole_folder(monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise saving.DiskError("cannot be written")
+
+    monkeypatch.setattr(photo, "segment_file", full)
+    with pytest.raises(saving.DiskError):
+        list(photo.segment_files(None, [tmp_path / "a.png"] * 3, tmp_path))

@@ -50,6 +50,30 @@ def test_twice_the_same_run_gives_the_same_weights(images):
     assert not torch.equal(weights(a), weights(other))
 
 
+def test_the_recipe_is_what_is_taken_where_nothing_is_handed_over(images):
+    ours = training.new_run(
+        *images, SMALL, device=torch.device("cpu"), precision="fp32"
+    ).finish()
+    loss_fn = functools.partial(bce_dice_loss, dice_weight=SMALL.dice_weight)
+    theirs = new_run(images, loss_fn=loss_fn).finish()
+    assert ours.step == SMALL.steps and torch.equal(weights(ours), weights(theirs))
+    network = training.segmenter(ours, images[0], threshold=0.25, dataset="PHANTOM")
+    assert network.threshold == 0.25
+    assert network.origin == {
+        "dataset": "PHANTOM",
+        "trained_on": [x.name for x in images[0]],
+        "steps": SMALL.steps,
+        "config": dataclasses.asdict(SMALL),
+    }
+
+
+def test_a_step_does_not_wait_for_the_loss(images):
+    run = new_run(images)
+    loss = next(run.steps())
+    assert isinstance(loss, torch.Tensor) and not loss.requires_grad
+    assert run.state_dict()["recent"] == [loss.item()], "plain numbers in a checkpoint"
+
+
 def test_the_running_average_is_looked_at_and_kept(images):
     looked, run = [], new_run(images)
     run.validate = lambda model: looked.append(model) or {"auc_pr": 0, "threshold": 0.5}

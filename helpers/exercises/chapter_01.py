@@ -16,9 +16,13 @@ def _field(diameter: int, above: int, left: int, right: int) -> np.ndarray:
     return np.pad(inside, ((0, 0), (above, 0), (left, right)))
 
 
+def scale_factor(fov, known):
+    return known / fundus.fov_diameter(fov)
+
+
 EXERCISES["01.1"] = Exercise(
     "1.1 Scale factor",
-    lambda fov, known: known / fundus.fov_diameter(fov),
+    scale_factor,
     ((_field(2, 1, 1, 2), 1.0), (_field(3, 0, 1, 0), 6.0)),
     (
         "The factor times the diameter in this photograph gives the known diameter.",
@@ -43,9 +47,15 @@ EXERCISES["01.1"] = Exercise(
         ),
     ),
 )
+
+
+def vessel_share(pred, fov):
+    return pred[fov].mean()
+
+
 EXERCISES["01.2"] = Exercise(
     "1.2 Vessel share",
-    lambda pred, fov: pred[fov].mean(),
+    vessel_share,
     (
         (np.array([[[0, 0, 0, 0], [0, 1, 0, 0]]]) > 0, _field(2, 0, 1, 1)),
         (np.array([[[1, 0, 0, 0], [1, 1, 0, 1]]]) > 0, _field(2, 0, 1, 1)),

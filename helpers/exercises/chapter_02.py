@@ -10,7 +10,7 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def convolve(image, kernel):
     rows, columns = image.shape[0] - 2, image.shape[1] - 2
     result = np.zeros((rows, columns))
     for r in range(rows):
@@ -19,19 +19,19 @@ def _convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return result
 
 
-def _convolve_flipped(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return _convolve(image, kernel[::-1, ::-1])
+def _convolve_flipped(image, kernel):
+    return convolve(image, kernel[::-1, ::-1])
 
 
-def _convolve_padded(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return _convolve(np.pad(image, 1), kernel)
+def _convolve_padded(image, kernel):
+    return convolve(np.pad(image, 1), kernel)
 
 
 _SLOPE = np.array([[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
 
 EXERCISES["02.1"] = Exercise(
     "2.1 A convolution by hand",
-    _convolve,
+    convolve,
     (
         (np.arange(25.0).reshape(5, 5) ** 2, _SLOPE),
         (np.arange(24.0).reshape(4, 6) ** 2, _SLOPE.T + np.eye(3)),
@@ -61,9 +61,15 @@ EXERCISES["02.1"] = Exercise(
         ),
     ),
 )
+
+
+def output_size(size, kernel, padding):
+    return size + 2 * padding - kernel + 1
+
+
 EXERCISES["02.2"] = Exercise(
     "2.2 Output size",
-    lambda size, kernel, padding: size + 2 * padding - kernel + 1,
+    output_size,
     ((5, 3, 0), (5, 3, 1), (572, 3, 0), (20, 7, 2)),
     (
         "In how many places can a stick of length `kernel` lie on a line of length "
@@ -88,9 +94,15 @@ EXERCISES["02.2"] = Exercise(
         ),
     ),
 )
+
+
+def segment(logits, threshold):
+    return logits.sigmoid() > threshold
+
+
 EXERCISES["02.3"] = Exercise(
     "2.3 From logits to vessels",
-    lambda logits, threshold: logits.sigmoid() > threshold,
+    segment,
     (
         (torch.tensor([-2.0, 0.3, 2.0]), 0.5),
         (torch.tensor([[-0.2, 0.1], [0.6, 3.0]]), 0.4),

@@ -9,9 +9,10 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _max_pool(maps):
-    channels, height, width = maps.shape
-    return maps.reshape(channels, height // 2, 2, width // 2, 2).max(axis=(2, 4))
+def max_pool(maps):
+    top = np.maximum(maps[:, ::2, ::2], maps[:, ::2, 1::2])
+    bottom = np.maximum(maps[:, 1::2, ::2], maps[:, 1::2, 1::2])
+    return np.maximum(top, bottom)
 
 
 def _mean_pool(maps):
@@ -24,35 +25,47 @@ def _max_pool_stride_one(maps):
     return np.maximum(rows[:, :, :-1], rows[:, :, 1:])
 
 
-def _stamp_up(small, stamp):
-    return np.kron(small, stamp)
+def stamp_up(small, stamp):
+    height, width = small.shape
+    result = np.zeros((2 * height, 2 * width), small.dtype)
+    for row in range(height):
+        for column in range(width):
+            place = slice(2 * row, 2 * row + 2), slice(2 * column, 2 * column + 2)
+            result[place] = small[row, column] * stamp
+    return result
 
 
-def _crop_per_side(skip, up):
+def crop_per_side(skip, up):
     return (skip - up) // 2
 
 
-def _follow(levels, side, lost=4, at_the_bottom=True):
-    """Follow a side through a U; the options make the typical mistakes."""
-    for _ in range(levels - 1):
-        side = (side - lost) // 2
-    if at_the_bottom:
-        side -= lost
-    for _ in range(levels - 1):
-        side = 2 * side - lost
+def size_after(levels, side):
+    for _ in range(levels - 1):  # down
+        side = (side - 4) // 2
+    side -= 4  # the bottom
+    for _ in range(levels - 1):  # up
+        side = 2 * side - 4
     return side
 
 
-def _size_after(levels, side):
-    return _follow(levels, side)
+def _size_after_losing(each, at_the_bottom, levels, side):
+    for _ in range(levels - 1):
+        side = (side - each) // 2
+    side -= at_the_bottom
+    for _ in range(levels - 1):
+        side = 2 * side - each
+    return side
 
 
-def _count_layer(side, i, o):
-    return side * side * i * o + o
+def count_layer(side, i, o):
+    return o * (side * side * i + 1)
 
 
-def _next_valid(side):
-    return max(188, side + (12 - side) % 16)
+def next_valid(side):
+    size = 188
+    while size < side:
+        size += 16
+    return size
 
 
 _MAPS = np.array(
@@ -65,7 +78,7 @@ _STAMP = np.array([[1, 10], [100, 1000]])
 
 EXERCISES["03.1"] = Exercise(
     "3.1 Max pooling by hand",
-    _max_pool,
+    max_pool,
     ((_MAPS,), (_MAPS[:1, :2],), (3 * _MAPS[:, :, :2],)),
     (
         "Each result is the largest of one 2 x 2 block of one channel. (C, H, W) "
@@ -96,7 +109,7 @@ EXERCISES["03.1"] = Exercise(
             ),
         ),
         (
-            lambda maps: _max_pool(maps).max(axis=0),
+            lambda maps: max_pool(maps).max(axis=0),
             (
                 "You took the largest over the channels, too. Pooling looks at each "
                 "channel alone.",
@@ -107,7 +120,7 @@ EXERCISES["03.1"] = Exercise(
 )
 EXERCISES["03.2"] = Exercise(
     "3.2 A stamp for every pixel",
-    _stamp_up,
+    stamp_up,
     (
         (np.array([[1, 2], [3, 4]]), _STAMP),
         (np.array([[5, 0, 7]]), _STAMP),
@@ -140,7 +153,7 @@ EXERCISES["03.2"] = Exercise(
 )
 EXERCISES["03.3"] = Exercise(
     "3.3 How much to crop",
-    _crop_per_side,
+    crop_per_side,
     ((64, 56), (136, 104), (280, 200), (568, 392)),
     (
         "What is too much falls off on two sides, half of it on each.",
@@ -166,7 +179,7 @@ EXERCISES["03.3"] = Exercise(
 )
 EXERCISES["03.4"] = Exercise(
     "3.4 Follow a side through the U",
-    _size_after,
+    size_after,
     ((1, 20), (2, 20), (5, 572), (5, 188), (4, 140)),
     (
         "Down: lose 4, then halve, levels - 1 times. The bottom loses 4. Up: double, "
@@ -176,14 +189,14 @@ EXERCISES["03.4"] = Exercise(
     ),
     (
         (
-            lambda levels, side: _follow(levels, side, at_the_bottom=False),
+            lambda levels, side: _size_after_losing(4, 0, levels, side),
             (
                 "The bottom of the U has two convolutions as well.",
                 "U 的底部也有两次卷积。",
             ),
         ),
         (
-            lambda levels, side: _follow(levels, side, lost=2),
+            lambda levels, side: _size_after_losing(2, 2, levels, side),
             (
                 "You take 2 off at each level. A convolution takes one pixel on each "
                 "side, which is 2, and there are two convolutions.",
@@ -199,7 +212,7 @@ EXERCISES["03.4"] = Exercise(
             ),
         ),
         (
-            lambda levels, side: _follow(levels + 1, side),
+            lambda levels, side: size_after(levels + 1, side),
             (
                 "One pooling too many: five levels have four arrows down.",
                 "多池化了一次：五层之间只有四个向下的箭头。",
@@ -210,7 +223,7 @@ EXERCISES["03.4"] = Exercise(
 )
 EXERCISES["03.5"] = Exercise(
     "3.5 The next valid size",
-    _next_valid,
+    next_valid,
     ((512,), (572,), (573,), (565,), (584,), (100,)),
     (
         "Valid sizes are 188, 204, 220, ...: 16 apart. Find the first one that is not "
@@ -254,7 +267,7 @@ EXERCISES["03.5"] = Exercise(
 )
 EXERCISES["03.6"] = Exercise(
     "3.6 Count one layer",
-    _count_layer,
+    count_layer,
     ((3, 1, 64), (3, 64, 64), (2, 1024, 512), (1, 64, 2)),
     (
         "Each of the o outputs has its own block of side x side x i weights, and one "

@@ -10,7 +10,7 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _to_label(picture: Image.Image) -> np.ndarray:
+def to_label(picture):
     grey = np.asarray(picture.convert("L"))
     return grey > grey.max() / 2
 
@@ -24,10 +24,16 @@ def _pictures() -> tuple[tuple[Image.Image], ...]:
     return (grey,), (palette,), (bits,), (Image.fromarray(0 * label),)
 
 
-def _split_by_child(names: list[str], num_test: int) -> tuple[list, list]:
-    test = sorted({name[6:8] for name in names})[-num_test:]
-    train = [name for name in names if name[6:8] not in test]
-    return train, [name for name in names if name[6:8] in test]
+def dice(tp, fp, fn):
+    return 2 * tp / (2 * tp + fp + fn)
+
+
+def split(names, num_test):
+    children = sorted({name[6:8] for name in names})
+    chosen = children[-num_test:]
+    train = [name for name in names if name[6:8] not in chosen]
+    test = [name for name in names if name[6:8] in chosen]
+    return train, test
 
 
 INDICES = (
@@ -52,7 +58,7 @@ NAMES_IN_ORDER = (
 )
 EXERCISES["04.1"] = Exercise(
     "4.1 Read any label",
-    _to_label,
+    to_label,
     _pictures(),
     (
         "Apply the palette, then compare with half of the maximum.",
@@ -65,7 +71,7 @@ EXERCISES["04.1"] = Exercise(
 )
 EXERCISES["04.3"] = Exercise(
     "4.3 Dice of two doctors",
-    lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn),
+    dice,
     ((447468, 109064, 130181), (3, 1, 0)),
     (
         "Pixels that both marked count twice, once for each doctor; TN is not there.",
@@ -75,7 +81,7 @@ EXERCISES["04.3"] = Exercise(
 )
 EXERCISES["04.5"] = Exercise(
     "4.5 Split by child",
-    _split_by_child,
+    split,
     (
         (["Image_01L", "Image_01R", "Image_02L", "Image_02R"], 1),
         (["Image_02R", "Image_03L", "Image_01L", "Image_02L", "Image_01R"], 2),

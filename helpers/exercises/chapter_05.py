@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from helpers.lesson import Exercise
@@ -11,24 +9,25 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _clip_and_share(histogram, limit):
+def clip_histogram(histogram, limit):
     clipped = np.minimum(histogram, limit)
-    return clipped + (np.sum(histogram) - np.sum(clipped)) / len(clipped)
+    excess = histogram.sum() - clipped.sum()
+    return clipped + excess / len(histogram)
 
 
 def _clip_share_clip(histogram, limit):
-    return np.minimum(_clip_and_share(histogram, limit), limit)
+    return np.minimum(clip_histogram(histogram, limit), limit)
 
 
 def _share_with_the_rest(histogram, limit):
     clipped = np.minimum(histogram, limit)
     room = clipped < limit
-    return clipped + room * (np.sum(histogram) - np.sum(clipped)) / room.sum()
+    return clipped + room * (histogram.sum() - clipped.sum()) / room.sum()
 
 
 EXERCISES["05.4"] = Exercise(
-    title="Clip a histogram and share out the rest",
-    reference=_clip_and_share,
+    "Clip a histogram and share out the rest",
+    clip_histogram,
     cases=(
         (np.array([1, 2, 20, 6, 2, 1, 0, 0]), 8),
         (np.array([0, 0, 40, 0]), 20),
@@ -68,8 +67,9 @@ EXERCISES["05.4"] = Exercise(
 )
 
 
-def _opencv_to_skimage(height, width, tiles, clip_limit):
-    return (math.ceil(height / tiles), math.ceil(width / tiles)), clip_limit / 256
+def opencv_to_skimage(height, width, tiles, clip_limit):
+    size = int(np.ceil(height / tiles)), int(np.ceil(width / tiles))
+    return size, clip_limit / 256
 
 
 def _tiles_as_size(*case):
@@ -77,7 +77,7 @@ def _tiles_as_size(*case):
 
 
 def _share_above_one(*case):
-    return _opencv_to_skimage(*case)[0], case[3]
+    return opencv_to_skimage(*case)[0], case[3]
 
 
 def _copied_unchanged(*case):
@@ -89,8 +89,8 @@ def _rounded_down(height, width, tiles, clip_limit):
 
 
 EXERCISES["05.3"] = Exercise(
-    title="From OpenCV's CLAHE to scikit-image's",
-    reference=_opencv_to_skimage,
+    "From OpenCV's CLAHE to scikit-image's",
+    opencv_to_skimage,
     cases=((584, 565, 8, 2.0), (960, 999, 8, 4.0), (512, 768, 16, 3.0)),
     hint=(
         "One number counts tiles, the other measures them in pixels. And no bin can "

@@ -9,19 +9,23 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _d4(x: torch.Tensor, k: int) -> torch.Tensor:
+def _d4(x, k):
     x = torch.rot90(x, k % 4, dims=(-2, -1))
     return x.flip(-1) if k >= 4 else x
 
 
-def _undo_d4(x: torch.Tensor, k: int) -> torch.Tensor:
+def undo(x, k):
     x = x.flip(-1) if k >= 4 else x
     return torch.rot90(x, -(k % 4), dims=(-2, -1))
 
 
-def _undo_in_old_order(x: torch.Tensor, k: int) -> torch.Tensor:
+def _undo_in_old_order(x, k):
     x = torch.rot90(x, -(k % 4), dims=(-2, -1))
     return x.flip(-1) if k >= 4 else x
+
+
+def as_grid(row, column, height, width):
+    return 2 * column / width, 2 * row / height
 
 
 TWICE = (
@@ -46,7 +50,7 @@ ONE_WIDE = (
 )
 EXERCISES["06.3"] = Exercise(
     "6.3 Undo it",
-    _undo_d4,
+    undo,
     tuple((_d4(torch.tensor([[1, 2], [3, 4]]), k), k) for k in range(8)),
     (
         "Socks, then shoes. How do you take them off? Try it with pencil and paper.",
@@ -56,7 +60,7 @@ EXERCISES["06.3"] = Exercise(
 )
 EXERCISES["06.4"] = Exercise(
     "6.4 Ten pixels, in which unit?",
-    lambda row, column, height, width: (2 * column / width, 2 * row / height),
+    as_grid,
     ((0, 10, 128, 128), (10, 0, 128, 128), (-3, 10, 100, 200)),
     (
         "How wide is the whole image for grid_sample? And which axis comes first?",

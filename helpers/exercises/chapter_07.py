@@ -11,27 +11,29 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _count_double_conv(i, o):
+def count_double_conv(i, o):
     return 9 * i * o + o + 9 * o * o + o
 
 
-def _padded_side(side, multiple):
+def padded_side(side, multiple):
     return -(-side // multiple) * multiple
 
 
-def _join_silent(skip, x):
+def join_silent(skip, x):
     return torch.cat([torch.zeros_like(skip), x], dim=1)
 
 
-def _two_sigmoid_floor(share):
-    return share * math.log(1 + math.exp(-1)) + (1 - share) * math.log(2)
+def two_sigmoid_floor(share):
+    on_vessels = math.log(1 + math.exp(-1))
+    on_background = math.log(2)
+    return share * on_vessels + (1 - share) * on_background
 
 
 _TWO_AND_TWO = (torch.full((1, 2, 1, 2), 3.0), torch.full((1, 2, 1, 2), 5.0))
 
 EXERCISES["07.2"] = Exercise(
     "7.2 Count the paper's block",
-    _count_double_conv,
+    count_double_conv,
     ((1, 64), (64, 128), (512, 1024)),
     (
         "Each output channel has its own block of 3 x 3 x (input channels) weights and "
@@ -65,7 +67,7 @@ EXERCISES["07.2"] = Exercise(
 )
 EXERCISES["07.3"] = Exercise(
     "7.3 Pad to a multiple",
-    _padded_side,
+    padded_side,
     ((565, 8), (584, 8), (565, 16), (141, 8)),
     (
         "The smallest multiple that is not below the side.",
@@ -91,7 +93,7 @@ EXERCISES["07.3"] = Exercise(
 )
 EXERCISES["07.4"] = Exercise(
     "7.4 A silent skip",
-    _join_silent,
+    join_silent,
     (_TWO_AND_TWO,),
     (
         "The next convolution expects 2C channels, the skip first. Give it 2C, half of "
@@ -117,7 +119,7 @@ EXERCISES["07.4"] = Exercise(
 )
 EXERCISES["07.5"] = Exercise(
     "7.5 The floor of two sigmoids",
-    _two_sigmoid_floor,
+    two_sigmoid_floor,
     ((0.127,), (0.5,), (0.02,)),
     (
         "What reaches the loss as a logit lies in 0 to 1. Which end is best for a "
@@ -134,7 +136,7 @@ EXERCISES["07.5"] = Exercise(
             ),
         ),
         (
-            lambda share: _two_sigmoid_floor(1 - share),
+            lambda share: two_sigmoid_floor(1 - share),
             (
                 "Vessel and background are exchanged: `share` is that of the vessels.",
                 "血管和背景颠倒了：`share` 是血管像素占比。",

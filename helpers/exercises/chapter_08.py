@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from helpers.lesson import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _soft_dice_loss(logits, y):
-    probs = 1 / (1 + np.exp(-np.asarray(logits)))
-    return 1 - 2 * (probs * np.asarray(y)).sum() / (probs.sum() + np.asarray(y).sum())
+def dice_loss(logits, y):
+    p = 1 / (1 + np.exp(-logits))
+    return 1 - 2 * (p * y).sum() / (p.sum() + y.sum())
 
 
 def _hard_dice_loss(logits, y):
-    pred, y = np.asarray(logits) > 0, np.asarray(y)
+    pred = logits > 0
     return 1 - 2 * (pred * y).sum() / (pred.sum() + y.sum())
 
 
 def _dice_loss_of_logits(logits, y):
-    logits, y = np.asarray(logits), np.asarray(y)
     return 1 - 2 * (logits * y).sum() / (logits.sum() + y.sum())
 
 
 EXERCISES["08.2"] = Exercise(
     "8.2 Soft Dice loss",
-    _soft_dice_loss,
+    dice_loss,
     (
         (np.log([9, 1.5, 1 / 4, 1 / 9]), np.array([1.0, 1, 0, 0])),
         (np.array([2.0, -1, 0.5, -3, 1]), np.array([1.0, 1, 0, 0, 0])),
@@ -54,10 +54,16 @@ EXERCISES["08.2"] = Exercise(
 )
 
 
-def _two_steps(weight, rate):
+def two_steps(weight, learning_rate):
+    w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
+    optimizer = torch.optim.SGD([w], learning_rate)
     for _ in range(2):
-        weight -= rate * 2 * (weight - 3)
-    return weight
+        optimizer.zero_grad()
+        logits = w * x
+        loss = (logits - y) ** 2
+        loss.backward()
+        optimizer.step()
+    return w.item()
 
 
 def _two_steps_never_cleared(weight, rate):
@@ -70,7 +76,7 @@ def _two_steps_never_cleared(weight, rate):
 
 EXERCISES["08.3"] = Exercise(
     "8.3 Five lines in order",
-    _two_steps,
+    two_steps,
     ((2.0, 0.1), (-1.0, 0.2)),
     (
         "Forward, loss, then backward, then step. One of the six lines is false.",
@@ -93,18 +99,29 @@ EXERCISES["08.3"] = Exercise(
         ),
     ),
 )
-CURVES = {"a": "overfitting", "b": "prevalence", "c": "learning rate", "d": "normal"}
+
+
+def diagnose(curve):
+    causes = {
+        "a": "overfitting",
+        "b": "prevalence",
+        "c": "learning rate",
+        "d": "normal",
+    }
+    return causes[curve]
+
+
 EXERCISES["08.4"] = Exercise(
     "8.4 Four curves",
-    CURVES.get,
-    tuple((curve,) for curve in CURVES),
+    diagnose,
+    tuple((curve,) for curve in "abcd"),
     (
         "What does the curve level off at? When do the two lines part?",
         "曲线停在哪个高度？两条线从哪里分开？",
     ),
     (
         (
-            (CURVES | {"d": "leak"}).get,
+            lambda curve: "leak" if curve == "d" else diagnose(curve),
             (
                 "Are the two curves measured on the same kind of picture, in one mode?",
                 "两条曲线是在同样的条件下量的吗？",

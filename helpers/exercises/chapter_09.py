@@ -9,24 +9,25 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _scores_with_border(tp, fp, fn, tn, border):
+def scores_with_border(tp, fp, fn, tn, border):
     tn = tn + border
-    dice, sensitivity = 2 * tp / (2 * tp + fp + fn), tp / (tp + fn)
-    return dice, sensitivity, tn / (tn + fp), (tp + tn) / (tp + fp + fn + tn)
+    dice = 2 * tp / (2 * tp + fp + fn)
+    accuracy = (tp + tn) / (tp + fp + fn + tn)
+    return dice, tp / (tp + fn), tn / (tn + fp), accuracy
 
 
 def _border_is_found(tp, fp, fn, tn, border):
-    return _scores_with_border(tp + border, fp, fn, tn, 0)
+    return scores_with_border(tp + border, fp, fn, tn, 0)
 
 
 EXERCISES["09.1"] = Exercise(
     "9.1 The free border",
-    _scores_with_border,
+    scores_with_border,
     ((443136, 65238, 134513, 3895256, 0), (443136, 65238, 134513, 3895256, 2061057)),
     ("Look for TN in each formula.", "在每个公式里找 TN。"),
     (
         (
-            lambda *counts: _scores_with_border(*counts[:4], 0),
+            lambda *counts: scores_with_border(*counts[:4], 0),
             (
                 "The border is black in label and prediction. Which count grows by it?",
                 "边框在标签和预测里都是黑的。哪一个计数会因此变大？",
@@ -42,9 +43,15 @@ EXERCISES["09.1"] = Exercise(
     ),
     tolerance=1e-5,
 )
+
+
+def report_dice(val, test):
+    return test[np.argmax(val)]
+
+
 EXERCISES["09.2"] = Exercise(
     "9.2 Which Dice to report",
-    lambda val, test: test[int(np.argmax(val))],
+    report_dice,
     (
         (np.array([0.61, 0.78, 0.80, 0.74]), np.array([0.64, 0.79, 0.77, 0.70])),
         (np.array([0.70, 0.75, 0.60]), np.array([0.72, 0.71, 0.73])),
@@ -72,15 +79,18 @@ EXERCISES["09.2"] = Exercise(
 )
 
 
+def bootstrap(counts):
+    rng, dices = np.random.default_rng(1), []
+    for _ in range(1000):
+        draw = rng.integers(len(counts), size=len(counts))
+        tp, fp, fn, _ = counts[draw].sum(0)
+        dices.append(2 * tp / (2 * tp + fp + fn))
+    return tuple(np.percentile(dices, [2.5, 97.5]))
+
+
 def _pooled_dice(counts):
     tp, fp, fn, _ = np.moveaxis(counts, -1, 0)
     return 2 * tp / (2 * tp + fp + fn)
-
-
-def _bootstrap_eyes(counts):
-    rng = np.random.default_rng(1)
-    draws = rng.integers(len(counts), size=(1000, len(counts)))
-    return tuple(np.percentile(_pooled_dice(counts[draws].sum(1)), [2.5, 97.5]))
 
 
 def _bootstrap_pixels(counts):
@@ -101,7 +111,7 @@ TWENTY_EYES = np.array(
 )
 EXERCISES["09.4"] = Exercise(
     "9.4 Bootstrap over eyes",
-    _bootstrap_eyes,
+    bootstrap,
     ((TWENTY_EYES,),),
     (
         "Draw 20 rows with replacement, add them up, then one Dice. 1000 times.",

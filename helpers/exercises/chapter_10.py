@@ -11,33 +11,39 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _mirrored(row, before, after):
-    return np.pad(row, (before, after), mode="reflect")
+def mirrored(row, before, after):
+    period = 2 * (len(row) - 1)
+    place = np.arange(-before, len(row) + after) % period
+    return row[np.minimum(place, period - place)]
 
 
-def _price(keep):
+def price(keep):
     return ((keep + 188) / keep) ** 2
 
 
-def _midway(gap, w0, sigma):
+def midway(gap, w0, sigma):
     return w0 * math.exp(-(gap**2) / (2 * sigma**2))
 
 
-def _he_sd(side, in_channels, _out_channels):
+def he_sd(side, in_channels, out_channels):
     return math.sqrt(2 / (side * side * in_channels))
 
 
-def _share_of_last(k, momentum):
+def share_of_last(k, momentum):
     return 1 - momentum**k
 
 
-def _pairs(pixels):
-    return (pixels * (pixels - 1) / 2).sum()
+def rand_error(table):
+    def pairs(n):
+        return (n * (n - 1) / 2).sum()
+
+    true, predicted = table.sum(axis=1), table.sum(axis=0)
+    return 1 - 2 * pairs(table) / (pairs(true) + pairs(predicted))
 
 
-def _rand_error(table):
-    both = _pairs(table)
-    return 1 - 2 * both / (_pairs(table.sum(axis=1)) + _pairs(table.sum(axis=0)))
+def _pairs_torn_apart(table):
+    true = table.sum(axis=1)
+    return 1 - (table * (table - 1)).sum() / (true * (true - 1)).sum()
 
 
 def _rand_error_of_pixels(table):
@@ -47,7 +53,7 @@ def _rand_error_of_pixels(table):
 
 EXERCISES["10.1"] = Exercise(
     "10.1 A mirror on both sides",
-    _mirrored,
+    mirrored,
     (
         (np.array([1, 2, 3, 4]), 2, 3),
         (np.array([5, 6, 7]), 0, 2),
@@ -87,7 +93,7 @@ EXERCISES["10.1"] = Exercise(
 )
 EXERCISES["10.2"] = Exercise(
     "10.2 The price of a tile",
-    _price,
+    price,
     ((384,), (96,), (16,)),
     (
         "The window is keep + 188 pixels wide and as high. Divide its pixels by the "
@@ -127,7 +133,7 @@ EXERCISES["10.2"] = Exercise(
 )
 EXERCISES["10.3"] = Exercise(
     "10.3 The weight between two cells",
-    _midway,
+    midway,
     ((10, 10, 5), (4, 10, 5), (10, 3, 2)),
     (
         "Midway, d1 = d2 = gap / 2. Add them first, square the sum, divide by "
@@ -168,7 +174,7 @@ EXERCISES["10.3"] = Exercise(
 )
 EXERCISES["10.4"] = Exercise(
     "10.4 How wide to draw the first weights",
-    _he_sd,
+    he_sd,
     ((3, 64, 128), (3, 1, 64), (1, 64, 2)),
     (
         "N counts the numbers that one output is the sum of: side x side x "
@@ -209,7 +215,7 @@ EXERCISES["10.4"] = Exercise(
 )
 EXERCISES["10.5"] = Exercise(
     "10.5 How long a mean remembers",
-    _share_of_last,
+    share_of_last,
     ((100, 0.99), (1, 0.9), (10, 0.9)),
     (
         "A step multiplies everything before it by the momentum. What is left of the "
@@ -236,7 +242,7 @@ EXERCISES["10.5"] = Exercise(
 )
 EXERCISES["10.6"] = Exercise(
     "10.6 Count pairs",
-    _rand_error,
+    rand_error,
     (
         (np.array([[100, 0], [0, 50]]),),
         (np.array([[100], [100]]),),
@@ -249,7 +255,7 @@ EXERCISES["10.6"] = Exercise(
     ),
     (
         (
-            lambda table: 1 - _rand_error(table),
+            lambda table: 1 - rand_error(table),
             (
                 "That is the score: 1 for perfect. The error is one minus it.",
                 "这是得分，完美为 1。误差是 1 减去它。",
@@ -263,7 +269,7 @@ EXERCISES["10.6"] = Exercise(
             ),
         ),
         (
-            lambda table: 1 - _pairs(table) / _pairs(table.sum(axis=1)),
+            _pairs_torn_apart,
             (
                 "You ask only for true pairs that were torn apart. Joined cells go "
                 "unpunished.",

@@ -10,7 +10,7 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
-def _map(probs, shape, threshold):
+def vessel_map(probs, shape, threshold):
     return resize(probs, shape, order=1) >= threshold
 
 
@@ -20,7 +20,7 @@ SPOT = np.zeros((5, 5))
 SPOT[2, 2] = 1.0
 EXERCISES["11.1"] = Exercise(
     "11.1 Vessel map of the photograph's own size",
-    _map,
+    vessel_map,
     ((SLOPE, (12, 18), 0.4), (SPOT, (15, 15), 0.3)),
     (
         "Two steps: resize the probabilities, then compare with the threshold.",
@@ -58,7 +58,7 @@ EXERCISES["11.1"] = Exercise(
 )
 
 
-def _threshold_for(probs, share):
+def threshold_for(probs, share):
     return np.quantile(probs, 1 - share)
 
 
@@ -66,7 +66,7 @@ def _threshold_for(probs, share):
 PROBS = 0.8 * np.linspace(0, 1, 1001) ** 3
 EXERCISES["11.2"] = Exercise(
     "11.2 The threshold that marks a share",
-    _threshold_for,
+    threshold_for,
     ((PROBS, 0.1), (PROBS[::-1], 0.126)),
     (
         "If a tenth lies above it, nine tenths lie below: which quantile is that?",

@@ -9,13 +9,15 @@ from helpers.lesson import Exercise
 EXERCISES: dict[str, Exercise] = {}
 
 
+def interval_of_difference(ours, theirs):
+    gaps = theirs - ours
+    draws = np.random.default_rng(0).integers(len(gaps), size=(2000, len(gaps)))
+    return tuple(np.percentile(gaps[draws].mean(1), [2.5, 97.5]))
+
+
 def _means(values, seed):
     draws = np.random.default_rng(seed).integers(len(values), size=(2000, len(values)))
     return values[draws].mean(1)
-
-
-def _paired(ours, theirs):
-    return tuple(np.percentile(_means(theirs - ours, 0), [2.5, 97.5]))
 
 
 def _unpaired(ours, theirs):
@@ -27,7 +29,7 @@ OURS = np.array([0.84, 0.79, 0.81, 0.83, 0.84, 0.82, 0.81, 0.80, 0.68, 0.82])
 GAPS = np.array([-12, -4, -9, -6, -8, -14, -7, -10, -22, -5]) / 1000
 EXERCISES["12.1"] = Exercise(
     "12.1 Interval of a difference",
-    _paired,
+    interval_of_difference,
     ((OURS, OURS + GAPS),),
     (
         "One draw of eyes serves both networks: draw rows of theirs - ours.",
@@ -58,7 +60,7 @@ EXERCISES["12.1"] = Exercise(
             ),
         ),
         (
-            lambda ours, theirs: _paired(theirs, ours),
+            lambda ours, theirs: interval_of_difference(theirs, ours),
             (
                 "The sign: theirs minus ours is negative where theirs is worse.",
                 "符号反了：theirs 较差时，theirs 减 ours 应当是负的。",
@@ -69,7 +71,7 @@ EXERCISES["12.1"] = Exercise(
 )
 
 
-def _verdict(low, high):
+def verdict(low, high):
     if low > 0:
         return "gain"
     return "loss" if high < 0 else "cannot tell"
@@ -77,7 +79,7 @@ def _verdict(low, high):
 
 EXERCISES["12.2"] = Exercise(
     "12.2 Gain, loss or cannot tell",
-    _verdict,
+    verdict,
     ((0.001, 0.004), (-0.009, -0.002), (-0.001, 0.006), (-0.006, 0.001)),
     (
         "Which side of zero do both ends lie on?",
@@ -92,7 +94,7 @@ EXERCISES["12.2"] = Exercise(
             ),
         ),
         (
-            lambda low, high: _verdict(-high, -low),
+            lambda low, high: verdict(-high, -low),
             (
                 "The sign: new minus recipe, so above zero is a gain.",
                 "符号反了：差值是改动后减去基准方案，大于零就是更好。",
@@ -102,7 +104,7 @@ EXERCISES["12.2"] = Exercise(
 )
 
 
-def _together(probs, threshold):
+def together(probs, threshold):
     return probs.mean(0) >= threshold
 
 
@@ -111,7 +113,7 @@ PROBS = np.array([0.9, 0.9, 0.4, 0.4, 0.4])[:, None, None, None] * np.ones((5, 1
 PROBS[:, :, 0, 0] = 0.1
 EXERCISES["12.3"] = Exercise(
     "12.3 Several networks, one map",
-    _together,
+    together,
     ((PROBS, 0.5), (PROBS, 0.7)),
     (
         "Average over the first axis, and only then compare with the threshold.",

@@ -362,28 +362,16 @@ scale_factor = lesson.exercise(scale_factor, EXERCISES["01.1"])
 #
 # The factor times the diameter here must be the known diameter. The frame's width plays no part: another camera may leave a broader black border round the same disc.
 #
-# ```python
-# from helpers import fundus
-#
-#
-# def scale_factor(fov, known):
-#     return known / fundus.fov_diameter(fov)
-# ```
+# {{solution 01.1}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="880331c6"
+# %% [markdown] lang="zh" of="7a6eac00"
 # <details><summary>参考答案</summary>
 #
 # 系数乘以这里的直径，应当等于网络熟悉的直径。整幅图的宽度不起作用：换一台相机，同样的圆盘周围可能留下更宽的黑边。
 #
-# ```python
-# from helpers import fundus
-#
-#
-# def scale_factor(fov, known):
-#     return known / fundus.fov_diameter(fov)
-# ```
+# {{solution 01.1}}
 #
 # </details>
 
@@ -479,22 +467,16 @@ vessel_share = lesson.exercise(vessel_share, EXERCISES["01.2"])
 #
 # `pred[fov]` picks the pixels where `fov` is True, as one long row. The mean of True and False is the share of True.
 #
-# ```python
-# def vessel_share(pred, fov):
-#     return pred[fov].mean()
-# ```
+# {{solution 01.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="533f4d39"
+# %% [markdown] lang="zh" of="aedcedf9"
 # <details><summary>参考答案</summary>
 #
 # `pred[fov]` 取出 `fov` 为 True 的像素，排成一长列。True 和 False 的平均值就是 True 的比例。
 #
-# ```python
-# def vessel_share(pred, fov):
-#     return pred[fov].mean()
-# ```
+# {{solution 01.2}}
 #
 # </details>
 

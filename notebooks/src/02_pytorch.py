@@ -264,38 +264,16 @@ convolve = lesson.exercise(convolve, EXERCISES["02.1"])
 #
 # The upper left corner of the window can lie in H - 2 rows and W - 2 columns.
 #
-# ```python
-# import numpy as np
-#
-#
-# def convolve(image, kernel):
-#     rows, columns = image.shape[0] - 2, image.shape[1] - 2
-#     result = np.zeros((rows, columns))
-#     for r in range(rows):
-#         for c in range(columns):
-#             result[r, c] = (image[r : r + 3, c : c + 3] * kernel).sum()
-#     return result
-# ```
+# {{solution 02.1}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="14f6aaa2"
+# %% [markdown] lang="zh" of="6ae5ffcd"
 # <details><summary>参考答案</summary>
 #
 # 窗口左上角可以放在 H - 2 行、W - 2 列上。
 #
-# ```python
-# import numpy as np
-#
-#
-# def convolve(image, kernel):
-#     rows, columns = image.shape[0] - 2, image.shape[1] - 2
-#     result = np.zeros((rows, columns))
-#     for r in range(rows):
-#         for c in range(columns):
-#             result[r, c] = (image[r : r + 3, c : c + 3] * kernel).sum()
-#     return result
-# ```
+# {{solution 02.1}}
 #
 # </details>
 
@@ -359,22 +337,16 @@ print("the paper's 572, twice:", output_size(output_size(572, 3, 0), 3, 0))
 #
 # The padded row has `size + 2 * padding` numbers. The kernel's left end can lie on all of them but the last `kernel - 1`.
 #
-# ```python
-# def output_size(size, kernel, padding):
-#     return size + 2 * padding - kernel + 1
-# ```
+# {{solution 02.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="497fc19a"
+# %% [markdown] lang="zh" of="dfc2be05"
 # <details><summary>参考答案</summary>
 #
 # 填充后一行有 `size + 2 * padding` 个数。除了最后 `kernel - 1` 个，每一个都能放卷积核的左端。
 #
-# ```python
-# def output_size(size, kernel, padding):
-#     return size + 2 * padding - kernel + 1
-# ```
+# {{solution 02.2}}
 #
 # </details>
 
@@ -708,22 +680,16 @@ for threshold in (0.3, 0.5, 0.8):
 #
 # A threshold belongs to probabilities. Comparing the logits with 0.5 would demand a probability above 0.62.
 #
-# ```python
-# def segment(logits, threshold):
-#     return logits.sigmoid() > threshold
-# ```
+# {{solution 02.3}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="e538c8fe"
+# %% [markdown] lang="zh" of="96d907e6"
 # <details><summary>参考答案</summary>
 #
 # 阈值是给概率用的。拿 logits 和 0.5 比，等于要求概率超过 0.62。
 #
-# ```python
-# def segment(logits, threshold):
-#     return logits.sigmoid() > threshold
-# ```
+# {{solution 02.3}}
 #
 # </details>
 

@@ -582,28 +582,18 @@ max_pool = lesson.exercise(max_pool, EXERCISES["03.1"])
 #
 # `maps[:, ::2, ::2]` holds the upper left number of each block, the three other slices hold the other three. The largest of the four is taken pixel by pixel; the channels are not touched.
 #
-# ```python
-# def max_pool(maps):
-#     top = np.maximum(maps[:, ::2, ::2], maps[:, ::2, 1::2])
-#     bottom = np.maximum(maps[:, 1::2, ::2], maps[:, 1::2, 1::2])
-#     return np.maximum(top, bottom)
-# ```
+# {{solution 03.1}}
 #
 # </details>
 #
 # Your function (or the reference) now pools two different images. Look for what they have in common.
 
-# %% [markdown] lang="zh" of="81db552f"
+# %% [markdown] lang="zh" of="6bfe2a0c"
 # <details><summary>参考答案</summary>
 #
 # `maps[:, ::2, ::2]` 是每个方块左上角的数，另外三种取法是其余三个数。逐像素取四个数里最大的；通道不动。
 #
-# ```python
-# def max_pool(maps):
-#     top = np.maximum(maps[:, ::2, ::2], maps[:, ::2, 1::2])
-#     bottom = np.maximum(maps[:, 1::2, ::2], maps[:, 1::2, 1::2])
-#     return np.maximum(top, bottom)
-# ```
+# {{solution 03.1}}
 #
 # </details>
 #
@@ -696,36 +686,18 @@ stamp_up = lesson.exercise(stamp_up, EXERCISES["03.2"])
 #
 # Pixel (row, column) owns the four places that begin at (2 row, 2 column). (`np.kron(small, stamp)` does the same in one call.)
 #
-# ```python
-# def stamp_up(small, stamp):
-#     height, width = small.shape
-#     result = np.zeros((2 * height, 2 * width), small.dtype)
-#     for row in range(height):
-#         for column in range(width):
-#             place = slice(2 * row, 2 * row + 2), slice(2 * column, 2 * column + 2)
-#             result[place] = small[row, column] * stamp
-#     return result
-# ```
+# {{solution 03.2}}
 #
 # </details>
 #
 # Your function (or the reference) at work. The stamp 1, 2, 3, 4 makes it easy to read which pixel stamped where.
 
-# %% [markdown] lang="zh" of="c042c7be"
+# %% [markdown] lang="zh" of="cc36753c"
 # <details><summary>参考答案</summary>
 #
 # 像素 (row, column) 占有从 (2 row, 2 column) 开始的四个位置。（`np.kron(small, stamp)` 一次调用就能做到。）
 #
-# ```python
-# def stamp_up(small, stamp):
-#     height, width = small.shape
-#     result = np.zeros((2 * height, 2 * width), small.dtype)
-#     for row in range(height):
-#         for column in range(width):
-#             place = slice(2 * row, 2 * row + 2), slice(2 * column, 2 * column + 2)
-#             result[place] = small[row, column] * stamp
-#     return result
-# ```
+# {{solution 03.2}}
 #
 # </details>
 #
@@ -824,24 +796,18 @@ crop_per_side = lesson.exercise(crop_per_side, EXERCISES["03.3"])
 #
 # The difference, shared by two sides. It is always even: on every way from the left to the right the rows are lost in pairs.
 #
-# ```python
-# def crop_per_side(skip, up):
-#     return (skip - up) // 2
-# ```
+# {{solution 03.3}}
 #
 # </details>
 #
 # The four grey arrows of the paper's network:
 
-# %% [markdown] lang="zh" of="20f1299e"
+# %% [markdown] lang="zh" of="0db68114"
 # <details><summary>参考答案</summary>
 #
 # 两者之差，两边平分。它总是偶数：从左边走到右边，行总是成对丢掉的。
 #
-# ```python
-# def crop_per_side(skip, up):
-#     return (skip - up) // 2
-# ```
+# {{solution 03.3}}
 #
 # </details>
 #
@@ -1128,34 +1094,18 @@ size_after = lesson.exercise(size_after, EXERCISES["03.4"])
 #
 # Two convolutions take 4. Five levels have four arrows down and four up; the bottom has two convolutions of its own.
 #
-# ```python
-# def size_after(levels, side):
-#     for _ in range(levels - 1):  # down
-#         side = (side - 4) // 2
-#     side -= 4  # the bottom
-#     for _ in range(levels - 1):  # up
-#         side = 2 * side - 4
-#     return side
-# ```
+# {{solution 03.4}}
 #
 # </details>
 #
 # Now ask it for many tiles, and ask the network which tiles it takes.
 
-# %% [markdown] lang="zh" of="03e399dc"
+# %% [markdown] lang="zh" of="04321ba0"
 # <details><summary>参考答案</summary>
 #
 # 两次卷积少 4。五层之间有四个向下的箭头、四个向上的箭头；底部自己也有两次卷积。
 #
-# ```python
-# def size_after(levels, side):
-#     for _ in range(levels - 1):  # down
-#         side = (side - 4) // 2
-#     side -= 4  # the bottom
-#     for _ in range(levels - 1):  # up
-#         side = 2 * side - 4
-#     return side
-# ```
+# {{solution 03.4}}
 #
 # </details>
 #
@@ -1208,13 +1158,7 @@ next_valid = lesson.exercise(next_valid, EXERCISES["03.5"])
 #
 # Four halvings must come out even, so the valid sides are 2^4 = 16 apart. The smallest is 188. (`next(size for size in valid_sizes(5) if size >= side)` says the same.)
 #
-# ```python
-# def next_valid(side):
-#     size = 188
-#     while size < side:
-#         size += 16
-#     return size
-# ```
+# {{solution 03.5}}
 #
 # </details>
 #
@@ -1222,18 +1166,12 @@ next_valid = lesson.exercise(next_valid, EXERCISES["03.5"])
 #
 # **Exercise 3.6** Count its numbers. (An up-convolution has as many.)
 
-# %% [markdown] lang="zh" of="e2846bee"
+# %% [markdown] lang="zh" of="957ebe68"
 # <details><summary>参考答案</summary>
 #
 # 四次减半都要整除，所以合格的边长相差 2^4 = 16。最小的是 188。（`next(size for size in valid_sizes(5) if size >= side)` 是同样的意思。）
 #
-# ```python
-# def next_valid(side):
-#     size = 188
-#     while size < side:
-#         size += 16
-#     return size
-# ```
+# {{solution 03.5}}
 #
 # </details>
 #
@@ -1254,24 +1192,18 @@ count_layer = lesson.exercise(count_layer, EXERCISES["03.6"])
 #
 # One output channel has side x side x i weights and one bias; there are o of them.
 #
-# ```python
-# def count_layer(side, i, o):
-#     return o * (side * side * i + 1)
-# ```
+# {{solution 03.6}}
 #
 # </details>
 #
 # Your function (or the reference) adds up the whole network from the table of section 2; then PyTorch counts.
 
-# %% [markdown] lang="zh" of="106fb534"
+# %% [markdown] lang="zh" of="5bd34bf0"
 # <details><summary>参考答案</summary>
 #
 # 一个输出通道有 side x side x i 个权重和一个偏置；一共 o 个输出通道。
 #
-# ```python
-# def count_layer(side, i, o):
-#     return o * (side * side * i + 1)
-# ```
+# {{solution 03.6}}
 #
 # </details>
 #

@@ -469,30 +469,16 @@ to_label = lesson.exercise(to_label, EXERCISES["04.1"])
 # file's own maximum lies between its black and its white. In an all-black file the
 # maximum is 0, and nothing is above 0.
 #
-# ```python
-# import numpy as np
-#
-#
-# def to_label(picture):
-#     grey = np.asarray(picture.convert("L"))
-#     return grey > grey.max() / 2
-# ```
+# {{solution 04.1}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="9a36fd96"
+# %% [markdown] lang="zh" of="0c6ec9f8"
 # <details><summary>参考答案</summary>
 #
 # 不管 mode 是什么，`convert("L")` 都会换算调色板，或者把比特展开成灰度。这个文件最大值的一半，总在它的黑与白之间。全黑的文件最大值是 0，没有像素大于 0。
 #
-# ```python
-# import numpy as np
-#
-#
-# def to_label(picture):
-#     grey = np.asarray(picture.convert("L"))
-#     return grey > grey.max() / 2
-# ```
+# {{solution 04.1}}
 #
 # </details>
 
@@ -597,22 +583,16 @@ dice = lesson.exercise(dice, EXERCISES["04.3"])
 # denominator. TN does not appear, which is the point: the background, easy and large,
 # cannot lift this score.
 #
-# ```python
-# def dice(tp, fp, fn):
-#     return 2 * tp / (2 * tp + fp + fn)
-# ```
+# {{solution 04.3}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="0248f346"
+# %% [markdown] lang="zh" of="fb864998"
 # <details><summary>参考答案</summary>
 #
 # TP + FP 是第二幅标注的面积，TP + FN 是第一幅的面积，两者之和就是分母。TN 不出现，这正是关键：背景又大又容易，但它抬不高这个分数。
 #
-# ```python
-# def dice(tp, fp, fn):
-#     return 2 * tp / (2 * tp + fp + fn)
-# ```
+# {{solution 04.3}}
 #
 # </details>
 
@@ -631,14 +611,14 @@ course.record(second_observer_dice=round(human, 4))
 # The accuracy looks like near perfection, because the two agree about the background,
 # which is most of the picture. Dice tells what a reader of vessels wants to know.
 #
-# On the test images of DRIVE the second observer has a Dice of 0.7891. Keep that number
+# On the test images of DRIVE the second observer has a Dice of {{drive_test.second_observer.pooled.dice:.4f}}. Keep that number
 # in mind: a network that is trained on one person's drawing and scores 0.82 has learnt
 # that person's habits. Chapter 09 asks whether it is "better than a doctor".
 
-# %% [markdown] lang="zh" of="2d1dd00f"
+# %% [markdown] lang="zh" of="7107e8e2"
 # 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，Dice 才说得出来。
 #
-# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 0.7891。记住这个数：网络如果用一个人的标注训练，得到 0.82，它学到的是这个人的习惯。它是不是“比医生更好”，第 09 章再问。
+# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 {{drive_test.second_observer.pooled.dice:.4f}}。记住这个数：网络如果用一个人的标注训练，得到 0.82，它学到的是这个人的习惯。它是不是“比医生更好”，第 09 章再问。
 
 # %% [markdown] lang="en"
 # ## One pixel to the right
@@ -788,30 +768,16 @@ split = lesson.exercise(split, EXERCISES["04.5"])
 # Group first, split then. The set of children is sorted and cut; each name follows its
 # child. Order and number of names no longer matter.
 #
-# ```python
-# def split(names, num_test):
-#     children = sorted({name[6:8] for name in names})
-#     chosen = children[-num_test:]
-#     train = [name for name in names if name[6:8] not in chosen]
-#     test = [name for name in names if name[6:8] in chosen]
-#     return train, test
-# ```
+# {{solution 04.5}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="a543910f"
+# %% [markdown] lang="zh" of="6c4cbad0"
 # <details><summary>参考答案</summary>
 #
 # 先分组，再划分。把孩子的编号排好序，切成两段，每个文件名跟着它的孩子走。文件名的顺序和个数都不再重要。
 #
-# ```python
-# def split(names, num_test):
-#     children = sorted({name[6:8] for name in names})
-#     chosen = children[-num_test:]
-#     train = [name for name in names if name[6:8] not in chosen]
-#     test = [name for name in names if name[6:8] in chosen]
-#     return train, test
-# ```
+# {{solution 04.5}}
 #
 # </details>
 

@@ -354,26 +354,16 @@ print(clip_histogram(counts, 8))
 #
 # 12 of the 20 pixels are above the limit. Eight levels get 12 / 8 = 1.5 each, and the sum is still 32. The third level ends at 9.5, above 8: one round leaves that. Some libraries share out again until nothing is left above the limit.
 #
-# ```python
-# def clip_histogram(histogram, limit):
-#     clipped = np.minimum(histogram, limit)
-#     excess = histogram.sum() - clipped.sum()
-#     return clipped + excess / len(histogram)
-# ```
+# {{solution 05.4}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="e6fa8912"
+# %% [markdown] lang="zh" of="83de0f86"
 # <details><summary>参考答案</summary>
 #
 # 20 个像素里有 12 个超过阈值。8 个灰度级各得 12 / 8 = 1.5 个，总数仍是 32。第三级最后是 9.5，高于 8：只分一轮就会这样。有的库会继续分，直到没有哪一级超过阈值。
 #
-# ```python
-# def clip_histogram(histogram, limit):
-#     clipped = np.minimum(histogram, limit)
-#     excess = histogram.sum() - clipped.sum()
-#     return clipped + excess / len(histogram)
-# ```
+# {{solution 05.4}}
 #
 # </details>
 
@@ -575,30 +565,16 @@ print(f"584 x 565: kernel_size={size}, clip_limit={share:.4f}")
 #
 # 584 / 8 = 73 rows, 565 / 8 = 70.6, so 71 columns. OpenCV's 2 means twice the mean level; the mean level holds 1/256 of the tile.
 #
-# ```python
-# import math
-#
-#
-# def opencv_to_skimage(height, width, tiles, clip_limit):
-#     size = (math.ceil(height / tiles), math.ceil(width / tiles))
-#     return size, clip_limit / 256
-# ```
+# {{solution 05.3}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="592b4f70"
+# %% [markdown] lang="zh" of="3e612a6f"
 # <details><summary>参考答案</summary>
 #
 # 584 / 8 = 73 行，565 / 8 = 70.6，取 71 列。OpenCV 的 2 指平均每级像素数的两倍，而平均每级占子块的 1/256。
 #
-# ```python
-# import math
-#
-#
-# def opencv_to_skimage(height, width, tiles, clip_limit):
-#     size = (math.ceil(height / tiles), math.ceil(width / tiles))
-#     return size, clip_limit / 256
-# ```
+# {{solution 05.3}}
 #
 # </details>
 

@@ -246,33 +246,19 @@ undo = lesson.exercise(undo, EXERCISES["06.3"])
 # `d4` turns, then perhaps flips. To undo, take the last step back first: flip, then turn
 # the other way. A flip undoes itself.
 #
-# ```python
-# import torch
-#
-#
-# def undo(x, k):
-#     x = x.flip(-1) if k >= 4 else x
-#     return torch.rot90(x, -(k % 4), dims=(-2, -1))
-# ```
+# {{solution 06.3}}
 #
 # In `helpers/augment.py` this is `undo_d4`. Doing `d4(x, k)` twice also gives `x` for six
 # of the eight, so a careless test does not catch that mistake.
 #
 # </details>
 
-# %% [markdown] lang="zh" of="1fa8b541"
+# %% [markdown] lang="zh" of="d0ce90f1"
 # <details><summary>参考答案</summary>
 #
 # `d4` 先转，再决定翻不翻。撤销时先退最后一步：先翻回来，再反方向转。翻转做两次就是原样。
 #
-# ```python
-# import torch
-#
-#
-# def undo(x, k):
-#     x = x.flip(-1) if k >= 4 else x
-#     return torch.rot90(x, -(k % 4), dims=(-2, -1))
-# ```
+# {{solution 06.3}}
 #
 # 在 `helpers/augment.py` 里这个函数叫 `undo_d4`。把 `d4(x, k)` 做两次，八种里有六种也能得到 `x`，所以粗心的测试发现不了这个错误。
 #
@@ -316,22 +302,16 @@ as_grid = lesson.exercise(as_grid, EXERCISES["06.4"])
 # From -1 to 1 is 2, so one pixel is 2 / width along x and 2 / height along y. Ten pixels
 # of 128 are 0.15625. Whoever adds 10 asks for a place five image widths away.
 #
-# ```python
-# def as_grid(row, column, height, width):
-#     return 2 * column / width, 2 * row / height
-# ```
+# {{solution 06.4}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="1c739cbb"
+# %% [markdown] lang="zh" of="08657072"
 # <details><summary>参考答案</summary>
 #
 # 从 -1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是 0.15625。直接加 10，问的就是五个图像宽度以外的地方。
 #
-# ```python
-# def as_grid(row, column, height, width):
-#     return 2 * column / width, 2 * row / height
-# ```
+# {{solution 06.4}}
 #
 # </details>
 

@@ -603,24 +603,18 @@ count_double_conv = lesson.exercise(count_double_conv, EXERCISES["07.2"])
 #
 # The first convolution has one 3 x 3 x i block and one bias for each of its o outputs. The second one sees o channels, not i and not 1.
 #
-# ```python
-# def count_double_conv(i, o):
-#     return 9 * i * o + o + 9 * o * o + o
-# ```
+# {{solution 07.2}}
 #
 # </details>
 #
 # Your function (or the reference) now counts the paper's whole network, level by level. **Guess first:** which level has the most parameters, and which has the most numbers in memory, H x W x C?
 
-# %% [markdown] lang="zh" of="fe7c76cf"
+# %% [markdown] lang="zh" of="112db9e6"
 # <details><summary>参考答案</summary>
 #
 # 第一次卷积：o 个输出通道，每个都有一块 3 x 3 x i 的权重和一个偏置。第二次卷积看到的是 o 个通道，不是 i 个，也不是 1 个。
 #
-# ```python
-# def count_double_conv(i, o):
-#     return 9 * i * o + o + 9 * o * o + o
-# ```
+# {{solution 07.2}}
 #
 # </details>
 #
@@ -728,24 +722,18 @@ padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
 #
 # Divide and round up. In Python `//` rounds down, also for negative numbers, so two minus signs round up. DRIVE's 584 x 565 becomes 584 x 568; with four poolings it would be 592 x 576.
 #
-# ```python
-# def padded_side(side, multiple):
-#     return -(-side // multiple) * multiple
-# ```
+# {{solution 07.3}}
 #
 # </details>
 #
 # What to put into the new columns? Zeros would make a black edge, which the network may take for a structure. A mirror image of the last columns looks like more retina. `mirror` in `helpers/patches.py` makes it, on all four sides if asked:
 
-# %% [markdown] lang="zh" of="a40720ce"
+# %% [markdown] lang="zh" of="8fd93d78"
 # <details><summary>参考答案</summary>
 #
 # 相除，向上取整。Python 的 `//` 对负数也向下取整，所以加两个负号就成了向上取整。DRIVE 的 584 x 565 变成 584 x 568；如果有四次池化，就是 592 x 576。
 #
-# ```python
-# def padded_side(side, multiple):
-#     return -(-side // multiple) * multiple
-# ```
+# {{solution 07.3}}
 #
 # </details>
 #
@@ -788,7 +776,7 @@ print(f"rows added {below}, columns added {right}")
 
 # %%
 maps = feature_maps(segmenter.model, crop)
-num_levels = len(segmenter.settings["widths"])
+num_levels = len(segmenter.sizes["widths"])
 
 
 def as_pictures(maps):
@@ -854,24 +842,18 @@ join_silent = lesson.exercise(join_silent, EXERCISES["07.4"])
 #
 # The block after the joining expects 2C channels, the skip first. It gets 2C, and half of them carry nothing. Leaving `torch.cat` out instead stops with an error: expected 2C channels, got C.
 #
-# ```python
-# def join_silent(skip, x):
-#     return torch.cat([torch.zeros_like(skip), x], dim=1)
-# ```
+# {{solution 07.4}}
 #
 # </details>
 #
 # **Guess first:** which vessels lose most without skips, the "wide" or the "thin" ones? Or is it "the border" of the image, or is "nothing" learnt at all?
 
-# %% [markdown] lang="zh" of="c4d14d49"
+# %% [markdown] lang="zh" of="bc0ca41c"
 # <details><summary>参考答案</summary>
 #
 # 拼接之后的模块要 2C 个通道，跳跃连接在前。它得到了 2C 个，其中一半什么也没有。如果干脆去掉 `torch.cat`，程序会报错停下：要 2C 个通道，只有 C 个。
 #
-# ```python
-# def join_silent(skip, x):
-#     return torch.cat([torch.zeros_like(skip), x], dim=1)
-# ```
+# {{solution 07.4}}
 #
 # </details>
 #
@@ -1137,28 +1119,18 @@ two_sigmoid_floor = lesson.exercise(two_sigmoid_floor, EXERCISES["07.5"])
 #
 # On vessel pixels the best "logit" is 1, which costs ln(1 + e^-1), about 0.313. On background the best is 0, which costs ln 2, about 0.693. The shares weigh them.
 #
-# ```python
-# def two_sigmoid_floor(share):
-#     on_vessels = math.log(1 + math.exp(-1))
-#     on_background = math.log(2)
-#     return share * on_vessels + (1 - share) * on_background
-# ```
+# {{solution 07.5}}
 #
 # </details>
 #
 # The answers, each with the floor that its fault sets and the Dice that it reached:
 
-# %% [markdown] lang="zh" of="c79ab59b"
+# %% [markdown] lang="zh" of="75af2102"
 # <details><summary>参考答案</summary>
 #
 # 在血管像素上，“logit” 最好是 1，损失是 ln(1 + e^-1)，约 0.313。在背景上最好是 0，损失是 ln 2，约 0.693。再按占比加权。
 #
-# ```python
-# def two_sigmoid_floor(share):
-#     on_vessels = math.log(1 + math.exp(-1))
-#     on_background = math.log(2)
-#     return share * on_vessels + (1 - share) * on_background
-# ```
+# {{solution 07.5}}
 #
 # </details>
 #

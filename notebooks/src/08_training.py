@@ -237,24 +237,16 @@ dice_loss = lesson.exercise(dice_loss, EXERCISES["08.2"])
 #
 # The overlap is 0.9 + 0.6 = 1.5; the areas are 1.8 and 2. Dice is 3 / 3.8. Rounding `p` to 0 or 1 first would give a Dice of 1 and leave nothing to learn from: the slope of a threshold is zero.
 #
-# ```python
-# def dice_loss(logits, y):
-#     p = 1 / (1 + np.exp(-logits))
-#     return 1 - 2 * (p * y).sum() / (p.sum() + y.sum())
-# ```
+# {{solution 08.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="e5a07087"
+# %% [markdown] lang="zh" of="f0aaae7d"
 # <details><summary>参考答案</summary>
 #
 # 重叠是 0.9 + 0.6 = 1.5；两块面积是 1.8 和 2。Dice 等于 3 / 3.8。如果先把 `p` 四舍五入成 0 或 1，Dice 就是 1，什么也学不到：阈值函数像台阶，斜率是零。
 #
-# ```python
-# def dice_loss(logits, y):
-#     p = 1 / (1 + np.exp(-logits))
-#     return 1 - 2 * (p * y).sum() / (p.sum() + y.sum())
-# ```
+# {{solution 08.2}}
 #
 # </details>
 
@@ -454,38 +446,16 @@ two_steps = lesson.exercise(two_steps, EXERCISES["08.3"])
 #
 # `backward` adds to the gradients that are there, so they are cleared before it, never between it and `step`. Clearing after `step` works as well. `y = w * y` is wrong: the label is given, never computed.
 #
-# ```python
-# def two_steps(weight, learning_rate):
-#     w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
-#     optimizer = torch.optim.SGD([w], learning_rate)
-#     for _ in range(2):
-#         optimizer.zero_grad()
-#         logits = w * x
-#         loss = (logits - y) ** 2
-#         loss.backward()
-#         optimizer.step()
-#     return w.item()
-# ```
+# {{solution 08.3}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="1cc0dc39"
+# %% [markdown] lang="zh" of="08c3f13a"
 # <details><summary>参考答案</summary>
 #
 # `backward` 会把新梯度加到已有的梯度上，所以要在它之前清零，绝不能在它和 `step` 之间清零。放在 `step` 之后清零也可以。`y = w * y` 是错的：标签是给定的，不是算出来的。
 #
-# ```python
-# def two_steps(weight, learning_rate):
-#     w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
-#     optimizer = torch.optim.SGD([w], learning_rate)
-#     for _ in range(2):
-#         optimizer.zero_grad()
-#         logits = w * x
-#         loss = (logits - y) ** 2
-#         loss.backward()
-#         optimizer.step()
-#     return w.item()
-# ```
+# {{solution 08.3}}
 #
 # </details>
 
@@ -738,34 +708,16 @@ diagnose = lesson.exercise(diagnose, EXERCISES["08.4"])
 #
 # (a) From where red rises, the network learns its training images by heart: stop there, or augment more. (b) Both stay at the mark of the ruler: images and labels do not belong together, or the learning rate is far too small. (c) The steps are too long (or fp16 overflows). (d) This is what you will usually see: the training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
 #
-# ```python
-# def diagnose(curve):
-#     causes = {
-#         "a": "overfitting",
-#         "b": "prevalence",
-#         "c": "learning rate",
-#         "d": "normal",
-#     }
-#     return causes[curve]
-# ```
+# {{solution 08.4}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="8fad116b"
+# %% [markdown] lang="zh" of="4bc69a41"
 # <details><summary>参考答案</summary>
 #
 # (a) 从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。(b) 两条线都停在尺子的刻度上：图像和标签没有对上，或者学习率太小。(c) 步子太大（或者 fp16 溢出）。(d) 这是最常见的样子：训练损失是在增强过的图像块上、训练模式下、每次更新之前量的，验证损失是在干净的整幅图像上、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
 #
-# ```python
-# def diagnose(curve):
-#     causes = {
-#         "a": "overfitting",
-#         "b": "prevalence",
-#         "c": "learning rate",
-#         "d": "normal",
-#     }
-#     return causes[curve]
-# ```
+# {{solution 08.4}}
 #
 # </details>
 

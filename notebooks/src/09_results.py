@@ -232,22 +232,16 @@ report_dice = lesson.exercise(report_dice, EXERCISES["09.2"])
 #
 # Choose the threshold that is best on the validation images, freeze it, and look up its Dice on the test images. The maximum over the test images would use answers that nobody has for tomorrow's patient.
 #
-# ```python
-# def report_dice(val, test):
-#     return test[np.argmax(val)]
-# ```
+# {{solution 09.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="a7f831cb"
+# %% [markdown] lang="zh" of="f746e127"
 # <details><summary>参考答案</summary>
 #
 # 在验证图像上选出最好的阈值，固定下来，再查这个阈值在测试图像上的 Dice。如果在测试图像上取最大值，就用到了答案，而明天来的病人还没有答案。
 #
-# ```python
-# def report_dice(val, test):
-#     return test[np.argmax(val)]
-# ```
+# {{solution 09.2}}
 #
 # </details>
 
@@ -300,12 +294,7 @@ if split == "val":
 rows = {}
 for name, predict in predictors.items():
     rows[name] = evaluate(predict, eyes, choose_threshold(predict, val))
-
-
-def sato(eye):
-    return evaluation.sato_probs(eye.image, eye.fov)
-
-
+sato = evaluation.ridges
 rows["sato"] = evaluate(sato, eyes, choose_threshold(sato, val))
 if all(eye.second is not None for eye in eyes):
     rows["second_observer"] = evaluate(
@@ -448,28 +437,16 @@ scores_with_border = lesson.exercise(scores_with_border, EXERCISES["09.1"])
 #
 # Black in the label and black in the prediction: the border is TN. Look for TN in each formula. Only specificity and accuracy contain it.
 #
-# ```python
-# def scores_with_border(tp, fp, fn, tn, border):
-#     tn = tn + border
-#     dice = 2 * tp / (2 * tp + fp + fn)
-#     accuracy = (tp + tn) / (tp + fp + fn + tn)
-#     return dice, tp / (tp + fn), tn / (tn + fp), accuracy
-# ```
+# {{solution 09.1}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="6ef1aa2b"
+# %% [markdown] lang="zh" of="2ebddde7"
 # <details><summary>参考答案</summary>
 #
 # 标签是黑的，预测也是黑的：黑边是 TN。在每个公式里找 TN，只有特异度和准确率含有它。
 #
-# ```python
-# def scores_with_border(tp, fp, fn, tn, border):
-#     tn = tn + border
-#     dice = 2 * tp / (2 * tp + fp + fn)
-#     accuracy = (tp + tn) / (tp + fp + fn + tn)
-#     return dice, tp / (tp + fn), tn / (tn + fp), accuracy
-# ```
+# {{solution 09.1}}
 #
 # </details>
 
@@ -610,34 +587,18 @@ bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 #
 # The eyes are what was sampled; the pixels of one eye share its light, its vessels and its annotator. Drawing pixels gives an interval that is far too narrow.
 #
-# ```python
-# def bootstrap(counts):
-#     rng, dices = np.random.default_rng(0), []
-#     for _ in range(1000):
-#         draw = rng.integers(len(counts), size=len(counts))
-#         tp, fp, fn, tn = counts[draw].sum(0)
-#         dices.append(2 * tp / (2 * tp + fp + fn))
-#     return tuple(np.percentile(dices, [2.5, 97.5]))
-# ```
+# {{solution 09.4}}
 #
 # Suppose two networks differ by 0.003 in Dice on these eyes, and the interval is wider than that. Then these scores alone do not tell them apart. A comparison eye by eye may: an eye that is hard for one network is mostly hard for the other, and that part cancels.
 #
 # </details>
 
-# %% [markdown] lang="zh" of="785f25fc"
+# %% [markdown] lang="zh" of="959f4544"
 # <details><summary>参考答案</summary>
 #
 # 当初随机抽取的是眼睛；同一只眼睛的像素，光照、血管和标注者都相同。如果抽像素，区间会窄得多，不可信。
 #
-# ```python
-# def bootstrap(counts):
-#     rng, dices = np.random.default_rng(0), []
-#     for _ in range(1000):
-#         draw = rng.integers(len(counts), size=len(counts))
-#         tp, fp, fn, tn = counts[draw].sum(0)
-#         dices.append(2 * tp / (2 * tp + fp + fn))
-#     return tuple(np.percentile(dices, [2.5, 97.5]))
-# ```
+# {{solution 09.4}}
 #
 # 假设两个网络在这些眼睛上的 Dice 相差 0.003，而区间比这还宽。只看这两个分数，分不出高下。一只一只眼睛地比较，也许可以：对一个网络难的眼睛，对另一个多半也难，这部分会抵消。
 #

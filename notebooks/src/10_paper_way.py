@@ -178,28 +178,18 @@ mirrored = lesson.exercise(mirrored, EXERCISES["10.1"])
 #
 # Walk along the row and back again: after 2 (n - 1) steps you stand where you began. So places repeat with that period, and in its second half they count backwards.
 #
-# ```python
-# def mirrored(row, before, after):
-#     period = 2 * (len(row) - 1)
-#     place = np.arange(-before, len(row) + after) % period
-#     return row[np.minimum(place, period - place)]
-# ```
+# {{solution 10.1}}
 #
 # </details>
 #
 # The period matters. A border of 92 pixels is wider than a small image, and there the mirror has to come back more than once. NumPy does that, PyTorch's own `reflect` does not:
 
-# %% [markdown] lang="zh" of="f0c56e63"
+# %% [markdown] lang="zh" of="7e68ea44"
 # <details><summary>参考答案</summary>
 #
 # 沿着这一行走过去再走回来：2 (n - 1) 步之后回到起点。所以位置按这个周期重复，后半个周期倒着数。
 #
-# ```python
-# def mirrored(row, before, after):
-#     period = 2 * (len(row) - 1)
-#     place = np.arange(-before, len(row) + after) % period
-#     return row[np.minimum(place, period - place)]
-# ```
+# {{solution 10.1}}
 #
 # </details>
 #
@@ -500,16 +490,16 @@ for high, wide in ((584, 565), (4000, 6000)):
     print(f"{high} x {wide} in one pass: {4 * most_numbers / 1e6:,.0f} MB")
 
 # %% [markdown] lang="en"
-# Why are the bars of the bottom as high as the others? Its own maps are small, but four copies wait. One pass over a photograph of 6000 x 4000 would need more than most graphics cards have; by tiles it is always the same, whatever the size of the image. (The weights, four bytes for each of 31 million, come on top; training also keeps every map for the way back.) Our count is a lower bound, since a convolution needs some room to work. Measured for a DRIVE image and the paper's full network on a CPU: memory grew by 537 MiB in one pass and by 301 MiB with tiles of 384 ([overlap_tile.json](../results/overlap_tile.json)).
+# Why are the bars of the bottom as high as the others? Its own maps are small, but four copies wait. One pass over a photograph of 6000 x 4000 would need more than most graphics cards have; by tiles it is always the same, whatever the size of the image. (The weights, four bytes for each of 31 million, come on top; training also keeps every map for the way back.) Our count is a lower bound, since a convolution needs some room to work. Measured for a DRIVE image and the paper's full network on a CPU: memory grew by {{overlap_tile.rows[0].peak_mib:d}} MiB in one pass and by {{overlap_tile.rows[1].peak_mib:d}} MiB with tiles of {{overlap_tile.rows[1].tile:d}} ([overlap_tile.json](../results/overlap_tile.json)).
 #
 # The price: windows overlap, so pixels are read more than once. For each tile of `keep` x `keep` pixels, with `keep` a multiple of 16, the window has `keep` + 188 pixels a side.
 #
 # **Exercise 10.2** How many pixels are read for one that is kept?
 
-# %% [markdown] lang="zh" of="3f1e32c2"
+# %% [markdown] lang="zh" of="4ad2f615"
 # 图中文字：arrow of the U, in order U 的箭头，按顺序 · million numbers 百万个数 · 颜色是箭头的种类，和第 03 章的图相同。
 #
-# 底部的柱子为什么也这样高？它自己的特征图很小，可是有四份副本在等。一张 6000 x 4000 的照片一次算完，需要的内存超过大多数显卡的显存；分片算，图像再大，需要的也一样多。（权重另算：3100 万个，每个四字节。训练时还要留着每一步的特征图，供反向传播使用。）我们数出来的是下限，因为卷积在计算时自己还要占一些。用一张 DRIVE 图像和论文的完整网络在 CPU 上实测：一次算完，内存增加 537 MiB；分成 384 的切片，增加 301 MiB（[overlap_tile.json](../results/overlap_tile.json)）。
+# 底部的柱子为什么也这样高？它自己的特征图很小，可是有四份副本在等。一张 6000 x 4000 的照片一次算完，需要的内存超过大多数显卡的显存；分片算，图像再大，需要的也一样多。（权重另算：3100 万个，每个四字节。训练时还要留着每一步的特征图，供反向传播使用。）我们数出来的是下限，因为卷积在计算时自己还要占一些。用一张 DRIVE 图像和论文的完整网络在 CPU 上实测：一次算完，内存增加 {{overlap_tile.rows[0].peak_mib:d}} MiB；分成 {{overlap_tile.rows[1].tile:d}} 的切片，增加 {{overlap_tile.rows[1].peak_mib:d}} MiB（[overlap_tile.json](../results/overlap_tile.json)）。
 #
 # 代价是：窗口重叠，有的像素要读不止一次。每个切片留下 `keep` x `keep` 个像素，`keep` 是 16 的倍数，窗口每边是 `keep` + 188 个像素。
 #
@@ -528,22 +518,16 @@ price = lesson.exercise(price, EXERCISES["10.2"])
 #
 # Both sides of both axes: 92 left and 92 right make 184. `keep` is a multiple of 16. The side of an answer never is: it is always 4 more than one, and these 4 pixels are thrown away: 188.
 #
-# ```python
-# def price(keep):
-#     return ((keep + 188) / keep) ** 2
-# ```
+# {{solution 10.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="a668bd6b"
+# %% [markdown] lang="zh" of="00466d00"
 # <details><summary>参考答案</summary>
 #
 # 两个方向，各有两边：左 92，右 92，共 184。`keep` 是 16 的倍数。答案的边长从来不是，总比 16 的倍数多 4，这 4 个像素要丢掉：188。
 #
-# ```python
-# def price(keep):
-#     return ((keep + 188) / keep) ** 2
-# ```
+# {{solution 10.2}}
 #
 # </details>
 
@@ -731,24 +715,18 @@ midway = lesson.exercise(midway, EXERCISES["10.3"])
 #
 # Midway d1 = d2 = gap / 2, and their sum is the gap. For 10 pixels, w0 = 10 and sigma = 5 that is 10 exp(-2), about 1.35.
 #
-# ```python
-# def midway(gap, w0, sigma):
-#     return w0 * math.exp(-(gap**2) / (2 * sigma**2))
-# ```
+# {{solution 10.3}}
 #
 # </details>
 #
 # Now for any number of cells, as it stands in `helpers/losses.py`. `weight_map` goes through the cells and keeps the two smallest distances of each pixel. (How large `w_c` is, the paper does not say; here the `w_c` of both classes have the same total.)
 
-# %% [markdown] lang="zh" of="0d11256e"
+# %% [markdown] lang="zh" of="5e56093f"
 # <details><summary>参考答案</summary>
 #
 # 正中间 d1 = d2 = gap / 2，和就是 gap。相距 10 个像素，w0 = 10，sigma = 5 时，是 10 exp(-2)，约 1.35。
 #
-# ```python
-# def midway(gap, w0, sigma):
-#     return w0 * math.exp(-(gap**2) / (2 * sigma**2))
-# ```
+# {{solution 10.3}}
 #
 # </details>
 #
@@ -951,10 +929,7 @@ he_sd = lesson.exercise(he_sd, EXERCISES["10.4"])
 #
 # The outgoing channels do not matter: each of them is a sum of its own. The paper writes N(0, sqrt(2/N)); it means a standard deviation, not a variance.
 #
-# ```python
-# def he_sd(side, in_channels, out_channels):
-#     return math.sqrt(2 / (side * side * in_channels))
-# ```
+# {{solution 10.4}}
 #
 # </details>
 #
@@ -962,15 +937,12 @@ he_sd = lesson.exercise(he_sd, EXERCISES["10.4"])
 #
 # **Guess first:** a slice has standard deviation 1. With 0.01, what remains of that after the ten convolutions of the way down? Give the power of ten, such as `-2` for 0.01. (With 16 to 256 channels, $N$ grows from 9 to 9 · 256 = 2304 on the way down.)
 
-# %% [markdown] lang="zh" of="c1ddf791"
+# %% [markdown] lang="zh" of="1437be00"
 # <details><summary>参考答案</summary>
 #
 # 输出通道数无关紧要：每个输出通道各自求和。论文写 N(0, sqrt(2/N))，指的是标准差，不是方差。
 #
-# ```python
-# def he_sd(side, in_channels, out_channels):
-#     return math.sqrt(2 / (side * side * in_channels))
-# ```
+# {{solution 10.4}}
 #
 # </details>
 #
@@ -1098,24 +1070,18 @@ share_of_last = lesson.exercise(share_of_last, EXERCISES["10.5"])
 #
 # Each step multiplies the old mean by the momentum. After k steps momentum to the k is left of it, and the rest is new. The last 100 of 0.99 have about 63 %.
 #
-# ```python
-# def share_of_last(k, momentum):
-#     return 1 - momentum**k
-# ```
+# {{solution 10.5}}
 #
 # </details>
 #
 # Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, -1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training. **Guess first:** when do the gradients of one tile and the next agree better: at the `"start"` or `"later"`?
 
-# %% [markdown] lang="zh" of="51c69b03"
+# %% [markdown] lang="zh" of="7040cade"
 # <details><summary>参考答案</summary>
 #
 # 每一步都把旧的平均乘以动量。k 步之后旧的还剩 momentum 的 k 次方，其余都是新的。动量 0.99 时，最近 100 个占约 63 %。
 #
-# ```python
-# def share_of_last(k, momentum):
-#     return 1 - momentum**k
-# ```
+# {{solution 10.5}}
 #
 # </details>
 #
@@ -1197,16 +1163,16 @@ for name, (cosines, mean_cosine) in results.items():
     print(f"{(cosines < 0).mean():.0%} below 0; two running means {mean_cosine:.2f}")
 
 # %% [markdown] lang="en"
-# At the very beginning all tiles say the same: everything is wrong, in the same way. Soon many of them contradict each other, while means over many tiles still agree, although the two streams share no tile. That is what the momentum is for. It has a price: a mean over 100 steps reacts late, and it takes long to come to rest. The paper trained for 10 hours (paper, section 5). In a few minutes AdamW gets further: its mean of gradients remembers about ten steps, and each weight has a step length of its own. So section 7 uses it. With the paper's own SGD and momentum 0.99, the same number of steps reached a Dice of 0.664 on the validation slices, AdamW 0.796; the learning rate was the same for both and was not tuned for SGD ([em.json](../results/em.json); runs on one thread, so section 7 may differ from them in the second digit).
+# At the very beginning all tiles say the same: everything is wrong, in the same way. Soon many of them contradict each other, while means over many tiles still agree, although the two streams share no tile. That is what the momentum is for. It has a price: a mean over 100 steps reacts late, and it takes long to come to rest. The paper trained for 10 hours (paper, section 5). In a few minutes AdamW gets further: its mean of gradients remembers about ten steps, and each weight has a step length of its own. So section 7 uses it. With the paper's own SGD and momentum 0.99, the same number of steps reached a Dice of {{em.runs[1].val_dice.network:.3f}} on the validation slices, AdamW {{em.runs[0].val_dice.network:.3f}}; the learning rate was the same for both and was not tuned for SGD ([em.json](../results/em.json); runs on one thread, so section 7 may differ from them in the second digit).
 #
 # ## 6 Dropout at the turn
 #
 # "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other. **Guess first:** eight ones go through `nn.Dropout(0.5)` in `train()` mode. Which two values come out? Give a tuple, the smaller first.
 
-# %% [markdown] lang="zh" of="9bbc1b60"
+# %% [markdown] lang="zh" of="1ba15ecf"
 # 图中文字：tile and next 相邻两个切片 · two running means 两串切片的滑动平均 · first weights 初始权重 · after ... steps 训练……步以后 · cosine 余弦。
 #
-# 一开始，所有切片说的是同一件事：哪儿都不对，而且错得一样。很快，许多切片就互相矛盾了。可是对许多切片取平均，两串平均的方向仍然一致，尽管两串里没有一个相同的切片。动量就是为此而设。它也有代价：100 步的平均反应迟，要很久才停得下来。论文训练了 10 小时（论文第 5 节）。只有几分钟时，AdamW 走得更远：它的梯度平均只记得约十步，每个权重走多远也各自决定。所以本章第 7 节用它。用论文的 SGD 和动量 0.99，同样的步数在验证切面上的 Dice 是 0.664，AdamW 是 0.796；两者的学习率相同，没有专门为 SGD 调过（[em.json](../results/em.json)；那几次用一个线程，所以和第 7 节的结果在第二位小数上可能不同）。
+# 一开始，所有切片说的是同一件事：哪儿都不对，而且错得一样。很快，许多切片就互相矛盾了。可是对许多切片取平均，两串平均的方向仍然一致，尽管两串里没有一个相同的切片。动量就是为此而设。它也有代价：100 步的平均反应迟，要很久才停得下来。论文训练了 10 小时（论文第 5 节）。只有几分钟时，AdamW 走得更远：它的梯度平均只记得约十步，每个权重走多远也各自决定。所以本章第 7 节用它。用论文的 SGD 和动量 0.99，同样的步数在验证切面上的 Dice 是 {{em.runs[1].val_dice.network:.3f}}，AdamW 是 {{em.runs[0].val_dice.network:.3f}}；两者的学习率相同，没有专门为 SGD 调过（[em.json](../results/em.json)；那几次用一个线程，所以和第 7 节的结果在第二位小数上可能不同）。
 #
 # ## 6 U 形底部的随机失活
 #
@@ -1370,14 +1336,7 @@ rand_error = lesson.exercise(rand_error, EXERCISES["10.6"])
 #
 # A row sum is the size of a true cell, a column sum that of a predicted one. As in Dice, what both have counts twice.
 #
-# ```python
-# def rand_error(table):
-#     def pairs(n):
-#         return (n * (n - 1) / 2).sum()
-#
-#     true, predicted = table.sum(axis=1), table.sum(axis=0)
-#     return 1 - 2 * pairs(table) / (pairs(true) + pairs(predicted))
-# ```
+# {{solution 10.6}}
 #
 # </details>
 #
@@ -1385,19 +1344,12 @@ rand_error = lesson.exercise(rand_error, EXERCISES["10.6"])
 #
 # **Guess first:** two true cells of 100 pixels come out as one piece of 200. Which adapted Rand error?
 
-# %% [markdown] lang="zh" of="afd1c843"
+# %% [markdown] lang="zh" of="f0634213"
 # <details><summary>参考答案</summary>
 #
 # 每行之和是一个真实细胞的大小，每列之和是一个预测细胞的大小。和 Dice 一样，两边都有的算两次。
 #
-# ```python
-# def rand_error(table):
-#     def pairs(n):
-#         return (n * (n - 1) / 2).sum()
-#
-#     true, predicted = table.sum(axis=1), table.sum(axis=0)
-#     return 1 - 2 * pairs(table) / (pairs(true) + pairs(predicted))
-# ```
+# {{solution 10.6}}
 #
 # </details>
 #
@@ -1659,7 +1611,7 @@ print(f"at most {spread_of_draws.max():.3f}")
 # - **Dropout**: the course leaves it out; augmentation and weight decay do its work.
 # - **Elastic grid**: yes, gentler (chapter 06).
 #
-# **Extra:** set `sd=0.0` in the call of `draw_tile` in section 7, or untick `WEIGHT_MAP`, or choose the paper's SGD there; train again and compare on the *validation* slices. One run each is an example, no proof. In ours the network without the map reached a Dice of 0.810 on the validation slices, with it 0.796, and its cells were no worse either. Two runs with the map differ by almost as much, so this is too close to call; the map shows no gain in a few minutes ([em.json](../results/em.json)). Run sections 7 and 8 only up to the thresholds for this: the cell after them belongs to the held-out slices.
+# **Extra:** set `sd=0.0` in the call of `draw_tile` in section 7, or untick `WEIGHT_MAP`, or choose the paper's SGD there; train again and compare on the *validation* slices. One run each is an example, no proof. In ours the network without the map reached a Dice of {{em.runs[2].val_dice.network:.3f}} on the validation slices, with it {{em.runs[0].val_dice.network:.3f}}, and its cells were no worse either. Two runs with the map differ by almost as much, so this is too close to call; the map shows no gain in a few minutes ([em.json](../results/em.json)). Run sections 7 and 8 only up to the thresholds for this: the cell after them belongs to the held-out slices.
 #
 # ## What you learned
 #
@@ -1683,7 +1635,7 @@ print(f"at most {spread_of_draws.max():.3f}")
 # - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
 # - "U-Net study notes", a Chinese blog post: it describes the mirrored border and the overlapping tiles; loss, first weights and elastic grid are not in it.
 
-# %% [markdown] lang="zh" of="3a2be72d"
+# %% [markdown] lang="zh" of="13e4d36a"
 # 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次答案的标准差。
 #
 # 在 U 的底部，一个数代表 16 x 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，它碰不到。
@@ -1698,7 +1650,7 @@ print(f"at most {spread_of_draws.max():.3f}")
 # - **随机失活**：课程没有用，它的工作由数据增强和权重衰减来做。
 # - **弹性网格**：有用，只是弯得轻一些（第 06 章）。
 #
-# **选做：** 在第 7 节调用 `draw_tile` 时加上 `sd=0.0`，或者取消 `WEIGHT_MAP`，或者改选论文的 SGD，重新训练，在**验证**切面上比较。各跑一次只是例子，不是证明。我们各跑了一次：不用权重图，验证切面上的 Dice 是 0.810，用了是 0.796，细胞也没有分得更差。用权重图的两次训练之间也有相近的差别，所以分不出高下；只训练几分钟，看不出权重图的好处（[em.json](../results/em.json)）。做这道题时，第 7、8 节只运行到选阈值为止：再往下的单元格属于留出的切面。
+# **选做：** 在第 7 节调用 `draw_tile` 时加上 `sd=0.0`，或者取消 `WEIGHT_MAP`，或者改选论文的 SGD，重新训练，在**验证**切面上比较。各跑一次只是例子，不是证明。我们各跑了一次：不用权重图，验证切面上的 Dice 是 {{em.runs[2].val_dice.network:.3f}}，用了是 {{em.runs[0].val_dice.network:.3f}}，细胞也没有分得更差。用权重图的两次训练之间也有相近的差别，所以分不出高下；只训练几分钟，看不出权重图的好处（[em.json](../results/em.json)）。做这道题时，第 7、8 节只运行到选阈值为止：再往下的单元格属于留出的切面。
 #
 # ## 小结
 #

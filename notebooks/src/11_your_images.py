@@ -167,24 +167,18 @@ vessel_map = lesson.exercise(vessel_map, EXERCISES["11.1"])
 #
 # Resize first, then compare. A map of yes and no has lost how sure the network was; enlarged, its edges are stairs. For the same reason a label is never resized to fit a prediction: the prediction is brought to the label's size.
 #
-# ```python
-# def vessel_map(probs, shape, threshold):
-#     return resize(probs, shape, order=1) >= threshold
-# ```
+# {{solution 11.1}}
 #
 # </details>
 #
 # The next cell tries both orders on an eye with a label, each with the threshold that suits it best, and does by hand what `segmenter.probs` does.
 
-# %% [markdown] lang="zh" of="1841968e"
+# %% [markdown] lang="zh" of="2972ab8b"
 # <details><summary>参考答案</summary>
 #
 # 先缩放，再和阈值比较。只剩“是”和“否”的图，已经看不出网络有多大把握；放大以后，边缘会出现锯齿。同样的道理，不要缩放标签去迁就预测：应当把预测缩放到标签的大小。
 #
-# ```python
-# def vessel_map(probs, shape, threshold):
-#     return resize(probs, shape, order=1) >= threshold
-# ```
+# {{solution 11.1}}
 #
 # </details>
 #
@@ -424,16 +418,16 @@ for name, measured in stored.items():
 # %% [markdown] lang="en"
 # Four eyes choose a threshold by luck; that is why DRIVE's own curve has its top elsewhere than at the dotted line. It is flat there, so a threshold that is off costs little. On the other camera it is steep.
 #
-# The best threshold of another camera can only be read from its labels, and whoever has them for all photographs could as well train on them. But something is known without labels. In DRIVE's training images vessels take 12.6 % of the field of view, in single eyes 9 to 17 %. If other eyes are alike, one can choose for each photograph the threshold that marks 12.6 %.
+# The best threshold of another camera can only be read from its labels, and whoever has them for all photographs could as well train on them. But something is known without labels. In DRIVE's training images vessels take {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} % of the field of view, in single eyes {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}} to {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}} %. If other eyes are alike, one can choose for each photograph the threshold that marks {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} %.
 #
 # **Exercise 11.2** `probs` holds the probabilities inside the field of view of one photograph, a flat array. Return the threshold above which the given `share` of them lies. (`np.quantile` is your friend.)
 
-# %% [markdown] lang="zh" of="8d417bef"
+# %% [markdown] lang="zh" of="09a83c0c"
 # 图中文字：横轴是阈值，纵轴是 Dice；虚线 shipped 是随课程提供的阈值；DRIVE, validation 验证图像，没有参与训练 · CHASEDB1 另一台相机 · twice the size 放大一倍的仿真眼底图（只在没有真实图像时出现）。
 #
 # 只用四只眼睛选阈值，结果带有偶然性，所以 DRIVE 自己的曲线，最高点也不在虚线上。不过那里是平的，阈值差一点，损失不大。换了相机，曲线就陡了。
 #
-# 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 12.6 %，单只眼睛是 9 到 17 %。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 12.6 %。
+# 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} %，单只眼睛是 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}} 到 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}} %。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} %。
 #
 # **练习 11.2** `probs` 是一张照片视野内的全部概率，一维数组。返回一个阈值，使 `probs` 中高于它的数所占的比例正好是 `share`。（可以用 `np.quantile`。）
 
@@ -447,20 +441,14 @@ threshold_for = lesson.exercise(threshold_for, EXERCISES["11.2"])
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# ```python
-# def threshold_for(probs, share):
-#     return np.quantile(probs, 1 - share)
-# ```
+# {{solution 11.2}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="23b5e480"
+# %% [markdown] lang="zh" of="8f91db71"
 # <details><summary>参考答案</summary>
 #
-# ```python
-# def threshold_for(probs, share):
-#     return np.quantile(probs, 1 - share)
-# ```
+# {{solution 11.2}}
 #
 # </details>
 

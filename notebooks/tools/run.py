@@ -18,9 +18,14 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+
+if not __package__:  # called by its path
+    module = [sys.executable, "-m", "notebooks.tools.run"]
+    sys.exit(subprocess.call([*module, *sys.argv[1:]]))
 
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # before the imports
 
@@ -31,15 +36,17 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = {"en": "notebooks", "zh": "notebooks/zh"}
+from helpers import saving
+
+from . import LANGUAGES, ROOT
+
 TIMEOUT = 1200  # seconds a cell may take, unless its metadata says otherwise
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def chapter_paths(root: Path, only: list[str], language: str) -> list[Path]:
     """List the built notebooks in number order; `only` holds numbers, empty for all."""
-    found = sorted((root / FOLDERS[language]).glob("[0-9][0-9]_*.ipynb"))
+    found = sorted((root / LANGUAGES[language]).glob("[0-9][0-9]_*.ipynb"))
     unknown = sorted({n.zfill(2) for n in only} - {path.name[:2] for path in found})
     if unknown:
         numbers = ", ".join(path.name[:2] for path in found) or "none"
@@ -253,8 +260,7 @@ def run_course(
         report["ok"] = all(e["ok"] for e in report["chapters"].values())
         times = [e["seconds"] for e in report["chapters"].values()]
         report["seconds"] = round(sum(times), 1)
-        text = json.dumps(report, indent=1, ensure_ascii=False)
-        (out / "report.json").write_text(text + "\n", "utf-8")
+        saving.write_json(out / "report.json", report)
         (out / "index.html").write_text(index_page(report, out), "utf-8")
     return report
 
@@ -264,7 +270,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mode", default="lesson", choices=["smoke", "lesson", "full"])
     parser.add_argument("--only", default="", metavar="NN,NN", help="chapter numbers")
-    parser.add_argument("--language", default="en", choices=sorted(FOLDERS))
+    parser.add_argument("--language", default="en", choices=sorted(LANGUAGES))
     parser.add_argument("--data", type=Path, help="folder that holds the data sets")
     parser.add_argument("--out", type=Path, default=root / "outputs")
     args = parser.parse_args(arguments)

@@ -6,11 +6,9 @@ python -m notebooks.tools.strip     draw strips/NN.png anew (after a chapter joi
 from __future__ import annotations
 
 import base64
-import sys
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 PICTURES = Path(__file__).resolve().parent / "strips"
 CHAPTERS = {  # number: name in English, in Chinese
     "01": ("first look", "初次上手"),
@@ -103,6 +101,5 @@ def draw(number: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     for chapter in CHAPTERS:
         draw(chapter)
