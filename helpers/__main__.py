@@ -18,7 +18,9 @@ if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p) != HERE)]
 
-from helpers import config, datasets, environment, places, saving  # noqa: E402
+from helpers import datasets, environment, places, saving  # noqa: E402
+from helpers.config import MODES, PRESETS  # noqa: E402
+from helpers.places import ROOT  # noqa: E402
 
 # ---- The commands; each imports what it needs ----
 
@@ -42,18 +44,9 @@ def test(args: argparse.Namespace) -> int:
     """Run the test suite on all cores; arguments go to pytest instead."""
     if places.data_dir_is_given():
         places.export(DATA=places.data_dir())
-    every = [
-        "-n",
-        "auto",
-        "--dist",
-        "worksteal",
-        "--cov=helpers",
-        "--cov-fail-under=97",
-    ]
-    options = args.arguments or every
-    return subprocess.call(
-        [sys.executable, "-m", "pytest", "-q", *options], cwd=places.ROOT
-    )
+    workers = ["-n", "auto", "--maxprocesses", "8", "--dist", "worksteal"]
+    options = args.arguments or [*workers, "--cov=helpers", "--cov-fail-under=97"]
+    return subprocess.call([sys.executable, "-m", "pytest", "-q", *options], cwd=ROOT)
 
 
 def data(args: argparse.Namespace) -> int:
@@ -95,7 +88,7 @@ def prepare(name: str) -> Path:
     from helpers import phantom
 
     place = places.data_dir()
-    if name == "PHANTOM" and not datasets.found(name, place):
+    if datasets.get(name).drawn and not datasets.found(name, place):
         phantom.write(place / name)
     for file in datasets.verify(name, place)["differs"]:
         warn(f"{name}/{file} is not the published file")
@@ -115,14 +108,14 @@ def train(args: argparse.Namespace) -> int:
     if args.with_val and not threshold:
         raise ValueError("--with-val leaves no image to choose by: give --threshold")
     steps = {} if args.steps is None else {"steps": args.steps}
-    recipe = dataclasses.replace(config.PRESETS[args.mode], seed=args.seed, **steps)
+    config = dataclasses.replace(PRESETS[args.mode], seed=args.seed, **steps)
     place = prepare(args.dataset)
     images, val = (fundus.load(args.dataset, s, place) for s in ("train", "val"))
     options = {"resume": args.resume, "choose": not args.with_val, "say": print}
     if args.with_val:
         images = images + val
     training.train(
-        args.out, args.dataset, images, val, recipe, threshold=threshold, **options
+        args.out, args.dataset, images, val, config, threshold=threshold, **options
     )
     print(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
     return 0
@@ -220,7 +213,7 @@ def parser() -> argparse.ArgumentParser:
         return new.add_argument
 
     sets = [name for name, facts in datasets.DATASETS.items() if facts.vessels]
-    modes = {"choices": config.MODES, "default": places.mode()}
+    modes = {"choices": MODES, "default": places.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
     threshold = {"type": between_0_and_1, "help": "default: that of the weights"}
     copies = {"choices": ("none", "flips", "d4"), "default": "none"}

@@ -614,6 +614,8 @@ def test_run_in_smoke_mode_fetches_nothing(monkeypatch, runner, capsys):
             [
                 "-n",
                 "auto",
+                "--maxprocesses",
+                "8",
                 "--dist",
                 "worksteal",
                 "--cov=helpers",
