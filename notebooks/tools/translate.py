@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jupytext
 
-from .numbers import fields
+from .numbers import FIELD
 
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
@@ -34,7 +34,7 @@ def kept(text: str) -> dict[str, list]:
         "link": [(a or b).split("#")[0] or "#" for a, b in links],
         "heading level": [f"h{len(h)}" for h in re.findall(r"^(#+) ", text, re.M)],
         "fold": re.findall(r"</?details>", text),
-        "field": fields(text),  # a measured number, the solution of an exercise
+        "field": FIELD.findall(text),  # a measured number, the solution of an exercise
     }
 
 
