@@ -385,6 +385,7 @@ def test_runner_names_the_failure_and_goes_on(small_course, capsys):
     page = (out / "index.html").read_text("utf-8")
     assert page.count("data:image/png") == 2
     assert "http" not in page
+    assert page.count("class=bad") == 1 and "2 of 3" in page
     html = (out / "02_bad.html").read_text("utf-8")
     fold = re.search(r"<details>(.*?)</details>", html, re.S)[1]
     assert "<em>it</em>" in fold  # a solution stays folded in

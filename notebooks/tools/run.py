@@ -191,6 +191,7 @@ body {font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1
 td, th {padding: .4em .8em; text-align: left; vertical-align: top}
 td, th {border-top: 1px solid #ccc}
 table {border-collapse: collapse} img {max-width: 20em; max-height: 12em}
+.bad a {color: #a00}
 </style>
 <h1>Course run</h1>
 <p>{{ chapters.values() | map(attribute="ok") | sum }} of {{ chapters | length }}
@@ -198,9 +199,10 @@ chapters ran; mode {{ mode }}, {{ seconds }} s, {{ date }}</p>
 <table>
 <tr><th>Chapter</th><th>Data</th><th>Scores</th><th>Last figure</th></tr>
 {% for entry in chapters.values() %}{% set name = entry.chapter %}
-<tr><td><a href="{{ name }}.html">{{ verdict(entry) }}</a>
+<tr{{ "" if entry.ok else " class=bad" }}>
+<td><a href="{{ name }}.html">{{ verdict(entry) }}</a>
 (<a href="{{ name }}.ipynb">ipynb</a>)</td>
-<td>{{ entry.dataset }}</td><td>{{ entry.scores | default("", true) }}</td>
+<td>{{ entry.dataset }}</td><td>{{ entry.scores | tojson if entry.scores }}</td>
 <td>{% if figures[name] %}<img src="data:image/png;base64,{{ figures[name] }}" alt="">
 {% endif %}</td></tr>
 {% endfor %}
