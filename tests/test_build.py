@@ -147,12 +147,16 @@ def test_the_same_bytes_every_time(project):
 
 
 def test_code_is_the_same_in_both_languages(project):
-    english, chinese = (outputs.code_cells(notebook(project, x)) for x in ("en", "zh"))
+    english, chinese = (
+        outputs.code_cells(notebook(project, x).cells) for x in ("en", "zh")
+    )
     assert english == chinese
 
 
 def test_cells_are_numbered_but_for_the_set_up(project):
-    firsts = [c["source"].split("\n")[0] for c in outputs.code_cells(notebook(project))]
+    firsts = [
+        c["source"].split("\n")[0] for c in outputs.code_cells(notebook(project).cells)
+    ]
     assert firsts == [
         '# @title Set-up: run me first { display-mode: "form" }',
         "# [03-01]",
@@ -163,12 +167,12 @@ def test_cells_are_numbered_but_for_the_set_up(project):
 
 def test_forms_hide_their_code_in_colab_and_elsewhere(project):
     hidden = {"cellView": "form", "jupyter": {"source_hidden": True}}
-    found = [c["metadata"] for c in outputs.code_cells(notebook(project))]
+    found = [c["metadata"] for c in outputs.code_cells(notebook(project).cells)]
     assert found == [hidden, {}, {"tags": ["show-source"]}, hidden]
 
 
 def test_show_source_pastes_definitions_with_decorators(project):
-    cell = outputs.code_cells(notebook(project))[2]["source"]
+    cell = outputs.code_cells(notebook(project).cells)[2]["source"]
     assert cell.startswith("# [03-02]\n# helpers/shapes.py\nclass Square:")
     assert "@functools.cache\ndef area(side):" in cell
 
@@ -189,7 +193,7 @@ def test_a_fold_with_an_unknown_exercise_is_an_error(project, capsys, number):
 
 
 def test_set_up_cell_carries_the_address(project):
-    cell = outputs.code_cells(notebook(project))[0]["source"]
+    cell = outputs.code_cells(notebook(project).cells)[0]["source"]
     assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", ""\n' in cell
     assert cell.count("\n") < 45
     assert cell.endswith(paste.SETUP_STUB)
@@ -295,7 +299,7 @@ def test_an_unknown_chapter_is_named(project, capsys):
 def stored_run(project: Path) -> Path:
     """Return a folder as run.py leaves it: an executed notebook and its report."""
     executed, folder = notebook(project), project / "outputs"
-    for number, cell in enumerate(outputs.code_cells(executed)):
+    for number, cell in enumerate(outputs.code_cells(executed.cells)):
         text = f"cell {number} in {folder}\n"
         cell["outputs"] = [nbformat.v4.new_output("stream", name="stdout", text=text)]
         cell["execution_count"] = number
@@ -308,7 +312,7 @@ def stored_run(project: Path) -> Path:
 
 
 def texts(project: Path, language: str = "en") -> list:
-    cells = outputs.code_cells(notebook(project, language))
+    cells = outputs.code_cells(notebook(project, language).cells)
     return [c["outputs"][0]["text"][:6] if c["outputs"] else None for c in cells]
 
 
@@ -316,7 +320,8 @@ def test_store_puts_outputs_into_both_languages(project):
     assert build.main(["--store", str(stored_run(project))], project) == 0
     assert texts(project) == texts(project, "zh") == [f"cell {n}" for n in range(4)]
     assert all(
-        c["execution_count"] is None for c in outputs.code_cells(notebook(project))
+        c["execution_count"] is None
+        for c in outputs.code_cells(notebook(project).cells)
     )
     lines = [notebook(project, x).cells[1].source for x in ("en", "zh")]
     assert "lesson run on DRIVE, CPU, 2026-01-02" in lines[0]
@@ -414,9 +419,8 @@ def test_the_term_list_is_read():
 
 
 def test_the_committed_notebooks_are_what_the_sources_build():
-    assert [
-        p for s in build.sources(ROOT, []) for p in build.check(build.Chapter(ROOT, s))
-    ] == []
+    sources = build.sources(ROOT, [])
+    assert [p for s in sources for p in build.Chapter(ROOT, s).check()] == []
 
 
 def test_every_built_notebook_has_a_source():

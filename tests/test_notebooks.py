@@ -385,6 +385,7 @@ def test_runner_names_the_failure_and_goes_on(small_course, capsys):
     page = (out / "index.html").read_text("utf-8")
     assert page.count("data:image/png") == 2
     assert "http" not in page
+    assert page.count("class=bad") == 1 and "2 of 3" in page
     html = (out / "02_bad.html").read_text("utf-8")
     fold = re.search(r"<details>(.*?)</details>", html, re.S)[1]
     assert "<em>it</em>" in fold  # a solution stays folded in
@@ -431,6 +432,20 @@ def test_runner_reports_other_ends(small_course, text, error, capsys):
     assert error in capsys.readouterr().out
 
 
-def test_runner_refuses_an_unknown_chapter(small_course):
-    with pytest.raises(ValueError, match="no chapter 17; there are: 01, 02, 03"):
-        run.main(["--only", "17"], small_course)
+def test_runner_refuses_an_unknown_chapter(small_course, capsys):
+    assert run.main(["--only", "17"], small_course) == 2
+    said = capsys.readouterr().err
+    assert said == "error: there is no chapter 17; there are 01, 02, 03\n"
+
+
+def test_a_page_shows_the_title_of_a_folded_cell_only(small_course):
+    text = '# @title [01-01] A form { display-mode: "form" }\nprint(6 * 7)'
+    cell = nbformat.v4.new_code_cell(text, metadata=build.FOLDED)
+    path = small_course / "notebooks/01_good.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    out = small_course / "out"
+    assert run.main(["--only", "1", "--out", str(out)], small_course) == 0
+    page = (out / "01_good.html").read_text("utf-8")
+    assert "[01-01] A form" in page and "display-mode" not in page
+    assert "print" not in page.split("<body")[1] and "42" in page
+    assert nbformat.read(out / path.name, as_version=4).cells[0].source == text

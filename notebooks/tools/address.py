@@ -32,13 +32,12 @@ def colab_prefix(address: str, tag: str) -> str | None:
 
 def badges(root: Path, name: str, language: str) -> str:
     """Return the links at the head of a chapter: Colab and the other language."""
-    prefix = colab_prefix(*course_address(root))
-    parts = []
-    if prefix:
-        link = f"{prefix}{LANGUAGES[language]}/{name}.ipynb"
-        parts.append(f"[![Open in Colab]({BADGE})]({link})")
     other = {"en": f"[中文版](zh/{name}.ipynb)", "zh": f"[English](../{name}.ipynb)"}
-    return " ".join([*parts, other[language]])
+    prefix = colab_prefix(*course_address(root))
+    if not prefix:
+        return other[language]
+    link = f"{prefix}{LANGUAGES[language]}/{name}.ipynb"
+    return f"[![Open in Colab]({BADGE})]({link}) {other[language]}"
 
 
 def set_address(root: Path, address: str, tag: str) -> None:

@@ -10,10 +10,11 @@ python -m notebooks.tools.build [07 ...]      build (all chapters, or those name
 from __future__ import annotations
 
 import argparse
-import copy
+import functools
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 if not __package__:  # called by its path
@@ -23,26 +24,9 @@ if not __package__:  # called by its path
 import jupytext
 import nbformat
 
-from . import LANGUAGES, ROOT, numbers
+from . import LANGUAGES, ROOT, chosen, numbers, outputs, paste, translate
 from .address import badges, set_address
-from .outputs import (
-    executed,
-    give_outputs,
-    origin,
-    read_notebook,
-    stored_facts,
-    without_outputs,
-)
-from .paste import (
-    SETUP_STUB,
-    code_problems,
-    numbered,
-    pasted,
-    setup_cell,
-    with_solutions,
-)
 from .strip import with_strip
-from .translate import bless, chinese_links, short_hash, text_problems
 
 MAX_BYTES = 1_000_000
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, others
@@ -50,19 +34,13 @@ FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, othe
 
 def sources(root: Path, chapters: list[str]) -> list[Path]:
     """List the chapter sources; `chapters` are numbers, empty for all."""
-    found = sorted((root / "notebooks/src").glob("[0-9][0-9]_*.py"))
-    unknown = set(chapters) - {path.name[:2] for path in found}
-    if unknown:
-        raise ValueError(
-            f"no source for chapter {', '.join(sorted(unknown))}; "
-            f"there are {', '.join(path.name[:2] for path in found)}"
-        )
-    return [path for path in found if not chapters or path.name[:2] in chapters]
+    found = list((root / "notebooks/src").glob("[0-9][0-9]_*.py"))
+    return chosen(found, chapters, "source for chapter")
 
 
 def make_cell(kind: str, source: str, metadata: dict, seen: Counter) -> dict:
     """Return a cell whose id is the hash of its content, `-2` for a repeat."""
-    key = short_hash(kind + source)
+    key = translate.short_hash(kind + source)
     seen[key] += 1
     own = {k: v for k, v in metadata.items() if k not in ("include", "lang", "of")}
     if source.startswith("# @title") and "display-mode" in source:
@@ -106,136 +84,109 @@ class Chapter:
         self.cells = jupytext.reads(path.read_text("utf-8"), fmt="py:percent").cells
         raw = [cell.source for cell in self.cells if cell.cell_type == "raw"]
         self.gpu = any("gpu: true" in text for text in raw)
-        self.check_texts()
-        self.code = self.build_code()
-
-    def say(self, cell, problem: str) -> None:
-        """Note a problem and where it is."""
-        first = next((x for x in cell.source.splitlines() if x.strip()), "empty cell")
-        self.problems.append(f"{self.path.name}: {first[:50]!r}: {problem}")
-
-    def check_texts(self) -> None:
-        """Check the texts as they were written, then paste solutions into them."""
-        terms = self.root / "notebooks/src/terms.md"
-        for cell, problem in text_problems(self.cells, terms):
-            self.say(cell, problem)
-        for cell in self.cells:
-            if "lang" in cell.metadata:
-                try:
-                    cell.source = with_solutions(self.root, cell.source)
-                except ValueError as error:
-                    self.say(cell, str(error))
-                for problem in self.numbers.wrong(cell.source).values():
-                    self.say(cell, problem)
-
-    def build_code(self) -> list[str]:
-        """Return the text of each code cell as the reader gets it."""
         includes = Counter(cell.metadata.get("include") for cell in self.cells)
         for name in ("setup", "badges"):
             if includes[name] != 1:
                 place = f'{includes[name]} cells include="{name}", 1 is needed'
-                self.problems.append(f"{self.path.name}: {place}")
-        built, count = [], 0
+                self.problems.append(f"{path.name}: {place}")
+        terms = root / "notebooks/src/terms.md"
+        for cell, problem in translate.text_problems(self.cells, terms):
+            self.say(cell, problem)
+        self.complete()
+
+    def say(self, cell, *problems: str) -> None:
+        """Note problems and where they are."""
+        first = next((x for x in cell.source.splitlines() if x.strip()), "empty cell")
+        where = f"{self.path.name}: {first[:50]!r}"
+        self.problems += [f"{where}: {problem}" for problem in problems]
+
+    def complete(self) -> None:
+        """Put into the cells what they only name, and their numbers."""
+        count = 0
         for cell in self.cells:
-            if cell.metadata.get("include") == "setup":
-                built.append(self.setup(cell))
+            if "lang" in cell.metadata:
+                self.paste(cell, paste.with_solutions)
+                self.numbers.fill(cell.source, functools.partial(self.say, cell))
+            elif cell.metadata.get("include") == "setup":
+                if cell.source.strip() != paste.SETUP_STUB:
+                    self.say(cell, f"the set-up stub is exactly {paste.SETUP_STUB!r}")
+                cell.source = paste.setup_cell(self.root)
             elif cell.cell_type == "code":
+                if "show-source" in cell.metadata.get("tags", []):
+                    self.paste(cell, paste.with_definitions)
+                else:
+                    self.say(cell, *paste.code_problems(cell.source))
                 count += 1
                 number = f"[{self.path.name[:2]}-{count:02d}]"
-                built.append(numbered(self.authored(cell), number))
-        return built
+                cell.source = paste.numbered(cell.source, number)
 
-    def setup(self, cell) -> str:
-        """Return the set-up cell that stands for the stub of the source."""
-        if cell.source.strip() != SETUP_STUB:
-            self.say(cell, f"the set-up stub is exactly {SETUP_STUB!r}")
-        return setup_cell(self.root)
+    def paste(self, cell, into: Callable[[Path, str], str]) -> None:
+        """Paste into a cell what it names, or note why that cannot be."""
+        try:
+            cell.source = into(self.root, cell.source)
+        except (OSError, ValueError, SyntaxError) as error:
+            self.say(cell, str(error))
 
-    def authored(self, cell) -> str:
-        """Return the text of a code cell, with definitions where it shows some."""
-        if "show-source" in cell.metadata.get("tags", []):
-            try:
-                return pasted(self.root, cell.source)
-            except (OSError, ValueError, SyntaxError) as error:
-                self.say(cell, str(error))
-        else:
-            for problem in code_problems(cell.source):
-                self.say(cell, problem)
-        return cell.source
+    def texts(self, language: str) -> Iterator[tuple]:
+        """Yield the cells of a language, each with its text; fields are not filled."""
+        for cell in self.cells:
+            own, source = cell.metadata.get("lang", language), cell.source
+            if cell.cell_type == "raw" or own != language:
+                continue
+            if cell.metadata.get("include") == "badges":
+                source = badges(self.root, self.path.stem, language)
+            elif cell.cell_type == "markdown":
+                source = with_strip(source, self.path.name[:2], language)
+                if language == "zh":
+                    source = translate.chinese_links(source)
+            yield cell, source
 
-    def notebook(
-        self, language: str, stored: dict | None = None, filled: bool = True
-    ) -> dict:
-        """Build the notebook of one language, without outputs.
+    def built(self, language: str) -> Path:
+        """Return the place of the built notebook."""
+        return self.root / LANGUAGES[language] / f"{self.path.stem}.ipynb"
+
+    def notebook(self, language: str, donor: dict | None = None) -> dict:
+        """Build the notebook of one language.
 
         Parameters
         ----------
         language : str
             "en" or "zh".
-        stored : dict or None
-            Facts of the run whose outputs it will get; the badge cell tells them.
-        filled : bool
-            Whether measured numbers stand in place of the fields.
+        donor : dict or None
+            A notebook whose outputs it gets as far as they still hold; the cell of the
+            badges then tells of their run.
         """
-        cells, code, seen = [], iter(self.code), Counter()
-        for cell in self.cells:
-            lang, include = (cell.metadata.get(key) for key in ("lang", "include"))
-            if cell.cell_type == "raw" or (lang and lang != language):
-                continue
-            if include == "badges":
-                source = badges(self.root, self.path.stem, language)
-            elif cell.cell_type == "code":
-                source = next(code)
-            else:
-                source = with_strip(cell.source, self.path.name[:2], language)
-            if lang == "zh":
-                source = chinese_links(source)
-            if lang and filled:
+        cells, seen = [], Counter()
+        for cell, source in self.texts(language):
+            if "lang" in cell.metadata:
                 source = self.numbers.fill(source)
             cells.append(make_cell(cell.cell_type, source, cell.metadata, seen))
-            if include == "badges" and stored:  # the id stays as it is without them
-                cells[-1]["source"] += f"\n\n{origin(stored, language)}"
+            if cell.metadata.get("include") == "badges":
+                head = cells[-1]
         metadata = notebook_metadata(self.gpu)
-        if stored:
-            metadata["course"] = {"outputs": stored}
-        return {
-            "cells": cells,
-            "metadata": metadata,
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
+        if donor and outputs.give(cells, donor) and "course" in donor["metadata"]:
+            metadata["course"] = donor["metadata"]["course"]
+            line = outputs.ORIGIN[language].format(**metadata["course"]["outputs"])
+            head["source"] += f"\n\n{line}"  # the id stays as it is without them
+        whole = {"cells": cells, "metadata": metadata, "nbformat": 4}
+        return nbformat.from_dict(whole | {"nbformat_minor": 5})
 
-
-def dumps(notebook: dict) -> str:
-    """Write a notebook as text, the same bytes every time."""
-    node = nbformat.from_dict(copy.deepcopy(notebook))
-    nbformat.validate(node)
-    return nbformat.writes(node) + "\n"
-
-
-def built(chapter: Chapter, donor: dict | None) -> dict[str, dict]:
-    """Build both languages of a chapter with the outputs that still hold."""
-    stored = stored_facts(donor)
-    notebooks = {lang: chapter.notebook(lang, stored) for lang in LANGUAGES}
-    filled = [donor and give_outputs(n, donor) for n in notebooks.values()]
-    if stored and not any(filled):  # nothing of that run is left
-        return {language: chapter.notebook(language) for language in LANGUAGES}
-    return notebooks
-
-
-def check(chapter: Chapter) -> list[str]:
-    """List the chapter's problems and the notebooks that its source does not build."""
-    problems = list(chapter.problems)
-    for language, folder in LANGUAGES.items():
-        path = chapter.root / folder / f"{chapter.path.stem}.ipynb"
-        there = read_notebook(path)
-        wanted = without_outputs(chapter.notebook(language, stored_facts(there)))
-        if there is None or without_outputs(there) != wanted:
-            name = f"{folder}/{path.name}"
-            unfilled = chapter.notebook(language, filled=False)
-            problems += numbers.stale(name, unfilled, there, chapter.numbers)
+    def check(self) -> list[str]:
+        """List the problems of the source, and what a build would change."""
+        problems, donor = list(self.problems), outputs.read_notebook(self.built("en"))
+        for language in LANGUAGES:
+            path = self.built(language)
+            there = outputs.read_notebook(path)
+            if there == self.notebook(language, donor):
+                continue
+            name = path.relative_to(self.root).as_posix()
+            shown = [cell.source for cell in there.cells] if there else []
+            for cell, text in self.texts(language):
+                if "lang" in cell.metadata:
+                    stale = self.numbers.stale(text, shown)
+                    problems += [f"{name}: {problem}" for problem in stale]
             problems.append(f"{name} is not what its source builds: run build.py")
-    return problems
+        return problems
 
 
 def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str]:
@@ -245,14 +196,16 @@ def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str
         chapter = Chapter(root, path)
         problems += chapter.problems
         if folder:
-            donor = executed(chapter.notebook("en"), path.stem, folder, root)
+            fresh = chapter.notebook("en")
+            donor = outputs.executed(fresh, path.stem, folder, root)
         else:
-            donor = read_notebook(root / LANGUAGES["en"] / f"{path.stem}.ipynb")
-        for language, notebook in built(chapter, donor).items():
-            text = dumps(notebook)
+            donor = outputs.read_notebook(chapter.built("en"))
+        for language in LANGUAGES:
+            notebook = chapter.notebook(language, donor)
+            nbformat.validate(notebook)
+            text, target = nbformat.writes(notebook) + "\n", chapter.built(language)
             if len(text.encode()) > MAX_BYTES:
                 problems.append(f"{path.stem} ({language}) is over {MAX_BYTES} bytes")
-            target = root / LANGUAGES[language] / f"{path.stem}.ipynb"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, "utf-8", newline="\n")
     return problems
@@ -273,13 +226,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         paths = sources(root, args.chapters)
         if args.check:
-            problems = [p for path in paths for p in check(Chapter(root, path))]
+            problems = [p for path in paths for p in Chapter(root, path).check()]
             problems += numbers.check(root)
         else:
             if args.repo:
                 set_address(root, args.repo, args.tag)
             for path in paths if args.bless else []:
-                bless(path)
+                translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
     except (OSError, ValueError) as error:
         problems = [str(error)]

@@ -23,15 +23,15 @@ import tomllib
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
 
 PAGES = ("*.md", "results/*.md", "helpers/weights/*.md")
 FIELD = re.compile(r"\{\{([^{}\n]+)\}\}")  # in a chapter
-HELD = re.compile(  # in a page
-    r"<!--\{(?P<field>[^\n]+?)\}-->(?P<number>[^<\n]*)<!--/-->"
-    r"|<!-- table (?P<table>\w+) -->\n(?P<lines>(?:\|.*\n)*)<!-- end -->"
+PLACE = re.compile(  # in a page: a field, a table, or one end without the other
+    r"(?P<start><!--\{(?P<field>[^\n]+?)\}-->|<!-- table (?P<table>\w+) -->\n)"
+    r"(?P<old>(?(field)[^<\n]*|(?:\|.*\n)*))"
+    r"(?P<end>(?(field)<!--/-->|<!-- end -->))"
+    r"|<!--\{|<!--/-->|<!-- table |<!-- end -->"
 )
-ONE_END = re.compile(r"<!--\{|<!--/-->|<!-- table |<!-- end -->")
 OPENS_A_LINE = re.compile(r"^\s*(?:(?:[-*+>]|\d+\.)\s+)*<!--\{", re.M)
 OPERATORS = {
     ast.Add: operator.add,
@@ -41,11 +41,6 @@ OPERATORS = {
 }
 FUNCTIONS = {"abs": abs, "min": min, "max": max, "len": len}
 TO = {"en": "to", "zh": "至"}
-
-
-def fields(text: str) -> list[str]:
-    """List the fields of a chapter's text."""
-    return FIELD.findall(text)
 
 
 def step(where: object, key: str | int) -> object:
@@ -106,30 +101,46 @@ class Numbers:
         except (ArithmeticError, SyntaxError, TypeError, ValueError) as error:
             raise ValueError(f"{{{field}}}: {error}") from None
 
-    def fill(self, text: str) -> str:
-        """Put numbers in place of a chapter's fields; a wrong field stays."""
-        wrong = self.wrong(text)
-        return FIELD.sub(lambda x: x[0] if x[1] in wrong else self.number(x[1]), text)
+    def fill(self, text: str, say: Callable[[str], object] = lambda _: None) -> str:
+        """Put numbers in place of a chapter's fields; say which stays, and why."""
 
-    def wrong(self, text: str) -> dict[str, str]:
-        """Return the fields of a chapter's text that have no number, and why."""
-        found = {}
-        for field in fields(text):
+        def fill(found: re.Match) -> str:
             try:
-                self.number(field)
+                return self.number(found[1])
             except ValueError as error:
-                found[field] = str(error)
-        return found
+                say(str(error))
+                return found[0]
+
+        return FIELD.sub(fill, text)
+
+    def stale(self, text: str, shown: list[str]) -> Iterator[str]:
+        """Name the fields of a chapter's text that a notebook shows otherwise.
+
+        Parameters
+        ----------
+        text : str
+            The text, with fields.
+        shown : list of str
+            The texts of the cells of a notebook that was built earlier.
+        """
+        literal = FIELD.split(text)[::2]
+        pattern = re.compile(r"(\S+?)".join(map(re.escape, literal)))
+        for found in filter(None, map(pattern.fullmatch, shown)):
+            head = text.strip().splitlines()[0]
+            for field, old in zip(FIELD.findall(text), found.groups(), strict=True):
+                new = self.fill(f"{{{{{field}}}}}")
+                if old != new:
+                    yield f"{head[:50]!r}: {disagreement(f'{{{field}}}', old, new)}"
 
     def table(self, name: str, language: str) -> str:
         """Return the lines of a table that results/tables.toml declares."""
         path = self.folder / "tables.toml"
         tables = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         if name not in tables:
-            raise ValueError("results/tables.toml does not declare it")
+            raise ValueError(f"table {name}: results/tables.toml does not declare it")
         columns, rows = tables[name]["columns"], tables[name]["rows"]
         if missing := [part for part in (*columns, *rows) if language not in part]:
-            raise ValueError(f"no {language!r} in {missing[0]}")
+            raise ValueError(f"table {name}: no {language!r} in {missing[0]}")
         lines = [f"| | {' | '.join(column[language] for column in columns)} |"]
         lines.append("|" + "---|" * (1 + len(columns)))
         for row in rows:
@@ -144,130 +155,80 @@ class Numbers:
         value = self.number(f"{row['of']}.{column['key']}:{column['format']}")
         if "interval" not in column:
             return value
-        ends = (f"{row['of']}.{column['interval']}[{k}]:.3f" for k in (0, 1))
-        low, high = map(self.number, ends)
+        low, high = (
+            self.number(f"{row['of']}.{column['interval']}[{k}]:.3f") for k in (0, 1)
+        )
         return f"{value} ({low} {TO[language]} {high})"
 
 
-# Pages
+def disagreement(what: str, old: str, new: str) -> str:
+    """Say what stands in a place, and what is measured."""
+    return f"{what} says {old!r}, measured is {new!r}"
 
 
-class Place(NamedTuple):
-    """A place of a page that a number or a table belongs to."""
+class Page:
+    """A Markdown page: its text with the measured numbers, and what was wrong.
 
-    start: int
-    end: int
-    what: str
-    measured: Callable[[], str]
+    Parameters
+    ----------
+    path : Path
+        The page.
+    name : str
+        What to call it.
+    numbers : Numbers
+        What was measured.
+    """
 
+    def __init__(self, path: Path, name: str, numbers: Numbers):
+        self.path, self.name, self.numbers, self.problems = path, name, numbers, []
+        self.language = "zh" if name.endswith(".zh-CN.md") else "en"
+        self.text = path.read_text("utf-8")
+        for found in OPENS_A_LINE.finditer(self.text):
+            self.say(found.end(), "a field opens the line: GitHub will not format it")
+        self.filled = PLACE.sub(self.fill, self.text)
 
-def places(text: str, numbers: Numbers, language: str) -> Iterator[Place]:
-    """Find what a page holds."""
-    for found in HELD.finditer(text):
-        if name := found["table"]:
-            measured = functools.partial(numbers.table, name, language)
-            yield Place(*found.span("lines"), f"table {name}", measured)
-        else:
-            measured = functools.partial(numbers.number, found["field"])
-            yield Place(*found.span("number"), f"{{{found['field']}}}", measured)
+    def say(self, position: int, problem: str) -> None:
+        """Note a problem and its line."""
+        line = self.text.count("\n", 0, position) + 1
+        self.problems.append(f"{self.name}:{line}: {problem}")
 
-
-def line_of(text: str, position: int) -> int:
-    """Return the number of the line, from 1."""
-    return text.count("\n", 0, position) + 1
-
-
-def malformed(text: str) -> Iterator[str]:
-    """Name what would not be filled, or not shown as it should."""
-    rest = HELD.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
-    for found in ONE_END.finditer(rest):
-        yield f"{line_of(text, found.start())}: {found[0]!r} without its other end"
-    for found in OPENS_A_LINE.finditer(text):
-        place = line_of(text, found.end())
-        yield f"{place}: a field opens the line, which GitHub then leaves unformatted"
-
-
-def differing(place: Place, stands: str, measured: str, line: int) -> Iterator[str]:
-    """Name the lines of a place where something else stands than is measured."""
-    pairs = zip_longest(stands.splitlines(), measured.splitlines(), fillvalue="")
-    for number, (old, new) in enumerate(pairs, start=line):
-        if old != new:
-            yield f"{number}: {place.what} says {old!r}, measured is {new!r}"
-
-
-def survey(root: Path, page: Path, numbers: Numbers) -> tuple[str, list, list]:
-    """Return the page with true numbers, its faults, and what does not agree."""
-    text = page.read_text("utf-8")
-    language = "zh" if page.name.endswith(".zh-CN.md") else "en"
-    name, parts, end = page.relative_to(root).as_posix(), [], 0
-    faults, differences = list(malformed(text)), []
-    for place in places(text, numbers, language):
-        stands, line = text[place.start : place.end], line_of(text, place.start)
+    def fill(self, found: re.Match) -> str:
+        """Return a place as it should be; what cannot be filled stays."""
+        if not found["end"]:
+            self.say(found.start(), f"{found[0]!r} without its other end")
+            return found[0]
+        position, table = found.start("old"), found["table"]
         try:
-            measured = place.measured()
+            if table:
+                new = self.numbers.table(table, self.language)
+            else:
+                new = self.numbers.number(found["field"])
         except ValueError as error:
-            faults.append(f"{line}: {place.what}: {error}")
-            continue
-        differences += differing(place, stands, measured, line)
-        parts += [text[end : place.start], measured]
-        end = place.end
-    faults, differences = (
-        [f"{name}:{line}" for line in lines] for lines in (faults, differences)
-    )
-    return "".join([*parts, text[end:]]), faults, differences
+            self.say(position, str(error))
+            return found[0]
+        what = f"table {table}" if table else f"{{{found['field']}}}"
+        lines = (text.splitlines(keepends=True) for text in (found["old"], new))
+        for old, now in zip_longest(*lines, fillvalue=""):
+            if old != now:
+                self.say(position, disagreement(what, old.rstrip(), now.rstrip()))
+            position += len(old)
+        return found["start"] + new + found["end"]
 
 
-def pages(root: Path) -> list[Path]:
-    """List the Markdown pages that may hold numbers."""
-    return [page for pattern in PAGES for page in sorted(root.glob(pattern))]
+def pages(root: Path) -> list[Page]:
+    """Read the Markdown pages that may hold numbers."""
+    numbers = Numbers(root)
+    paths = [path for pattern in PAGES for path in sorted(root.glob(pattern))]
+    return [Page(path, path.relative_to(root).as_posix(), numbers) for path in paths]
 
 
 def check(root: Path) -> list[str]:
     """Name each place of the pages that does not agree with results/."""
-    numbers, problems = Numbers(root), []
-    for page in pages(root):
-        _, faults, differences = survey(root, page, numbers)
-        problems += [*faults, *differences]
-    return problems
+    return [problem for page in pages(root) for problem in page.problems]
 
 
 def mend(root: Path) -> list[str]:
     """Write the measured numbers into the pages; return what could not be filled."""
-    numbers, problems = Numbers(root), []
     for page in pages(root):
-        text, faults, _ = survey(root, page, numbers)
-        page.write_text(text, "utf-8", newline="\n")
-        problems += faults
-    return problems
-
-
-# Notebooks
-
-
-def stale(name: str, unfilled: dict, there: dict | None, numbers: Numbers) -> list[str]:
-    """Name each number of a built notebook that is not the measured one.
-
-    Parameters
-    ----------
-    name : str
-        What to call the notebook.
-    unfilled : dict
-        The notebook as its source builds it, with fields.
-    there : dict or None
-        The notebook that was built earlier; None where there is none.
-    """
-    built = [cell["source"] for cell in (there or {"cells": []})["cells"]]
-    problems = []
-    for cell in unfilled["cells"]:
-        literal = FIELD.split(cell["source"])[::2]
-        pattern = re.compile(r"(\S+?)".join(map(re.escape, literal)), re.S)
-        if len(literal) == 1 or cell["cell_type"] != "markdown":
-            continue
-        for found in filter(None, map(pattern.fullmatch, built)):
-            head = cell["source"].strip().splitlines()[0]
-            for field, old in zip(fields(cell["source"]), found.groups(), strict=True):
-                new = numbers.fill("{{" + field + "}}")
-                if old != new:
-                    says = f"{{{field}}} says {old!r}, measured is {new!r}"
-                    problems.append(f"{name}: {head[:50]!r}: {says}")
-    return problems
+        page.path.write_text(page.filled, "utf-8", newline="\n")
+    return check(root)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import nbformat
 
-LINE = {
+ORIGIN = {
     "en": "*Outputs below: {mode} run on {dataset}, {device}, {date}.*",
     "zh": "*下面的输出：{mode} 模式，数据 {dataset}，设备 {device}，日期 {date}。*",
 }
 
 
-def code_cells(notebook: dict) -> list[dict]:
-    """List the code cells of a notebook."""
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+def code_cells(cells: list[dict]) -> list[dict]:
+    """List the code cells among the cells of a notebook."""
+    return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
 def read_notebook(path: Path) -> dict | None:
@@ -47,14 +47,15 @@ def clean(outputs: list[dict]) -> list[dict]:
     return outputs
 
 
-def give_outputs(notebook: dict, donor: dict) -> int:
-    """Move outputs of `donor` into `notebook`; return the number of cells filled.
+def give(cells: list[dict], donor: dict) -> int:
+    """Move outputs of the notebook `donor` into cells; return the number filled.
 
     A cell gets its outputs as long as it and all code cells before it are the same
     in both, the set-up cell excluded.
     """
     filled = 0
-    for new, old in zip(code_cells(notebook), code_cells(donor), strict=False):
+    pairs = zip(code_cells(cells), code_cells(donor["cells"]), strict=False)
+    for new, old in pairs:
         is_setup = "Set-up: run me first" in new["source"][:60]
         if new["source"] != old["source"] and not is_setup:
             break
@@ -63,35 +64,8 @@ def give_outputs(notebook: dict, donor: dict) -> int:
     return filled
 
 
-def without_outputs(notebook: dict) -> dict:
-    """Return a copy without outputs and without what is said about them."""
-    notebook = copy.deepcopy(notebook)
-    notebook["metadata"].pop("course", None)
-    for cell in code_cells(notebook):
-        cell["outputs"], cell["execution_count"] = [], None
-    return notebook
-
-
-def foreign_paths(root: Path, notebook: dict) -> list[str]:
-    """Find absolute paths of this machine in the outputs."""
-    private = {str(root), str(root.parent), str(Path.home())} - {"/"}
-    text = json.dumps([cell["outputs"] for cell in code_cells(notebook)])
-    return sorted(path for path in private if path in text)
-
-
-def stored_facts(notebook: dict | None) -> dict | None:
-    """Return mode, data, device and date of the run behind a notebook's outputs."""
-    metadata = notebook["metadata"] if notebook else {}
-    return metadata.get("course", {}).get("outputs")
-
-
-def origin(facts: dict, language: str) -> str:
-    """Say in one line where the outputs come from."""
-    return LINE[language].format(**facts)
-
-
 def executed(fresh: dict, name: str, folder: Path, root: Path) -> dict:
-    """Return the notebook that run.py left in `folder`, cleaned, as a donor.
+    """Return the notebook that run.py left in `folder`, as a donor with its origin.
 
     Parameters
     ----------
@@ -107,12 +81,12 @@ def executed(fresh: dict, name: str, folder: Path, root: Path) -> dict:
     entry = report["chapters"].get(name[:2])
     if donor is None or entry is None or not entry["ok"]:
         raise ValueError(f"{folder} holds no good run of {name}")
-    pairs = zip(code_cells(fresh)[1:], code_cells(donor)[1:], strict=False)
-    if any(new["source"] != old["source"] for new, old in pairs):
+    today, then = (code_cells(notebook["cells"])[1:] for notebook in (fresh, donor))
+    if [cell["source"] for cell in today] != [cell["source"] for cell in then]:
         raise ValueError(f"{name} was changed since that run: run it again")
-    for cell in code_cells(donor):
-        cell["outputs"] = clean(cell["outputs"])
-    if paths := foreign_paths(root, donor):
+    text = json.dumps([clean(cell["outputs"]) for cell in code_cells(donor["cells"])])
+    private = {str(root), str(root.parent), str(Path.home())} - {"/"}
+    if paths := sorted(path for path in private if path in text):
         raise ValueError(f"{name}: an output names {', '.join(paths)}")
     facts = {"mode": report["mode"], "date": report["date"]}
     facts |= {key: entry.get(key) or "?" for key in ("dataset", "device")}

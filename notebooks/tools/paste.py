@@ -31,7 +31,7 @@ def definition(root: Path, module: str, name: str) -> str:
     raise ValueError(f"{module} defines no {name}")
 
 
-def pasted(root: Path, source: str) -> str:
+def with_definitions(root: Path, source: str) -> str:
     """Turn `from helpers.x import A, B` lines into the definitions themselves."""
     parts = []
     for node in ast.parse(source).body:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import datetime
-import html
 import json
 import os
 import re
@@ -30,31 +28,20 @@ if not __package__:  # called by its path
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # before the imports
 
 import nbformat
+from jinja2 import Template
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
+from nbconvert.filters import strip_ansi
+from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from helpers import saving
 
-from . import LANGUAGES, ROOT
+from . import LANGUAGES, ROOT, chosen
 
 TIMEOUT = 1200  # seconds a cell may take, unless its metadata says otherwise
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def chapter_paths(root: Path, only: list[str], language: str) -> list[Path]:
-    """List the built notebooks in number order; `only` holds numbers, empty for all."""
-    found = sorted((root / LANGUAGES[language]).glob("[0-9][0-9]_*.ipynb"))
-    unknown = sorted({n.zfill(2) for n in only} - {path.name[:2] for path in found})
-    if unknown:
-        numbers = ", ".join(path.name[:2] for path in found) or "none"
-        raise ValueError(
-            f"there is no chapter {', '.join(unknown)}; there are: {numbers}"
-        )
-    wanted = {number.zfill(2) for number in only}
-    return [path for path in found if not wanted or path.name[:2] in wanted]
 
 
 class Client(NotebookClient):
@@ -96,7 +83,7 @@ class Client(NotebookClient):
     def output(self, outs, msg, display_id, cell_index):
         """Print a cell's text as it comes."""
         if msg["header"]["msg_type"] == "stream":
-            text = ANSI.sub("", msg["content"]["text"]).replace("\r", "\n")
+            text = strip_ansi(msg["content"]["text"]).replace("\r", "\n")
             for line in filter(str.strip, text.splitlines()):
                 print(f"      {line}", flush=True)
         return super().output(outs, msg, display_id, cell_index)
@@ -111,47 +98,42 @@ def kernel_environment(**variables: Path | str) -> dict[str, str]:
     return given
 
 
-def failure(notebook, index: int, error: Exception) -> dict:
+def failure(cell, index: int, error: Exception) -> dict:
     """Say which cell and line failed and how."""
-    cell = notebook.cells[index]
-    before = notebook.cells[: index + 1]
     number = re.match(r"# (?:@title )?\[(\d\d-\d\d)\]", cell.source)
-    fact = {
-        "cell": number[1] if number else sum(c.cell_type == "code" for c in before),
-        "cell_id": cell.get("id"),
-        "line": None,
-    }
-    shown = [o for o in cell.get("outputs", []) if o.output_type == "error"]
-    if shown:
-        trace = ANSI.sub("", "\n".join(shown[0].traceback))
-        line = re.search(r"^-+>\s*(\d+)", trace, re.M) or re.search(
-            r"line (\d+)\n?.*\Z", trace, re.M
-        )
-        fact["line"] = int(line[1]) if line else None
-        fact["error"] = f"{shown[0].ename}: {shown[0].evalue}"
+    parts = [part for o in cell.get("outputs", []) for part in o.get("traceback", [])]
+    trace = strip_ansi("\n".join(parts))
+    line = re.search(r"^-+>\s*(\d+)", trace, re.M) or re.search(
+        r"line (\d+)\n?.*\Z", trace, re.M
+    )
+    if isinstance(error, CellExecutionError):
+        words = f"{error.ename}: {error.evalue}"
     elif isinstance(error, CellTimeoutError):
-        fact["error"] = "the cell took longer than its time limit"
+        words = "the cell took longer than its time limit"
     else:
-        fact["error"] = "the kernel died (out of memory?)"
-    return fact
+        words = "the kernel died (out of memory?)"
+    return {
+        "cell": number[1] if number else index + 1,
+        "cell_id": cell.get("id"),
+        "line": int(line[1]) if line else None,
+        "error": words,
+    }
 
 
-def run_chapter(path: Path, out: Path, folder: Path, env: dict) -> dict:
-    """Execute one notebook; return its entry of the report.
+def run_chapter(path: Path, out: Path, env: dict) -> dict:
+    """Execute one notebook in its folder; return its entry of the report.
 
     Parameters
     ----------
-    path, out, folder : Path
-        The built notebook; where to write; the kernel's working directory.
+    path, out : Path
+        The built notebook; where to write.
     env : dict
         Environment variables for the kernel, beside those of this process.
     """
     print(f"{path.stem}", flush=True)
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    client = Client(notebook, folder)
+    ClearOutputPreprocessor().preprocess(notebook, {})
+    client = Client(notebook, path.parent)
     facts_file = out / f"{path.stem}.facts.json"
     facts_file.unlink(missing_ok=True)
     entry = {"chapter": path.stem, "ok": True}
@@ -161,20 +143,29 @@ def run_chapter(path: Path, out: Path, folder: Path, env: dict) -> dict:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         if client.stopped:
             raise KeyboardInterrupt from None
-        entry |= {"ok": False, **failure(notebook, client.current, error)}
+        cell = notebook.cells[client.current]
+        entry |= {"ok": False, **failure(cell, client.current, error)}
     finally:  # an interrupted run keeps what it made, too
         entry["seconds"] = round(time.perf_counter() - start, 1)
-        out.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, out / path.name)
     if facts_file.exists():
         entry = json.loads(facts_file.read_text("utf-8")) | entry
         facts_file.unlink()
     # Embedding images would close every <details> at once; no text needs it.
     exporter = HTMLExporter(require_js_url="", jquery_url="")
+    exporter.register_preprocessor(titles_only, enabled=True)
     page = exporter.from_notebook_node(notebook)[0]
     (out / f"{path.stem}.html").write_text(page, "utf-8")
     print(f"  {verdict(entry)}", flush=True)
     return entry
+
+
+def titles_only(notebook, resources: dict) -> tuple:
+    """Leave of each folded cell its title; a preprocessor of nbconvert."""
+    for cell in notebook.cells:
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.source = cell.source.partition("\n")[0].partition(" {")[0]
+    return notebook, resources
 
 
 def verdict(entry: dict) -> str:
@@ -187,49 +178,38 @@ def verdict(entry: dict) -> str:
 
 def last_figure(path: Path) -> str | None:
     """Return the last PNG of an executed notebook as base64 text."""
-    notebook = nbformat.read(path, as_version=4)
-    data = [o.get("data", {}) for c in notebook.cells for o in c.get("outputs", [])]
-    pictures = [d["image/png"] for d in data if "image/png" in d]
-    return (
-        base64.b64encode(base64.b64decode(pictures[-1])).decode() if pictures else None
-    )
+    cells = nbformat.read(path, as_version=4).cells
+    data = [o.get("data", {}) for cell in cells for o in cell.get("outputs", [])]
+    return next((d["image/png"] for d in reversed(data) if "image/png" in d), None)
 
 
-STYLE = """body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
-td,th{padding:.4em .8em;text-align:left;vertical-align:top;border-top:1px solid #ccc}
-table{border-collapse:collapse}img{max-width:20em;max-height:12em}.bad{color:#a00}"""
-
-
-def index_page(report: dict, out: Path) -> str:
-    """Return the page that leads to all chapters; it needs no network."""
-    rows = []
-    for entry in report["chapters"].values():
-        name = html.escape(entry["chapter"])
-        status = html.escape(verdict(entry).split(": ", 1)[1])
-        scores = entry.get("scores")
-        status += f"<br>{html.escape(json.dumps(scores))}" if scores else ""
-        figure = last_figure(out / f"{entry['chapter']}.ipynb")
-        picture = f'<img alt="" src="data:image/png;base64,{figure}">' if figure else ""
-        kind = "" if entry["ok"] else ' class="bad"'
-        rows.append(
-            f'<tr><td><a href="{name}.html">{name}</a> '
-            f'(<a href="{name}.ipynb">ipynb</a>)</td>'
-            f"<td{kind}>{status}</td><td>{html.escape(str(entry.get('dataset')))}</td>"
-            f"<td>{picture}</td></tr>"
-        )
-    good = sum(entry["ok"] for entry in report["chapters"].values())
-    head = (
-        f"{good} of {len(rows)} chapters ran; mode {report['mode']}, "
-        f"{report['seconds']} s, {report['date']}"
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        "<title>Course run</title>"
-        f"<style>{STYLE}</style><h1>Course run</h1><p>{html.escape(head)}</p><table>"
-        "<tr><th>Chapter</th><th>Result</th><th>Data</th><th>Last figure</th></tr>"
-        + "\n".join(rows)
-        + "</table></html>\n"
-    )
+INDEX = Template(
+    """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Course run</title>
+<style>
+body {font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em}
+td, th {padding: .4em .8em; text-align: left; vertical-align: top}
+td, th {border-top: 1px solid #ccc}
+table {border-collapse: collapse} img {max-width: 20em; max-height: 12em}
+.bad a {color: #a00}
+</style>
+<h1>Course run</h1>
+<p>{{ chapters.values() | map(attribute="ok") | sum }} of {{ chapters | length }}
+chapters ran; mode {{ mode }}, {{ seconds }} s, {{ date }}</p>
+<table>
+<tr><th>Chapter</th><th>Data</th><th>Scores</th><th>Last figure</th></tr>
+{% for entry in chapters.values() %}{% set name = entry.chapter %}
+<tr{{ "" if entry.ok else " class=bad" }}>
+<td><a href="{{ name }}.html">{{ verdict(entry) }}</a>
+(<a href="{{ name }}.ipynb">ipynb</a>)</td>
+<td>{{ entry.dataset }}</td><td>{{ entry.scores | tojson if entry.scores }}</td>
+<td>{% if figures[name] %}<img src="data:image/png;base64,{{ figures[name] }}" alt="">
+{% endif %}</td></tr>
+{% endfor %}
+</table></html>
+""",
+    autoescape=True,
+)
 
 
 def run_course(
@@ -241,7 +221,7 @@ def run_course(
     data sets, None to leave the search to the notebooks.
     """
     out.mkdir(parents=True, exist_ok=True)
-    begun = datetime.datetime.now()
+    begun, chapters, figures = datetime.datetime.now(), {}, {}
     report = {
         "mode": mode,
         "language": language,
@@ -249,24 +229,24 @@ def run_course(
         "run_id": begun.strftime("%Y%m%d-%H%M%S"),
         "ok": True,
         "seconds": 0.0,
-        "chapters": {},
+        "chapters": chapters,
     }
     env = {"FUNDUS_MODE": mode, "FUNDUS_OUT": out, "FUNDUS_RUN": report["run_id"]}
     if data is not None:
         env["FUNDUS_DATA"] = data
     for path in paths:
-        entry = run_chapter(path, out, path.parent, env)
-        report["chapters"][path.name[:2]] = entry
-        report["ok"] = all(e["ok"] for e in report["chapters"].values())
-        times = [e["seconds"] for e in report["chapters"].values()]
-        report["seconds"] = round(sum(times), 1)
+        entry = chapters[path.name[:2]] = run_chapter(path, out, env)
+        report["ok"] &= entry["ok"]
+        report["seconds"] = round(report["seconds"] + entry["seconds"], 1)
         saving.write_json(out / "report.json", report)
-        (out / "index.html").write_text(index_page(report, out), "utf-8")
+        figures[path.stem] = last_figure(out / path.name)
+        page = INDEX.render(report, figures=figures, verdict=verdict)
+        (out / "index.html").write_text(page, "utf-8")
     return report
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command line; return the exit code: 0 if every chapter ran."""
+    """Run the command line; return the exit code: 0, 1 (a failure), 2 (error)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mode", default="lesson", choices=["smoke", "lesson", "full"])
     parser.add_argument("--only", default="", metavar="NN,NN", help="chapter numbers")
@@ -275,8 +255,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--out", type=Path, default=root / "outputs")
     args = parser.parse_args(arguments)
     only = [number for number in args.only.replace(" ", "").split(",") if number]
-    paths = chapter_paths(root, only, args.language)
-    report = run_course(paths, args.out, args.mode, args.data, args.language)
+    built = list((root / LANGUAGES[args.language]).glob("[0-9][0-9]_*.ipynb"))
+    try:
+        paths = chosen(built, only)
+        report = run_course(paths, args.out, args.mode, args.data, args.language)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     for entry in report["chapters"].values():
         print(verdict(entry))
     print(f"{args.out / 'index.html'} leads to the pages")

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import jupytext
 
-from .numbers import fields
+from .numbers import FIELD
 
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+SPAN = re.compile(r"`[^`\n]+`")
+FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.S)
 
 
 def short_hash(text: str) -> str:
@@ -22,31 +24,18 @@ def short_hash(text: str) -> str:
 
 def kept(text: str) -> dict[str, list]:
     """List what a translation must not lose, kind by kind."""
-    fences = FENCE.findall(text)
-    text = FENCE.sub("", text)
-    spans = re.findall(r"`[^`\n]+`", text)
-    text = re.sub(r"`[^`\n]+`", "", text)
-    links = re.findall(r"\]\(([^)\s]+)|(?:src|href)=\"([^\"]+)\"", text)
+    outside = FENCE.sub("", text)
+    words = SPAN.sub("", outside)
+    links = re.findall(r"\]\(([^)\s]+)|(?:src|href)=\"([^\"]+)\"", words)
     return {
-        "code block": fences,
-        "code span": spans,
-        "formula": re.findall(r"\$\$.+?\$\$|\$[^$\n]+\$", text, re.S),
+        "code block": FENCE.findall(text),
+        "code span": SPAN.findall(outside),
+        "formula": FORMULA.findall(words),
         "link": [(a or b).split("#")[0] or "#" for a, b in links],
-        "heading level": [f"h{len(h)}" for h in re.findall(r"^(#+) ", text, re.M)],
-        "fold": re.findall(r"</?details>", text),
-        "field": fields(text),  # a measured number, the solution of an exercise
+        "heading level": [f"h{len(h)}" for h in re.findall(r"^(#+) ", words, re.M)],
+        "fold": re.findall(r"</?details>", words),
+        "field": FIELD.findall(words),  # a measured number, the solution of an exercise
     }
-
-
-def translation_problems(english: str, chinese: str) -> list[str]:
-    """Name what the Chinese text lost; more links, spans or formulas are fine."""
-    problems, en, zh = [], kept(english), kept(chinese)
-    for kind in en:
-        lost = Counter(en[kind]) - Counter(zh[kind])
-        problems += [f"lost {kind} {thing}" for thing in lost]
-    if en["heading level"] != zh["heading level"] and not problems:
-        problems.append(f"heading levels {zh['heading level']}, not as in English")
-    return problems
 
 
 def text_problems(cells: list, terms: Path) -> Iterator[tuple]:
@@ -67,8 +56,9 @@ def text_problems(cells: list, terms: Path) -> Iterator[tuple]:
     right, wrong = read_terms(terms)
     languages = [cell.metadata.get("lang") for cell in cells]
     for k, cell in enumerate(cells):
-        if languages[k] == "en" and languages[k + 1 : k + 2] != ["zh"]:
-            yield cell, "no Chinese cell after it"
+        if languages[k] == "en":
+            if languages[k + 1 : k + 2] != ["zh"]:
+                yield cell, "no Chinese cell after it"
         elif languages[k] == "zh":
             if k and languages[k - 1] == "en":
                 yield from ((cell, p) for p in pair_problems(cells[k - 1], cell))
@@ -76,18 +66,21 @@ def text_problems(cells: list, terms: Path) -> Iterator[tuple]:
                 yield cell, "no English cell before it"
             for word in wrong_words(cell.source, right, wrong):
                 yield cell, f"do not use {word} (notebooks/src/terms.md)"
-        elif cell.cell_type == "markdown" and not {"lang", "include"} & {
-            *cell.metadata
-        }:
+        elif cell.cell_type == "markdown" and "include" not in cell.metadata:
             yield cell, 'text without lang="en" or lang="zh"'
 
 
-def pair_problems(english, chinese) -> list[str]:
-    """Name what is wrong with a translation of the English before it."""
+def pair_problems(english, chinese) -> Iterator[str]:
+    """Name what the Chinese lost; more links, spans or formulas are fine."""
     today, of = short_hash(english.source), chinese.metadata.get("of")
-    stale = [f"translation of {of or 'nothing'}, English is {today}"]
-    lost = translation_problems(english.source, chinese.source)
-    return (stale if of != today else []) + lost
+    if of != today:
+        yield f"translation of {of or 'nothing'}, English is {today}"
+    en, zh = kept(english.source), kept(chinese.source)
+    for kind in en:
+        for thing in Counter(en[kind]) - Counter(zh[kind]):
+            yield f"lost {kind} {thing}"
+    if en["heading level"] != zh["heading level"]:
+        yield f"heading levels {zh['heading level']}, not as in English"
 
 
 def read_terms(path: Path) -> tuple[set[str], set[str]]:
@@ -105,9 +98,8 @@ def read_terms(path: Path) -> tuple[set[str], set[str]]:
 
 def wrong_words(text: str, right: set[str], wrong: set[str]) -> list[str]:
     """Find words not to use in Chinese text, unless part of a right word."""
-    text = re.sub(
-        r"^```.*?^```|`[^`\n]+`|\]\([^)]*\)|\$[^$]+\$", " ", text, flags=re.M | re.S
-    )
+    for pattern in (FENCE, SPAN, FORMULA, r"\]\([^)]*\)"):
+        text = re.sub(pattern, " ", text)
     found = []
     for word in sorted(wrong):
         rest = text
@@ -121,15 +113,14 @@ def wrong_words(text: str, right: set[str], wrong: set[str]) -> list[str]:
 def bless(path: Path) -> None:
     """Write into each Chinese cell's header the hash of the English before it."""
     text = path.read_text("utf-8")
-    hashes, english = [], None
-    for cell in jupytext.reads(text, fmt="py:percent").cells:
-        if cell.metadata.get("lang") == "en":
-            english = cell.source
-        elif cell.metadata.get("lang") == "zh":
-            hashes.append(short_hash(english or ""))
+    cells = jupytext.reads(text, fmt="py:percent").cells
+    hashes = (
+        short_hash(english.source)
+        for english, chinese in zip([cells[0], *cells], cells, strict=False)
+        if chinese.metadata.get("lang") == "zh"
+    )
     header = re.compile(r'^# %% \[markdown\] lang="zh".*$', re.M)
-    values = iter(hashes)
-    text = header.sub(lambda _: f'# %% [markdown] lang="zh" of="{next(values)}"', text)
+    text = header.sub(lambda _: f'# %% [markdown] lang="zh" of="{next(hashes)}"', text)
     path.write_text(text, "utf-8", newline="\n")
 
 
