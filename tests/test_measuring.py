@@ -503,8 +503,8 @@ def test_a_picture_is_there_or_missing(monkeypatch, tmp_path):
 def test_the_listing_says_on_which_device_a_training_wants_to_run(capsys):
     assert command.main([]) == 0
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
-    assert "gpu: 19 networks" in lines["best.json"]  # 4 candidates, 4 folds; 3 seeds
-    assert "cpu: 4 networks" in lines["crossval.json"]
+    assert "gpu; networks trained on DRIVE: 19" in lines["best.json"]  # 4 x 4 + 3
+    assert "cpu; networks trained on DRIVE: 4" in lines["crossval.json"]
 
 
 def test_shipped_weights_are_a_part_of_what_they_are_scored_by(monkeypatch):

@@ -128,7 +128,7 @@ class Training:
         number = len(self.variants) * len(self.folds)
         if self.everyone or not self.folds:
             number += len(self.seeds)
-        return f"{self.device}: {number} networks trained on {self.dataset}"
+        return f"{self.device}; networks trained on {self.dataset}: {number}"
 
 
 @dataclass(frozen=True)
