@@ -12,11 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin
-
 from helpers import saving
 
-from . import kinds, runs, tables
+from . import kinds, runs
 
 
 def file_of(name: str, folder: Path) -> Path:
@@ -25,50 +23,31 @@ def file_of(name: str, folder: Path) -> Path:
 
 
 def state(name: str, folder: Path) -> str:
-    """Compare what a file was made by with what would make it today."""
-    file, declared = file_of(name, folder), runs.ROWS[name].declaration()
+    """Return there, missing, or stale and what was changed."""
+    row, file = runs.ROWS[name], file_of(name, folder)
     if not file.exists():
         return "missing"
-    return "there" if kinds.kept(file) == declared else "stale"
-
-
-def listing(folder: Path) -> str:
-    """Return a line for each row: its state, its file, what it is."""
-    lines = []
-    for name, row in runs.ROWS.items():
-        file, now, note = file_of(name, folder), row.declaration(), ""
-        if (is_now := state(name, folder)) == "stale":
-            then = kinds.kept(file) or {}
-            changed = [key for key in now | then if now.get(key) != then.get(key)]
-            note = f" (changed: {', '.join(changed)})"
-        lines.append(f"{is_now:8} {file.name:33} {row}{note}")
-    return "\n".join(lines)
-
-
-def measured(name: str, row) -> dict | Image.Image:
-    """Measure what a row says, now."""
-    if isinstance(row, kinds.Script):
-        return row.module().main()
-    if isinstance(row, kinds.Scored):
-        return tables.scored(row)
-    return getattr(tables, name, tables.facts)(row)
+    if isinstance(row, str) or file.suffix == ".png":  # nothing to compare
+        return "there"
+    now, content = row.declaration(), json.loads(file.read_text("utf-8"))
+    then = content.get("declaration", {})
+    changed = [key for key in now | then if now.get(key) != then.get(key)]
+    return f"stale (changed: {', '.join(changed)})" if changed else "there"
 
 
 def make(name: str, folder: Path) -> None:
     """Make a file, unless it is there as it is declared today."""
     row, file = runs.ROWS[name], file_of(name, folder)
-    if isinstance(row, kinds.ByHand):
+    if isinstance(row, str):
         raise ValueError(f"{file.name} is made {row}")
     if state(name, folder) == "there":
         print(f"{file} is there")
         return
     print(f"{name}: {row}", flush=True)
-    content = measured(name, row)
-    if isinstance(content, Image.Image):
-        note = PngImagePlugin.PngInfo()
-        note.add_text("declaration", json.dumps(row.declaration()))
+    content = row.make()
+    if file.suffix == ".png":
         with saving.whole(file) as part:
-            content.save(part, "png", optimize=True, pnginfo=note)
+            content.save(part, "png", optimize=True)
     else:
         saving.write_json(file, content | {"declaration": row.declaration()})
     print(f"{file} is written")
@@ -92,7 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
         for name in args.names:
             make(name, args.out)
         if not args.names:
-            print(listing(args.out))
+            for name, row in runs.ROWS.items():
+                file = file_of(name, args.out).name
+                print(f"{state(name, args.out):8} {file:33} {row}")
             print("`python -m results.experiments NAME...` makes what is not there")
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

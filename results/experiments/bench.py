@@ -1,11 +1,10 @@
 """Measure speed, each time beside a naive version: ``python3 -m helpers bench``.
 
 Needs DRIVE (FUNDUS_DATA); about ten minutes on two cores. Every measurement runs in a
-process of its own, so that the peak of its memory is its own, and is given as seconds
-or rates of this machine, now, and as a ratio, which holds elsewhere, too.
+process of its own, and is given as seconds or rates of this machine, now, and as a
+ratio, which holds elsewhere, too.
 """
 
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,14 +18,12 @@ from helpers import (
     evaluation,
     fundus,
     inference,
-    losses,
     metrics,
     patches,
     places,
     preprocess,
     runtime,
     training,
-    unet,
 )
 
 from . import alone
@@ -44,12 +41,10 @@ def one_patch(layers: np.ndarray, rng: np.random.Generator, size: int) -> np.nda
     row = rng.integers(size, layers.shape[1] - size)
     column = rng.integers(size, layers.shape[2] - size)
     axis = np.arange(size) - (size - 1) / 2
-    y, x = np.meshgrid(axis, axis, indexing="ij")
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"))
     angle, zoom = rng.uniform(-np.pi, np.pi), rng.uniform(1 / 1.5, 1.5)
-    y, x = (
-        zoom * (np.cos(angle) * y - np.sin(angle) * x),
-        zoom * (np.sin(angle) * y + np.cos(angle) * x),
-    )
+    c, s = zoom * np.cos(angle), zoom * np.sin(angle)
+    y, x = np.tensordot([[c, -s], [s, c]], grid, 1)
     bend = [ndimage.zoom(rng.normal(0, 4, (3, 3)), size / 3, order=3) for _ in range(2)]
     places = [y + bend[0] + row, x + bend[1] + column]
     orders = [1] * (len(layers) - 2) + [0, 0]
@@ -62,26 +57,14 @@ def one_patch(layers: np.ndarray, rng: np.random.Generator, size: int) -> np.nda
     return patch
 
 
-class NaiveBatches:
-    """The same stream of patches, made one by one."""
-
-    def __init__(self, layers: list[np.ndarray], settings: config.TrainConfig):
-        self.layers, self.settings = layers, settings
-        self.rng = np.random.default_rng(settings.seed)
-
-    def __iter__(self) -> Iterator:
-        return self
-
-    def __next__(self) -> tuple[torch.Tensor, ...]:
-        numbers = self.rng.integers(len(self.layers), size=self.settings.batch_size)
-        batch = np.stack(
-            [
-                one_patch(self.layers[n], self.rng, self.settings.patch_size)
-                for n in numbers
-            ]
-        )
-        image, labels = torch.from_numpy(batch[:, :-2]), torch.from_numpy(batch[:, -2:])
-        return image, labels[:, :1], labels[:, 1:]
+def naive_batches(layers: list[np.ndarray], settings: config.TrainConfig) -> Iterator:
+    """Give the same stream of patches, made one by one."""
+    rng, size = np.random.default_rng(settings.seed), settings.patch_size
+    while True:
+        numbers = rng.integers(len(layers), size=settings.batch_size)
+        cut = [one_patch(layers[number], rng, size) for number in numbers]
+        batch = torch.from_numpy(np.stack(cut))
+        yield batch[:, :-2], batch[:, -2:-1], batch[:, -1:]
 
 
 def sliding_windows(model, inputs: np.ndarray, size: int = 48, step: int = 5):
@@ -134,22 +117,18 @@ def load(split: str) -> list[fundus.FundusImage]:
 
 def make_run(naive: bool, **changes: int) -> training.TrainingRun:
     """Return a run of the lesson recipe; naive: fp32, patch by patch, no layout."""
-    settings, train, val = replace(RECIPE, **changes), load("train"), load("val")
-    if not naive:
-        return training.new_run(train, val, settings)
-    runtime.seed_everything(settings.seed)
-    net = unet.UNet(settings.in_channels, 1, settings.widths)
-    loss = functools.partial(losses.bce_dice_loss, dice_weight=settings.dice_weight)
-    inputs = [preprocess.prepare(x.image) for x in train]
-    scaling = preprocess.fit_standardisation(inputs, [x.fov for x in train])
-    layers = [
-        np.concatenate([scaling(p), x.vessels, x.fov]).astype(np.float32)
-        for p, x in zip(inputs, train, strict=True)
-    ]
-    device = runtime.pick_device()
-    validate = training.Validation(val, scaling, loss, device)
-    batches, net = NaiveBatches(layers, settings), net.to(device)
-    return training.TrainingRun(net, batches, loss, validate, settings, "fp32")
+    settings, train = replace(RECIPE, **changes), load("train")
+    precision = "fp32" if naive else None
+    run = training.new_run(train, load("val"), settings, precision=precision)
+    if naive:
+        scaling = run.validate.scaling
+        layers = [
+            np.concatenate([scaling(preprocess.prepare(x.image)), x.vessels, x.fov])
+            for x in train
+        ]
+        run.batches = naive_batches(layers, settings)
+        run.model.to(memory_format=torch.contiguous_format)
+    return run
 
 
 def batches_per_second(naive: bool) -> float:
@@ -167,15 +146,16 @@ def training_speed(naive: bool) -> float:
 
 def seconds_to_marks(naive: bool) -> dict[str, float | None]:
     """Return seconds of training until the AUC on 37 to 40 passes each mark."""
-    run, reached = make_run(naive, val_every=50), {}
+    run = make_run(naive, val_every=50)
     for _ in run.steps():
-        if run.history and run.history[-1]["step"] == run.step:
-            for mark in MARKS:
-                if run.history[-1]["auc_roc"] >= mark:
-                    reached.setdefault(str(mark), round(run.seconds, 1))
-        if run.seconds > LIMIT or len(reached) == len(MARKS):
+        done = run.history and run.history[-1]["auc_roc"] >= MARKS[-1]
+        if done or run.seconds > LIMIT:
             break
-    return {str(mark): reached.get(str(mark)) for mark in MARKS}
+    reached = {}
+    for mark in MARKS:
+        passed = (x["seconds"] for x in run.history if x["auc_roc"] >= mark)
+        reached[str(mark)] = next((round(x, 1) for x in passed), None)
+    return reached
 
 
 def preparing(naive: bool) -> float:
@@ -213,12 +193,6 @@ def bootstrapping(naive: bool) -> float:
     return per_second(lambda: metrics.bootstrap_ci(histograms, 0.5, 100), 100, 3)
 
 
-def with_peak(function: Callable, argument) -> tuple[object, int | None]:
-    """Call and return the answer and the process's peak of memory in MiB."""
-    answer, peak = function(argument), alone.peak_mib()
-    return answer, peak and round(peak)
-
-
 ROWS = (  # name, unit, function, argument of ours, of the naive version
     ("augmented patches", "1/s", batches_per_second, False, True),
     ("training, patches", "1/s", training_speed, False, True),
@@ -243,12 +217,11 @@ def main(names: Sequence[str] = ()) -> dict:
     for name, unit, function, *arguments in ROWS:
         if names and not any(part in name for part in names):
             continue
-        answers = [alone.call(with_peak, function, x) for x in arguments]
-        (ours, peak), (naive, naive_peak) = answers
+        ours, naive = (alone.call(function, x) for x in arguments)
         row = {"what": name, "unit": unit, "ours": ours, "naive": naive}
         if isinstance(ours, float):
             row["ratio"] = ours / naive
-        rows.append(row | {"peak_mib": peak, "naive_peak_mib": naive_peak})
+        rows.append(row)
         print(f"{name} ({unit}): {show(ours)}; naive {show(naive)}", end="")
         print(f", {row['ratio']:.1f} times" if "ratio" in row else "", flush=True)
     precision = runtime.pick_precision(runtime.pick_device())

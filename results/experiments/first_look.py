@@ -20,8 +20,7 @@ def main() -> Image.Image:
         np.repeat(probs[0][..., None], 3, axis=2),
         figures.overlay(image, probs >= segmenter.threshold),
     ]
-    white, strip = np.ones((SIDE, GAP, 3)), []
-    for panel in panels:
-        strip += [resize(panel, (SIDE, SIDE, 3), anti_aliasing=True), white]
-    picture = (np.concatenate(strip[:-1], axis=1) * 255).round().astype(np.uint8)
-    return Image.fromarray(picture).quantize(200)
+    white = np.ones((SIDE, GAP, 3))
+    small = [resize(panel, (SIDE, SIDE, 3), anti_aliasing=True) for panel in panels]
+    strip = np.concatenate([small[0], white, small[1], white, small[2]], axis=1)
+    return Image.fromarray((strip * 255).round().astype(np.uint8)).quantize(200)

@@ -16,46 +16,39 @@ from helpers import datasets, fundus, metrics, places
 RULES = {"any of four": 1, "two of four": 2, "three of four": 3, "all four": 4}
 
 
-def even(layer: np.ndarray) -> np.ndarray:
-    """Cut an odd last row and column off, as ``fundus.halve`` does."""
-    height, width = layer.shape[1:]
-    return layer[:, : height // 2 * 2, : width // 2 * 2]
+def score(x: fundus.FundusImage, least: int) -> list[int]:
+    """Return [*metrics.Counts, covered, length] where ``least`` of four are a vessel.
 
-
-def score(image_id: str, name: str) -> dict[str, list]:
-    """Return [*metrics.Counts, covered, length] of each rule for one image."""
-    x = fundus.load_one(name, image_id, places.data_dir())
-    vessels, fov = even(x.vessels), even(x.fov)
+    An odd last row and column fall away, as in ``fundus.halve``.
+    """
+    H, W = (n // 2 for n in x.fov.shape[1:])
+    vessels, fov = x.vessels[:, : 2 * H, : 2 * W], x.fov[:, : 2 * H, : 2 * W]
     line = morphology.skeletonize(vessels[0])[None] & fov
-    height, width = vessels.shape[1:]
-    votes = vessels.reshape(1, height // 2, 2, width // 2, 2).sum((2, 4))
-    rows = {}
-    for rule, least in RULES.items():
-        again = (votes >= least).repeat(2, 1).repeat(2, 2)
-        counts = metrics.count(again, vessels, fov)
-        rows[rule] = [*counts, int(again[line].sum()), int(line.sum())]
-    return rows
+    votes = vessels.reshape(1, H, 2, W, 2).sum((2, 4))
+    again = (votes >= least).repeat(2, 1).repeat(2, 2)
+    return [*metrics.count(again, vessels, fov), again[line].sum(), line.sum()]
 
 
 def measure(name: str, split: str) -> dict[str, dict]:
     """Score all rules on a split, all pixels together."""
-    rows = [score(image_id, name) for image_id in datasets.ids(name, split)]
-    result = {}
-    for rule in RULES:
-        *counts, covered, length = np.sum([row[rule] for row in rows], axis=0)
-        counts = metrics.Counts(*map(int, counts))
+    images, result = fundus.load(name, split, places.data_dir()), {}
+    for rule, least in RULES.items():
+        rows = [score(x, least) for x in images]
+        *counts, covered, length = map(int, np.sum(rows, axis=0))
+        tp, fp, fn, _ = counts
         result[rule] = {
             "dice": metrics.scores(counts)["dice"],
-            "centreline_covered": float(covered / length),
-            "vessel_share_gained": (counts.fp - counts.fn) / (counts.tp + counts.fn),
+            "centreline_covered": covered / length,
+            "vessel_share_gained": (fp - fn) / (tp + fn),
         }
     return result
 
 
 def main() -> dict:
     """Measure every set that is there."""
-    content = {"protocol": "fov", "rule_of_the_course": "two of four"}
-    for name, split in (("DRIVE", "train"), ("CHASEDB1", "all"), ("HRF", "all")):
-        if datasets.found(name, places.data_dir()):
-            content[f"{name} {split}"] = measure(name, split)
-    return content
+    sets = {"DRIVE": "train", "CHASEDB1": "all", "HRF": "all"}
+    return {"protocol": "fov", "rule_of_the_course": "two of four"} | {
+        f"{name} {split}": measure(name, split)
+        for name, split in sets.items()
+        if datasets.found(name, places.data_dir())
+    }

@@ -20,30 +20,28 @@ from helpers import (
     metrics,
     photo,
     places,
+    preprocess,
     runtime,
 )
-from helpers.preprocess import prepare
 
 SETS = ("CHASEDB1", "STARE", "HRF")
 
 
-def unscaled(segmenter, image: np.ndarray, fov: np.ndarray) -> np.ndarray:
+def unscaled(segmenter, x: fundus.FundusImage) -> np.ndarray:
     """Predict at the photograph's own resolution, as if vessels had one width."""
-    inputs = segmenter.standardisation(prepare(image))
+    inputs = segmenter.standardisation(preprocess.prepare(x.image))
     tile = inference.TILE
-    return inference.predict_probs(segmenter.model, inputs, tile=tile) * fov
+    return inference.predict_probs(segmenter.model, inputs, tile=tile) * x.fov
 
 
-def colours_of(images) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each channel inside the FOV, (3, 1, 1)."""
-    pixels = np.concatenate([x.image[:, x.fov[0]] for x in images], axis=1)
+def colours(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each channel of (3, N), (3, 1, 1)."""
     return pixels.mean(1)[:, None, None], pixels.std(1)[:, None, None]
 
 
 def recoloured(image: np.ndarray, fov: np.ndarray, known) -> np.ndarray:
     """Give each channel the mean and the standard deviation of the training images."""
-    pixels = image[:, fov[0]]
-    mean, std = pixels.mean(1)[:, None, None], pixels.std(1)[:, None, None]
+    mean, std = colours(image[:, fov[0]])
     return (((image - mean) / std * known[1] + known[0]) * fov).clip(0, 1)
 
 
@@ -53,76 +51,68 @@ def threshold_by_share(table: np.ndarray, share: float) -> float:
     return float(np.searchsorted(-marked, -share) / table.shape[1])
 
 
-def dice_by_share(row: evaluation.Evaluation, share: float) -> float:
-    """Return the pooled Dice where a threshold of each image marks this share."""
-    counts = [metrics.counts_at(x, threshold_by_share(x, share)) for x in row.coarse]
-    return dice_of(counts)
-
-
 def dice_of(counts: list[metrics.Counts]) -> float:
     """Return the Dice of all images together."""
-    return metrics.scores(metrics.Counts(*map(int, np.sum(counts, axis=0))))["dice"]
+    return metrics.scores(np.sum(counts, axis=0))["dice"]
 
 
 def score(row: evaluation.Evaluation, share: float) -> dict:
     """Return pooled scores at three thresholds: DRIVE's, by share, the best."""
     best = metrics.best_threshold([row.histogram])
+    shared = [metrics.counts_at(x, threshold_by_share(x, share)) for x in row.coarse]
     return {key: row.pooled[key] for key in ("auc_roc", "auc_pr", "dice")} | {
         "ci95": row.ci95["dice"],
-        "dice_by_share": dice_by_share(row, share),
+        "dice_by_share": dice_of(shared),
         "best_threshold": best,
-        "dice_best_threshold": metrics.all_scores(row.histogram, best)["dice"],
+        "dice_best_threshold": dice_of([metrics.counts_at(row.histogram, best)]),
     }
+
+
+def vessel_share(x: fundus.FundusImage) -> float:
+    """Return the share of the FOV that the label marks."""
+    return float(x.vessels[x.fov].mean())
 
 
 def measure(name: str) -> dict:
     """Score all ways on one set."""
-    segmenter = inference.Segmenter.load()
-    known = fundus.load("DRIVE", "train", places.data_dir())
-    shares = [float(x.vessels[x.fov].mean()) for x in known]
-    colours, share = colours_of(known), float(np.mean(shares))
+    segmenter, home = inference.Segmenter.load(), places.data_dir()
+    known = fundus.load("DRIVE", "train", home)
+    theirs = colours(np.concatenate([x.image[:, x.fov[0]] for x in known], axis=1))
     ways = {
-        "own size": lambda x: unscaled(segmenter, x.image, x.fov),
+        "own size": lambda x: unscaled(segmenter, x),
         "resized": lambda x: segmenter.probs(x.image, x.fov),
         "resized, flips": lambda x: segmenter.probs(x.image, x.fov, "flips"),
         "resized, recoloured": lambda x: segmenter.probs(
-            recoloured(x.image, x.fov, colours), x.fov
+            recoloured(x.image, x.fov, theirs), x.fov
         ),
     }
     person = functools.partial(datasets.person, name)
     rows = {way: evaluation.Evaluation(segmenter.threshold, person) for way in ways}
-    images = fundus.OnDisk(name, "all", places.data_dir(), half=name == "HRF")
-    facts, seconds = [], []
-    for x in images:
+    doubted, shares, observed = 0, [], []
+    for x in fundus.OnDisk(name, "all", home, half=name == "HRF"):
         print(f"  {name} {x.name}", flush=True)
-        for way, predict in ways.items():
-            probs = predict(x)
-            rows[way].add(x, probs)
-            if way == "resized":
-                doubts = photo.doubts(x.image, x.fov, probs, segmenter.threshold)
-        facts.append(
-            (fundus.fov_diameter(x.fov), x.vessels[x.fov].mean(), len(doubts) > 0)
-        )
+        probs = {way: predict(x) for way, predict in ways.items()}
+        for way in ways:
+            rows[way].add(x, probs[way])
+        known_by = x.image, x.fov, probs["resized"], segmenter.threshold
+        doubted += len(photo.doubts(*known_by)) > 0
+        shares.append(vessel_share(x))
         if x.second is not None:
-            seconds.append(metrics.count(x.second, x.vessels, x.fov))
-    diameters, prevalence, doubted = np.array(facts, float).T
-    scored = {way: score(row, share) for way, row in rows.items()}
-    for way in ("resized, flips", "resized, recoloured", "own size"):
+            observed.append(metrics.count(x.second, x.vessels, x.fov))
+    of_drive = [vessel_share(x) for x in known]
+    scored = {way: score(row, float(np.mean(of_drive))) for way, row in rows.items()}
+    for way in ways.keys() - {"resized"}:
         scored[way]["against_resized"] = rows[way].against(rows["resized"])
+    all_observed = len(observed) == len(shares)
     return {
-        "images": len(images),
+        "images": len(shares),
         "persons": len({person(image_id) for image_id in datasets.ids(name, "all")}),
-        "half_resolution": images.half,
-        "fov_diameter": float(np.median(diameters)),
-        "vessel_share": float(prevalence.mean()),
-        "vessel_share_range": [float(prevalence.min()), float(prevalence.max())],
-        "doubted": int(doubted.sum()),
-        "threshold": segmenter.threshold,
-        "share_of_drive": share,
-        "share_of_drive_range": [min(shares), max(shares)],
-        "second_observer_dice": dice_of(seconds)
-        if len(seconds) == len(images)
-        else None,
+        "vessel_share": float(np.mean(shares)),
+        "vessel_share_range": [min(shares), max(shares)],
+        "doubted": doubted,
+        "share_of_drive": float(np.mean(of_drive)),
+        "share_of_drive_range": [min(of_drive), max(of_drive)],
+        "second_observer_dice": dice_of(observed) if all_observed else None,
         "rows": scored,
     }
 

@@ -12,26 +12,25 @@ from helpers import fundus, inference, places, preprocess, runtime, unet
 
 from . import alone
 
-TILES = {"paper": (None, 384, 96), "shipped": (None, 192, 96)}
-
-
-def network(name: str) -> torch.nn.Module:
-    """Return the paper's network with He weights, or the one that is shipped."""
-    if name == "shipped":
-        return inference.Segmenter.load(device=torch.device("cpu")).model
-    torch.manual_seed(0)
-    net = unet.UNet(1, 2, unet.PAPER_WIDTHS, padding="valid", batch_norm=False)
-    return unet.he_init(net)
+WAYS = (  # network, tile in pixels; None: one pass, with which the next are compared
+    ("paper", None), ("paper", 384), ("paper", 96),
+    ("shipped", None), ("shipped", 192), ("shipped", 96),
+)  # fmt: skip
 
 
 def measure(name: str, tile: int | None) -> tuple[np.ndarray, float, float]:
     """Predict image 37; return logits, seconds and the growth of the memory's peak."""
     torch.set_num_threads(2)
     eye = fundus.load_one("DRIVE", "37", places.data_dir())
-    prepare = preprocess.prepare if name == "shipped" else preprocess.enhance
-    inputs = torch.from_numpy(prepare(eye.image))[None]
+    if name == "shipped":
+        net = inference.Segmenter.load(device=torch.device("cpu")).model
+        image = preprocess.prepare(eye.image)
+    else:
+        torch.manual_seed(0)
+        net = unet.UNet(1, 2, unet.PAPER_WIDTHS, padding="valid", batch_norm=False)
+        net, image = unet.he_init(net), preprocess.enhance(eye.image)
+    inputs = torch.from_numpy(image)[None]
     inputs = (inputs - inputs.mean()) / inputs.std()
-    net = network(name)
     small = unet.UNet(inputs.shape[1], 1, (2, 4))  # the libraries load, and take little
     inference.predict_logits(small, inputs[..., :16, :16], "fp32")
     before, start = alone.peak_mib(), time.perf_counter()
@@ -43,20 +42,14 @@ def measure(name: str, tile: int | None) -> tuple[np.ndarray, float, float]:
 def main() -> dict:
     """Run each way in a process of its own."""
     rows, whole = [], None
-    for name, tiles in TILES.items():
-        for tile in tiles:
-            logits, seconds, peak = alone.call(measure, name, tile)
-            whole = logits if tile is None else whole
-            row = {
-                "network": name,
-                "tile": tile,
-                "largest_difference": float(abs(logits - whole).max()),
-                "largest_logit": float(abs(whole).max()),
-                "peak_mib": round(peak),
-                "seconds": round(seconds, 2),
-            }
-            print(row)
-            rows.append(row)
+    for name, tile in WAYS:
+        logits, seconds, peak = alone.call(measure, name, tile)
+        whole = logits if tile is None else whole
+        row = {"network": name, "tile": tile, "largest_logit": float(abs(whole).max())}
+        row["largest_difference"] = float(abs(logits - whole).max())
+        row |= {"peak_mib": round(peak), "seconds": round(seconds, 2)}
+        print(row)
+        rows.append(row)
     facts = {"image": "DRIVE 37, 565 x 584", "precision": "fp32"}
     facts["environment"] = runtime.environment(torch.device("cpu"))
     return facts | {"rows": rows}

@@ -20,13 +20,7 @@ from helpers import fundus, inference, metrics, photo, places, runtime
 
 from . import alone
 
-FORMATS = {  # lossless ones; file name: options of Pillow
-    "photo.png": {},
-    "photo.tif": {"compression": "tiff_lzw"},
-    "photo.webp": {"lossless": True},
-    "photo.bmp": {},
-    "photo.ppm": {},
-}
+FORMATS = ("photo.png", "photo.tif", "photo.webp", "photo.bmp", "photo.ppm")  # lossless
 TILES = (128, 256, 512, None)  # pixels; None: in one piece
 LARGE = (6000, 4000)  # width, height
 
@@ -39,20 +33,20 @@ def fields_of_view(name: str) -> dict:
         if name == "CHASEDB1":
             file = places.data_dir() / f"reference_fov/CHASEDB1/Image_{x.name}.gif"
             reference = fundus.read_label(file)
-        everywhere = np.ones_like(found)
-        dice = metrics.scores(metrics.count(found, reference, everywhere))["dice"]
-        rows.append(((found & x.vessels).sum() / x.vessels.sum(), dice))
-    kept, dice = np.array(rows).min(0)
+        counts = metrics.count(found, reference, np.ones_like(found))
+        kept = (found & x.vessels).sum() / x.vessels.sum()
+        rows.append((kept, metrics.scores(counts)["dice"]))
+    kept, dice = np.min(rows, axis=0).round(5).tolist()
     worst = {"least_share_of_vessels_kept": kept, "least_dice": dice}
-    return {"images": len(rows)} | {k: round(float(v), 5) for k, v in worst.items()}
+    return {"images": len(rows)} | worst
 
 
 def same_answers(folder: Path) -> dict:
     """Return the largest differences between probabilities, by format and by tile."""
     segmenter, picture = inference.Segmenter.load(), Image.fromarray(data.retina())
     answers = {"formats": {}, "tiles": {}}
-    for name, options in FORMATS.items():
-        picture.save(folder / name, **options)
+    for name in FORMATS:  # each takes the options that it knows
+        picture.save(folder / name, lossless=True, compression="tiff_lzw")
         image = fundus.read_photo(folder / name)
         answers["formats"][name] = segmenter.probs(image)
     for tile in TILES:
@@ -64,30 +58,29 @@ def same_answers(folder: Path) -> dict:
     }
 
 
-def large_photograph(folder: Path) -> dict:
-    """Segment a large photograph as the command does; peak of memory and seconds."""
-    picture = Image.new("RGB", LARGE)
-    side = LARGE[1] - 100
+def write_large(file: Path) -> Path:
+    """Write a large photograph."""
+    picture, side = Image.new("RGB", LARGE), LARGE[1] - 100
     picture.paste(Image.fromarray(data.retina()).resize((side, side)), (1000, 50))
-    picture.save(folder / "large.jpg", quality=95)
-    peak, seconds = alone.call(segment, folder / "large.jpg", folder / "out")
-    return {"pixels": list(LARGE), "peak_mib": round(peak), "seconds": seconds}
+    picture.save(file, quality=95)
+    return file
 
 
-def segment(file: Path, out: Path) -> tuple[float, float]:
-    """Segment a photograph; return the peak of this process's memory and seconds."""
+def segment(file: Path) -> dict:
+    """Segment it as the command does; return the process's peak of memory, seconds."""
     start = time.perf_counter()
-    (row,) = photo.segment_files(inference.Segmenter.load(), [file], out)
+    (row,) = photo.segment_files(inference.Segmenter.load(), [file], file.parent)
     if row["error"]:
         raise ValueError(row["error"])
-    return alone.peak_mib(), round(time.perf_counter() - start, 1)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"pixels": LARGE, "peak_mib": round(alone.peak_mib()), "seconds": seconds}
 
 
 def main() -> dict:
     """Measure all."""
     with tempfile.TemporaryDirectory() as folder:
         return {
-            "large": large_photograph(Path(folder)),
+            "large": alone.call(segment, write_large(Path(folder) / "large.jpg")),
             "largest_difference": same_answers(Path(folder)),
             "fov": {name: fields_of_view(name) for name in ("DRIVE", "CHASEDB1")},
             "environment": runtime.environment(),

@@ -15,7 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers import evaluation, fundus, inference, metrics, phantom, places, training
+from helpers import (
+    evaluation,
+    fundus,
+    inference,
+    metrics,
+    phantom,
+    places,
+    preprocess,
+    training,
+)
 
 from . import kinds
 
@@ -48,10 +57,9 @@ class Network:
         """Return all that decides how it comes out."""
         row, held = self.training, self.fold is not None and [self.fold, kinds.FOLDS]
         said = {"dataset": row.dataset, "chooses": row.chooses, "held_out": held}
-        said |= {"config": row.config(self.changes, self.seed), "fp16": row.fp16}
-        return kinds.plain(
-            said | {"changes": self.changes, "threshold": self.threshold}
-        )
+        said |= {"config": row.config(self.changes, self.seed)}
+        said |= {"changes": self.changes, "threshold": self.threshold}
+        return kinds.plain(said)
 
     def load(self) -> inference.Segmenter | None:
         """Return it, or None where it is not there as it is declared today."""
@@ -61,10 +69,10 @@ class Network:
 
     def predictor(self) -> Callable:
         """Return ``predict(image, tta)`` of whole frames, prepared as in training."""
-        found, parts = self.load(), kinds.PARTS | self.changes
+        found, prepare = self.load(), self.changes.get("prepare", preprocess.prepare)
 
         def predict(image: np.ndarray, tta: str = "none") -> np.ndarray:
-            inputs = found.standardisation(parts["prepare"](image))
+            inputs = found.standardisation(prepare(image))
             return inference.predict_probs(found.model, inputs, tta)
 
         return predict
@@ -75,29 +83,21 @@ def of_folds(row: kinds.Training, variant: str) -> list[Network]:
     return [Network(row, variant, row.seeds[0], fold) for fold in row.folds]
 
 
-def of_all(row: kinds.Training, seeds: Sequence[int] = (), best=()) -> list[Network]:
-    """Return a network for each seed, none of which holds out a fold.
-
-    ``best`` is the best variant and its threshold: by default what the JSON file says.
-    """
-    source, variant = row.threshold, next(iter(row.variants))
-    if row.then and not best:
-        source, variant = row, kinds.known(row.name, "best")
-    variant, threshold = best or (variant, source and threshold_of(source))
-    seeds = seeds or row.then or row.seeds
-    return [Network(row, variant, seed, None, threshold) for seed in seeds]
+def of_all(row: kinds.Training, seeds: Sequence[int] = ()) -> list[Network]:
+    """Return a network for each seed, none of which holds out a fold."""
+    variant, source = next(iter(row.variants)), row.threshold
+    if row.folds:  # its file tells the best variant and the threshold
+        variant, source = kinds.known(row.name, "best"), row
+    threshold = source and threshold_of(source)
+    return [Network(row, variant, k, None, threshold) for k in seeds or row.seeds]
 
 
 def threshold_of(row: kinds.Training) -> float:
     """Return the threshold that others take over: from its file or its network."""
     if not row.folds:
         return made(of_all(row))[0]["threshold"]
-    threshold = kinds.known(row.name, "threshold")
-    if threshold is None:
-        raise FileNotFoundError(
-            f"results/{row.name}.json, which tells the threshold, is missing; make it "
-            f"first: python -m results.experiments {row.name}"
-        )
+    if (threshold := kinds.known(row.name, "threshold")) is None:
+        raise FileNotFoundError(f"results/{row.name}.json is missing; make it first")
     return threshold
 
 
@@ -121,17 +121,30 @@ def deal(network: Network) -> tuple[list[fundus.FundusImage], ...]:
 
 def begin(network: Network, images: list, val: list) -> training.TrainingRun:
     """Wire a training: the recipe with its change."""
-    changes = network.changes
-    parts = {key: changes[key] for key in kinds.PARTS if key in changes}
+    changes, parts = network.changes, ("prepare", "augment", "loss_fn")
+    own = {key: changes[key] for key in parts if key in changes}
     if "start" in changes:
-        parts["model"] = of_all(changes["start"])[0].load().model
+        own["model"] = of_all(changes["start"])[0].load().model
     settings = network.training.config(changes, network.seed)
-    run = training.new_run(images, val, settings, **parts)
+    run = training.new_run(images, val, settings, **own)
     if changes.get("constant"):
         rate = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
         run.optimizer = torch.optim.AdamW(run.model.parameters(), fused=True, **rate)
         run.schedule = torch.optim.lr_scheduler.ConstantLR(run.optimizer, factor=1)
     return run
+
+
+def train(network: Network, images: list, val: list) -> None:
+    """Train a network and keep it, with how it came about and its declaration."""
+    row, images = network.training, images[: network.changes.get("num_images")]
+    run = begin(network, images, val).finish()
+    found = training.segmenter(run, images, network.threshold, dataset=row.dataset)
+    facts = training.record(run, images, **found.origin, threshold=found.threshold)
+    for key in ("history",) if row.chooses else ("history", "best"):
+        del facts[key]
+    found.origin = facts | {"declaration": network.declaration()}
+    found.save(network.file)
+    print(f"{row.name} {network.file.stem}: {run.seconds:.0f} s", flush=True)
 
 
 def score(predict: Callable, held: list, conditions: Sequence[str]) -> dict:
@@ -168,31 +181,14 @@ def work(network: Network) -> dict:
     It is trained where it is not there yet, in one thread.
     """
     torch.set_num_threads(1)
-    row, (images, val, held) = network.training, deal(network)
-    if (found := network.load()) is None:
-        images = images[: network.changes.get("num_images")]
-        run = begin(network, images, val).finish()
-        found = training.segmenter(run, images, network.threshold, dataset=row.dataset)
-        facts = training.record(run, images, **found.origin, threshold=found.threshold)
-        for key in ("history",) if row.chooses else ("history", "best"):
-            del facts[key]
-        found.origin = facts | {"declaration": network.declaration()}
-        if row.fp16 and not held:  # half as large a file
-            for weights in found.model.parameters():
-                weights.data = weights.data.half() if weights.ndim > 1 else weights.data
-        found.save(network.file)
-        print(f"{row.name} {network.file.stem}: {run.seconds:.0f} s", flush=True)
-    said = {key: x for key, x in found.origin.items() if key != "declaration"}
-    if not (held and row.conditions):
-        return said
-    return said | score(network.predictor(), held, row.conditions)
-
-
-def at_once(job: Callable, tasks: Sequence) -> list:
-    """Do a job for each task, each in a process of its own: two on a CPU."""
-    workers = os.cpu_count() if torch.cuda.is_available() else 2
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
-        return pool.map(job, tasks, chunksize=1)
+    images, val, held = deal(network)
+    if network.load() is None:
+        train(network, images, val)
+    facts, conditions = network.load().origin, network.training.conditions
+    del facts["declaration"]
+    if held and conditions:
+        facts |= score(network.predictor(), held, conditions)
+    return facts
 
 
 def made(networks: Sequence[Network]) -> list[dict]:
@@ -200,3 +196,10 @@ def made(networks: Sequence[Network]) -> list[dict]:
     for start in {x.changes["start"] for x in networks if "start" in x.changes}:
         made(of_all(start))
     return at_once(work, networks)
+
+
+def at_once(job: Callable, tasks: Sequence) -> list:
+    """Do a job for each task, each in a process of its own: two on a CPU."""
+    workers = os.cpu_count() if torch.cuda.is_available() else 2
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
+        return pool.map(job, tasks, chunksize=1)
