@@ -11,21 +11,8 @@ import tracemalloc
 import types
 from pathlib import Path
 
+import loopback
 import pytest
-from loopback import (
-    BODY,
-    LOGIN,
-    QUOTA,
-    SHA,
-    fake_gdown,
-    in_folder,
-    long_name,
-    lying_zip,
-    quiet,
-    tarred,
-    tree,
-    zipped,
-)
 
 from helpers import datasets, fetch, saving
 
@@ -35,10 +22,10 @@ FILES = {"a/1.tif": b"bytes of 1", "a/2.gif": b"bytes of 2", "b/1.tif": b"others
 
 
 def get(path, sources, sha256, limit=20):
-    return fetch.fetch(path, sources, sha256, limit, quiet)
+    return fetch.fetch(path, sources, sha256, limit, loopback.quiet)
 
 
-def read(source, scratch, wanted=(), say=quiet, sha256=None):
+def read(source, scratch, wanted=(), say=loopback.quiet, sha256=None):
     return dict(fetch.contents(str(source), wanted, sha256, scratch, say))
 
 
@@ -49,16 +36,16 @@ def read(source, scratch, wanted=(), say=quiet, sha256=None):
 def test_fetch_falls_through_to_the_next_source(server, tmp_path, bad):
     sources = [f"{server.url}/{bad}", f"{server.url}/ok"]
     place = tmp_path / "d" / "a.zip"
-    assert get(place, sources, SHA) == place
+    assert get(place, sources, loopback.SHA) == place
     assert server.hits == [f"/{bad}", "/ok"]
-    assert tree(tmp_path) == {"d/a.zip": BODY}
+    assert loopback.tree(tmp_path) == {"d/a.zip": loopback.BODY}
 
 
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
         ("404", "404"),
-        ("cut", f"cut off after 1000 of {len(BODY)} bytes"),
+        ("cut", f"cut off after 1000 of {len(loopback.BODY)} bytes"),
         ("quota", r'web page.*"Google Drive - Quota exceeded".*quota is used up'),
         ("login", r'web page.*"Sign in".*login'),
         ("wrong", "wrong bytes"),
@@ -67,7 +54,7 @@ def test_fetch_falls_through_to_the_next_source(server, tmp_path, bad):
 def test_fetch_names_the_reason_and_the_place_by_hand(server, tmp_path, bad, words):
     place = tmp_path / "a.zip"
     with pytest.raises(fetch.DownloadError, match=words) as error:
-        get(place, [f"{server.url}/{bad}"], SHA)
+        get(place, [f"{server.url}/{bad}"], loopback.SHA)
     assert "Save the file with a browser" in str(error.value)
     assert not list(tmp_path.iterdir())
 
@@ -83,7 +70,7 @@ def test_no_network_is_quick_and_clear(refused, tmp_path):
     start = time.monotonic()
     with pytest.raises(fetch.DownloadError) as error:
         sources = ["https://name.invalid/a.zip", refused]
-        get(tmp_path / "a.zip", sources, SHA)
+        get(tmp_path / "a.zip", sources, loopback.SHA)
     assert time.monotonic() - start < 2
     assert "name.invalid/a.zip: its name cannot be looked up" in str(error.value)
     assert "refused" in str(error.value)
@@ -103,17 +90,17 @@ def test_slow_drip_ends_at_the_time_limit(server, tmp_path):
 def test_file_address_and_file_that_is_replaced(server, tmp_path):
     folder = tmp_path / "my 眼底 data"
     folder.mkdir()
-    (folder / "源.zip").write_bytes(BODY)
-    place = get(folder / "a.zip", [(folder / "源.zip").as_uri()], SHA)
-    assert place.read_bytes() == BODY
+    (folder / "源.zip").write_bytes(loopback.BODY)
+    place = get(folder / "a.zip", [(folder / "源.zip").as_uri()], loopback.SHA)
+    assert place.read_bytes() == loopback.BODY
     place.write_bytes(b"half")
-    get(place, [f"{server.url}/ok"], SHA)
-    assert place.read_bytes() == BODY
+    get(place, [f"{server.url}/ok"], loopback.SHA)
+    assert place.read_bytes() == loopback.BODY
 
 
 def test_address_with_spaces_and_chinese(server, tmp_path):
-    server.bodies["/眼 底.zip"] = BODY
-    get(tmp_path / "a", [f"{server.url}/眼 底.zip"], SHA)
+    server.bodies["/眼 底.zip"] = loopback.BODY
+    get(tmp_path / "a", [f"{server.url}/眼 底.zip"], loopback.SHA)
     assert server.hits == ["/眼 底.zip"]
 
 
@@ -124,28 +111,33 @@ def test_other_schemes_are_refused(tmp_path, source):
 
 
 def test_google_drive_goes_through_gdown(monkeypatch, tmp_path):
-    fake_gdown(monkeypatch, tmp_path, f"open(output, 'wb').write({BODY!r}); return id")
-    place = get(tmp_path / "d" / "a", ["gdrive:ABC"], SHA)
-    assert tree(place.parent) == {"a": BODY}
+    loopback.fake_gdown(
+        monkeypatch, tmp_path, f"open(output, 'wb').write({loopback.BODY!r}); return id"
+    )
+    place = get(tmp_path / "d" / "a", ["gdrive:ABC"], loopback.SHA)
+    assert loopback.tree(place.parent) == {"a": loopback.BODY}
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (f"open(output, 'wb').write({QUOTA!r}); return output", "quota is used up"),
+        (
+            f"open(output, 'wb').write({loopback.QUOTA!r}); return output",
+            "quota is used up",
+        ),
         ("raise ValueError('Too many users\\n  have viewed')", "Too many users have"),
         ("return None", "gdown gave no file"),
         ("open(output + 'x.part', 'w'); time.sleep(30)", "not done in 0.3 seconds"),
     ],
 )
 def test_google_drive_failures(monkeypatch, tmp_path, body, words):
-    fake_gdown(monkeypatch, tmp_path, body)
+    loopback.fake_gdown(monkeypatch, tmp_path, body)
     start = time.monotonic()
     with pytest.raises(fetch.DownloadError, match=words):
         limit = 0.3 if "sleep" in body else 20
-        get(tmp_path / "d" / "a", ["gdrive:ABC"], SHA, limit)
+        get(tmp_path / "d" / "a", ["gdrive:ABC"], loopback.SHA, limit)
     assert time.monotonic() - start < 5
-    assert not tree(tmp_path / "d")
+    assert not loopback.tree(tmp_path / "d")
 
 
 def test_gdown_still_has_the_keywords():
@@ -191,9 +183,11 @@ def test_ctrl_c_in_the_middle_leaves_nothing(server, tmp_path):
 
 
 def test_disk_full_in_the_process_of_gdown(monkeypatch, tmp_path):
-    fake_gdown(monkeypatch, tmp_path, "raise OSError(28, 'No space left on device')")
+    loopback.fake_gdown(
+        monkeypatch, tmp_path, "raise OSError(28, 'No space left on device')"
+    )
     with pytest.raises(saving.DiskError, match="No space left"):
-        get(tmp_path / "d" / "a", ["gdrive:A", "gdrive:B"], SHA)
+        get(tmp_path / "d" / "a", ["gdrive:A", "gdrive:B"], loopback.SHA)
 
 
 # All files of a source.
@@ -203,33 +197,33 @@ def test_disk_full_in_the_process_of_gdown(monkeypatch, tmp_path):
 def test_every_form_of_source(server, tmp_path, form):
     source = tmp_path / "来 源"
     if form == "folder":
-        in_folder(source, FILES)
+        loopback.in_folder(source, FILES)
     elif form.startswith("tar"):
-        source.write_bytes(tarred(FILES, "w:gz" if form == "tar.gz" else "w"))
+        source.write_bytes(loopback.tarred(FILES, "w:gz" if form == "tar.gz" else "w"))
     else:
-        source.write_bytes(zipped(FILES))
-    server.bodies["/a.zip"] = zipped(FILES)
+        source.write_bytes(loopback.zipped(FILES))
+    server.bodies["/a.zip"] = loopback.zipped(FILES)
     address = {"file": source.as_uri(), "http": f"{server.url}/a.zip"}.get(form, source)
     assert read(address, tmp_path) == FILES
 
 
 def test_fetched_archive_with_another_sha256_is_not_opened(server, tmp_path):
-    server.bodies["/a.zip"] = zipped(FILES)
+    server.bodies["/a.zip"] = loopback.zipped(FILES)
     with pytest.raises(fetch.DownloadError, match="wrong bytes"):
-        read(f"{server.url}/a.zip", tmp_path, sha256=SHA)
+        read(f"{server.url}/a.zip", tmp_path, sha256=loopback.SHA)
 
 
 def test_archives_and_gzipped_files_inside(tmp_path):
     parts = {
-        "x/b.zip": zipped({"1": b"1"}),
-        "x/c.TGZ": tarred({"2": b"2"}),
+        "x/b.zip": loopback.zipped({"1": b"1"}),
+        "x/c.TGZ": loopback.tarred({"2": b"2"}),
         "x/3.ppm.gz": gzip.compress(b"3"),
         "x/cut.gz": gzip.compress(b"4" * 99)[:20],
     }
-    (tmp_path / "a.zip").write_bytes(zipped(parts))
+    (tmp_path / "a.zip").write_bytes(loopback.zipped(parts))
     inside = {"1": b"1", "2": b"2", "x/3.ppm.gz": b"3"}
     inside["x/cut.gz"] = parts["x/cut.gz"]
-    for source in (tmp_path / "a.zip", in_folder(tmp_path / "folder", parts)):
+    for source in (tmp_path / "a.zip", loopback.in_folder(tmp_path / "folder", parts)):
         assert read(source, tmp_path) == inside
 
 
@@ -238,7 +232,9 @@ def test_archive_in_an_archive_is_not_held_to_the_size_of_one_file(
 ):
     monkeypatch.setattr(datasets, "MAX_FILE", 30_000)
     files = {name: bytes(9000) for name in "1234"}
-    (tmp_path / "a.zip").write_bytes(zipped({"b.tar.gz": tarred(files)}))
+    (tmp_path / "a.zip").write_bytes(
+        loopback.zipped({"b.tar.gz": loopback.tarred(files)})
+    )
     assert read(tmp_path / "a.zip", tmp_path) == files
 
 
@@ -259,8 +255,8 @@ def test_web_folder_that_fails_is_not_taken_for_an_empty_one(server, refused, tm
 
 
 def test_broken_archive_in_a_folder_is_left_out(tmp_path):
-    bad = {"a.zip": zipped(FILES)[:90], "b.zip": LOGIN}
-    said, source = [], in_folder(tmp_path / "source", FILES | bad)
+    bad = {"a.zip": loopback.zipped(FILES)[:90], "b.zip": loopback.LOGIN}
+    said, source = [], loopback.in_folder(tmp_path / "source", FILES | bad)
     (source / "c.zip").mkdir()
     assert read(source, tmp_path, say=said.append) == FILES
     assert ["a.zip" in said[0], "b.zip" in said[1], len(said)] == [True, True, 2]
@@ -274,17 +270,17 @@ def test_source_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (zipped({**FILES, "bomb": bytes(2000)}), "'bomb' it is too large"),
-        (tarred({**FILES, "bomb": bytes(2000)}), "'bomb' it is too large"),
+        (loopback.zipped({**FILES, "bomb": bytes(2000)}), "'bomb' it is too large"),
+        (loopback.tarred({**FILES, "bomb": bytes(2000)}), "'bomb' it is too large"),
         (
-            zipped({**FILES, "a": bytes(900), "b": bytes(900)}),
+            loopback.zipped({**FILES, "a": bytes(900), "b": bytes(900)}),
             "'b' it is too large.*1,500",
         ),
-        (zipped(FILES)[:-40], "cannot be unpacked.*cut off"),
-        (zipped(FILES)[:90], "cannot be unpacked.*cut off"),
-        (tarred(FILES)[:-40], "cannot be unpacked.*cut off"),
-        (LOGIN, r'a web page, not the file \(title "Sign in"\)'),
-        (QUOTA, "quota is used up"),
+        (loopback.zipped(FILES)[:-40], "cannot be unpacked.*cut off"),
+        (loopback.zipped(FILES)[:90], "cannot be unpacked.*cut off"),
+        (loopback.tarred(FILES)[:-40], "cannot be unpacked.*cut off"),
+        (loopback.LOGIN, r'a web page, not the file \(title "Sign in"\)'),
+        (loopback.QUOTA, "quota is used up"),
         (b"", "cannot be unpacked"),
         (b"Rar!\x1a\x07 and so on", "is no zip or tar"),
     ],
@@ -301,14 +297,17 @@ def test_bad_archives_are_refused(monkeypatch, tmp_path, body, words):
 
 def test_links_and_names_that_lead_out_do_not_matter(tmp_path):
     body = {"/abs/1.tif": b"1", "../../2.tif": b"2", "C:\\3.tif": b"3"}
-    for archive in (tarred(body, links=True), zipped(body, links=True)):
+    for archive in (
+        loopback.tarred(body, links=True),
+        loopback.zipped(body, links=True),
+    ):
         (tmp_path / "archive").write_bytes(archive)
         assert read(tmp_path / "archive", tmp_path) == body
     assert [path.name for path in tmp_path.iterdir()] == ["archive"]
 
 
 def test_zip_with_a_password(tmp_path):
-    body = bytearray(zipped({"a": b"1"}))
+    body = bytearray(loopback.zipped({"a": b"1"}))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         body[body.index(signature) + offset] |= 1
     (tmp_path / "a.zip").write_bytes(body)
@@ -327,11 +326,11 @@ def measured():
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (lying_zip(9_000_000), "cannot be unpacked"),
-        (zipped({"bomb": bytes(9_000_000)}), "too large"),
-        (tarred({"bomb": bytes(9_000_000)}), "too large"),
-        (zipped({"a.gz": gzip.compress(bytes(9_000_000))}), "too large"),
-        (long_name(9_000_000), "too large"),
+        (loopback.lying_zip(9_000_000), "cannot be unpacked"),
+        (loopback.zipped({"bomb": bytes(9_000_000)}), "too large"),
+        (loopback.tarred({"bomb": bytes(9_000_000)}), "too large"),
+        (loopback.zipped({"a.gz": gzip.compress(bytes(9_000_000))}), "too large"),
+        (loopback.long_name(9_000_000), "too large"),
     ],
     ids=["lying zip", "zip", "tar", "gzipped", "name"],
 )
