@@ -139,6 +139,8 @@ def test_a_segmented_photograph_on_a_full_disk(monkeypatch, tmp_path):
     monkeypatch.setattr(saving.os, "urandom", bytes)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.eye_vessels.png.00000000.part").symlink_to(FULL)
-    segmenter = inference.Segmenter.load()
-    (row,) = photo.segment_files(segmenter, [tmp_path / "eye.png"], tmp_path / "out")
-    assert "eye_vessels.png cannot be written (No space left" in row["error"]
+    files = [tmp_path / "eye.png"], tmp_path / "out"
+    with pytest.raises(
+        saving.DiskError, match=r"eye_vessels.png cannot be written \(No"
+    ):
+        list(photo.segment_files(inference.Segmenter.load(), *files))
