@@ -34,7 +34,7 @@ class Course:
     @property
     def real(self) -> bool:
         """Tell whether the images are photographs of eyes."""
-        return self.dataset != "PHANTOM"
+        return not datasets.get(self.dataset).drawn
 
     def load(self, split: str) -> list[fundus.FundusImage]:
         """Read all images of "train", "val", "test" or "all"."""
