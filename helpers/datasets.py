@@ -72,6 +72,11 @@ def _read_datasets() -> dict[str, Dataset]:
     table = tomllib.loads((HERE / "datasets.toml").read_text("utf-8"))
     for facts in table.values():
         facts["splits"] = {k: tuple(v.split()) for k, v in facts["splits"].items()}
+        if not facts["splits"].get("val"):
+            raise ValueError(
+                f"{facts['title']}: give it validation images (splits.val in "
+                "helpers/datasets.toml); thresholds are chosen by them"
+            )
         if "size" in facts:
             facts["size"] = tuple(facts["size"])
         sources = facts.get("sources", ())

@@ -165,11 +165,6 @@ def pooled_scores(histograms: Sequence[np.ndarray], threshold: float) -> dict:
     return all_scores(sum(histograms), threshold)
 
 
-def per_image_scores(histograms: Sequence[np.ndarray], threshold: float) -> list[dict]:
-    """Score each image for itself; the mean of these is not the pooled score."""
-    return [all_scores(each, threshold) for each in histograms]
-
-
 def best_threshold(histograms: Sequence[np.ndarray]) -> float:
     """Return the threshold with the highest pooled Dice; for validation images.
 

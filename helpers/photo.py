@@ -159,9 +159,9 @@ def segment_files(
         start, row = time.monotonic(), dict.fromkeys(COLUMNS, "") | {"file": str(path)}
         try:
             row |= segment_file(segmenter, path, out, **options)
-        except saving.DiskError:  # it would say the same of every other photograph
-            raise
         except (OSError, ValueError) as error:
+            if getattr(error.__cause__, "errno", None) in saving.FULL:
+                raise  # it would say the same of every other photograph
             row["error"] = str(error)
         row["seconds"] = f"{time.monotonic() - start:.2f}"
         table[row["file"]] = row

@@ -72,8 +72,7 @@ def autocast(device: torch.device, precision: str):
     factors of a convolution to 11 bits (TF32).
     """
     if precision == "fp32" and device.type == "cuda":
-        benchmark = torch.backends.cudnn.benchmark
-        return torch.backends.cudnn.flags(True, benchmark, allow_tf32=False)
+        return torch.backends.cudnn.flags(True, False, allow_tf32=False)
     if precision == "fp32":
         return contextlib.nullcontext()
     dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -19,6 +19,9 @@ REFUSALS = {
 }  # fmt: skip
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # no other file could be written
+
+
 class DiskError(OSError):
     """A file cannot be written here, so that no other source would help."""
 

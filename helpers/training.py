@@ -416,11 +416,11 @@ def train(
 def seconds_per_step(run: TrainingRun, count: int = 20) -> float:
     """Time ``count`` steps after three to warm up, then put the run back as it was."""
     before, stops = copy.deepcopy(run.state_dict()), min(3, run.config.steps - 1)
-    values = list(run.steps(stops))
-    float(values[-1])  # a GPU is done before the clock is read
+    for loss in list(run.steps(stops))[-1:]:
+        float(loss)  # a GPU is done before the clock is read
     start, first = time.perf_counter(), run.step
-    values += run.steps(first + count)
-    float(values[-1])
+    for loss in list(run.steps(first + count))[-1:]:
+        float(loss)
     seconds = (time.perf_counter() - start) / max(1, run.step - first)
     run.load_state_dict(before)
     return seconds

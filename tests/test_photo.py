@@ -1,5 +1,8 @@
 """Photographs of one's own: what is doubted."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -27,10 +30,16 @@ def test_doubts_name_what_is_unlike_a_retina():
     assert photo.doubts(x.image, cut, probs, 0.5) == []
 
 
-def test_a_disk_that_takes_nothing_ends_the_whole_folder(monkeypatch, tmp_path):
-    def full(*_, **__):
-        raise saving.DiskError("cannot be written")
+def test_a_full_disk_ends_a_folder_and_one_locked_file_does_not(monkeypatch, tmp_path):
+    def refused(number):
+        def segment_file(_, path, out, **__):
+            with saving.whole(out / "x.png"):
+                raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(photo, "segment_file", full)
-    with pytest.raises(saving.DiskError):
-        list(photo.segment_files(None, [tmp_path / "a.png"] * 3, tmp_path))
+        monkeypatch.setattr(photo, "segment_file", segment_file)
+        return photo.segment_files(None, [tmp_path / "a.png"] * 3, tmp_path)
+
+    with pytest.raises(saving.DiskError, match="No space"):
+        list(refused(errno.ENOSPC))
+    rows = list(refused(errno.EACCES))
+    assert len(rows) == 3 and all("cannot be written" in row["error"] for row in rows)

@@ -5,19 +5,18 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from urllib.request import urlretrieve
+from urllib.request import urlopen
 
 ADDRESS, TAG = "https://github.com/OWNER/REPO", ""
-HELP = """The course was not found, and fetching it failed: {}
-Put its folder or pack (fundus-course.zip) into {}, MyDrive (mount Drive) or Kaggle's
-input, or set FUNDUS_REPO to a pack or to an address for git; then run this cell again.
-找不到课程，下载失败。把课程文件夹或课程包放到上述位置，或设置 FUNDUS_REPO，再运行。"""
+HELP = """The course was not found, and fetching it failed (找不到课程，下载失败): {}
+Put its folder or pack (fundus-course.zip) into {}, MyDrive or Kaggle's input, or
+set FUNDUS_REPO to a pack or a git address; run again. 放好课程或设置地址后，再运行。"""
+os.environ["GIT_TERMINAL_PROMPT"] = "0"  # git asks nothing: nobody could answer
 HERE, DRIVE, KAGGLE = Path.cwd(), Path("/content/drive/MyDrive"), Path("/kaggle/input")
 NEAR = [*HERE.glob("*"), *DRIVE.glob("*"), *KAGGLE.glob("*"), *KAGGLE.glob("*/*")]
 
 
 def course_folder():
-    """Return the folder that holds `helpers`; fetch the course where there is none."""
     for place in [HERE, *HERE.parents, *sorted(NEAR)]:
         if os.path.isfile(place / "helpers/lesson.py"):
             return place
@@ -25,11 +24,12 @@ def course_folder():
     source = os.environ.get("FUNDUS_REPO") or [*packs, ADDRESS][0]
     with tempfile.TemporaryDirectory(".part", "fundus_course", HERE) as part:
         if source.endswith(".zip"):
-            pack = urlretrieve(source, f"{part}/pack")[0] if "://" in source else source
-            zipfile.ZipFile(pack).extractall(f"{part}/course")
+            address = source if "://" in source else Path(source).resolve().as_uri()
+            Path(f"{part}/pack").write_bytes(urlopen(address, timeout=60).read())
+            zipfile.ZipFile(f"{part}/pack").extractall(f"{part}/course")
         elif "OWNER/REPO" not in source:
-            clone = ["git", "clone", "-q", "--depth", "1", source, f"{part}/course"]
-            clone += ["--branch", TAG] if TAG and source == ADDRESS else []
+            tag = ["--branch", TAG] if TAG and source == ADDRESS else []
+            clone = ["git", "clone", "-q", "--depth=1", *tag, source, f"{part}/course"]
             subprocess.run(clone, check=True, capture_output=True, text=True)
         for mark in Path(part).rglob("helpers/lesson.py"):
             return mark.parents[1].rename(HERE / "fundus_course")

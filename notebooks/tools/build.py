@@ -185,7 +185,9 @@ class Chapter:
                 if "lang" in cell.metadata:
                     stale = self.numbers.stale(text, shown)
                     problems += [f"{name}: {problem}" for problem in stale]
-            problems.append(f"{name} is not what its source builds: run build.py")
+            problems.append(
+                f"{name} is not what its source builds: python -m notebooks.tools.build"
+            )
         return problems
 
 
