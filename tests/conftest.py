@@ -43,3 +43,8 @@ def server(no_network):
 def refused(no_network) -> str:
     """Return an address where nobody listens."""
     return loopback.refusing()
+
+
+def pytest_make_parametrize_id(val):
+    """Name bytes alike: those of an archive hold the time, other in each worker."""
+    return "bytes" if isinstance(val, bytes) else None
