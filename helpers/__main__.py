@@ -1,4 +1,4 @@
-"""The commands: python3 -m helpers run|test|data|train|evaluate|bench|segment.
+"""The commands: python3 -m helpers open|run|test|data|train|evaluate|bench|segment.
 
 Only the standard library is imported until the environment exists. It is made once, in
 .venv beside this package, unless the running Python has all that is required.
@@ -38,6 +38,16 @@ def run(args: argparse.Namespace) -> int:
     places.export(DATA=place)  # given now, so that no chapter tries to fetch again
     options = ["--mode", args.mode, "--only", args.only, "--language", args.language]
     return runner.main([*options, "--out", str(args.out or places.output_dir())])
+
+
+def open_(args: argparse.Namespace) -> int:
+    """Open a chapter in JupyterLab, in the browser, with the right kernel."""
+    from helpers import lab
+    from notebooks.tools import LANGUAGES, chosen
+
+    built = (ROOT / LANGUAGES[args.language]).glob("[0-9][0-9]_*.ipynb")
+    chapter, *_ = chosen(list(built), [args.chapter])
+    return lab.serve(chapter, print, args.language, args.browser != "none")
 
 
 def test(args: argparse.Namespace) -> int:
@@ -200,12 +210,14 @@ def between_0_and_1(text: str) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(prog="python3 -m helpers", description=__doc__)
+    top = argparse.ArgumentParser(prog=places.COMMAND, description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def add(function):
         new = commands.add_parser(
-            function.__name__, help=function.__doc__, description=function.__doc__
+            function.__name__.rstrip("_"),  # open_ and class_ are words of Python
+            help=function.__doc__,
+            description=function.__doc__,
         )
         new.set_defaults(function=function)
         if function not in (test, segment):
@@ -217,10 +229,15 @@ def parser() -> argparse.ArgumentParser:
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
     threshold = {"type": between_0_and_1, "help": "default: that of the weights"}
     copies = {"choices": ("none", "flips", "d4"), "default": "none"}
+    languages = {"choices": ("en", "zh"), "default": "en"}
+    option = add(open_)
+    option("chapter", nargs="?", default="01", metavar="NN", help="default: 01")
+    option("--language", **languages)
+    option("--browser", choices=("default", "none"), default="default")
     option = add(run)
     option("--mode", **modes)
     option("--only", default="", metavar="NN,NN", help="chapter numbers")
-    option("--language", choices=("en", "zh"), default="en")
+    option("--language", **languages)
     option("--out", type=Path, help="default: outputs")
     add(test)
     option = add(data)
@@ -275,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
             if args.function is not data and not args.data.is_dir():
                 raise FileNotFoundError(f"--data {args.data}: there is no such folder")
             places.export(DATA=args.data)
-        code = environment.run_elsewhere(args.function.__name__, arguments)
+        code = environment.run_elsewhere(args.function.__name__.rstrip("_"), arguments)
         return args.function(args) if code is None else code
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

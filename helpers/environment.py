@@ -21,9 +21,12 @@ from . import places, saving
 from .places import ROOT
 
 VENV = ROOT / ".venv"
+WHEELS = ROOT / "wheels"  # of a pack for places without a network
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+GPU_INDEX = "https://download.pytorch.org/whl/cu130"  # cu126 for GTX cards, old drivers
 TICK = 8  # seconds between two signs of life
-FILES = ("requirements-dev.txt", "requirements.txt", "constraints.txt")
+CONSTRAINTS = "constraints.txt"
+BARE, READER, DEVELOPER = (f"requirements{x}.txt" for x in ("", "-lab", "-dev"))
 ADVICE = (  # what pip prints, what helps; the first that fits
     (
         r"Errno 28\b|No space left|Disk quota exceeded|not enough space",
@@ -54,9 +57,11 @@ ADVICE = (  # what pip prints, what helps; the first that fits
 )
 
 
-def stamp() -> str:
-    """Return what an environment must carry to be up to date."""
-    files = b"".join((ROOT / name).read_bytes() for name in FILES)
+def stamp(name: str) -> str:
+    """Return what an environment made from a requirements file carries."""
+    chain = [BARE, READER, DEVELOPER]
+    names = [CONSTRAINTS, *chain[: chain.index(name) + 1]]
+    files = b"".join((ROOT / name).read_bytes() for name in names)
     return hashlib.sha256(files + sys.version.encode()).hexdigest()
 
 
@@ -83,8 +88,10 @@ def is_installed(package: str, operator: str, version: str) -> bool:
 
 def everything_is_here(command: str) -> bool:
     """Tell whether the running Python has all that a command needs (Colab, conda)."""
-    name = FILES[0] if command in ("run", "test") else FILES[1]
-    return all(is_installed(*requirement) for requirement in requirements(name))
+    needed = requirements({"run": READER, "test": DEVELOPER}.get(command, BARE))
+    if command == "open":  # nothing more: this may be somebody's own Jupyter
+        needed += [x for x in requirements(READER) if x[0] == "jupyterlab"]
+    return all(is_installed(*requirement) for requirement in needed)
 
 
 def python_of(folder: Path) -> Path:
@@ -124,25 +131,38 @@ def advice(lines: list[str]) -> str:
     return "\n".join([*asked, text, *([f"What failed: {words}."] if words else [])])
 
 
-def install(python: Path) -> None:
-    """Install all requirements into an environment, with torch for this machine."""
+def has_gpu() -> bool:
+    """Tell whether this machine has the driver of an NVIDIA card."""
+    return bool(shutil.which("nvidia-smi"))
+
+
+def install(python: Path, name: str) -> None:
+    """Install a requirements file into an environment, with torch for this machine."""
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-    pip += ["--progress-bar", "off", "-c", str(ROOT / FILES[2])]
-    size = "about 0.4 GB"
-    if sys.platform == "linux" and shutil.which("nvidia-smi"):
-        size = "about 3 GB, torch for NVIDIA GPUs"
-    elif sys.platform == "linux":  # the usual torch brings 2.6 GB for NVIDIA GPUs
-        print("Looking for torch for the CPU, about 0.2 GB")
-        quick = ["--timeout", "5", "--retries", "0", "--index-url", CPU_INDEX, "torch"]
-        code, _ = stream([*pip, *quick], "installing torch")
-        size = "0.4 to 3 GB, with the torch that your index has" if code else "0.2 GB"
-    print(f"Downloading {size}; with the installation this takes minutes.")
-    code, lines = stream([*pip, "-r", str(ROOT / FILES[0])], "installing")
+    pip += ["--progress-bar", "off", "-c", str(ROOT / CONSTRAINTS)]
+    if WHEELS.is_dir() and name == READER:
+        pip += ["--no-index", "--find-links", str(WHEELS)]
+        print(f"Installing from {WHEELS}, without a network; this takes minutes.")
+    else:
+        size = "about 0.4 GB"
+        if sys.platform == "linux" and has_gpu():
+            size = "about 3 GB, torch for NVIDIA GPUs"
+        elif sys.platform == "linux":  # the usual torch brings 2.6 GB for NVIDIA GPUs
+            print("Looking for torch for the CPU, about 0.2 GB")
+            quick = ["--timeout", "5", "--retries", "0", "--index-url", CPU_INDEX]
+            code, _ = stream([*pip, *quick, "torch"], "installing torch")
+            size = "0.4 to 3 GB, with the torch that your index has"
+            size = size if code else "0.2 GB"
+        print(f"Downloading {size}; with the installation this takes minutes.")
+    code, lines = stream([*pip, "-r", str(ROOT / name)], "installing")
     if code:
         raise OSError(
             f"{advice(lines)}\nThe packages could not be installed, see above. Then "
             "run the same command again."
         )
+    if sys.platform == "win32" and has_gpu():
+        print("torch is for the CPU. For your NVIDIA card (about 2.5 GB) type:")
+        print(f'"{python}" -m pip install --upgrade torch --index-url {GPU_INDEX}')
 
 
 def has_pip(python: Path) -> bool:
@@ -171,15 +191,15 @@ def create() -> None:
         raise OSError(f"{VENV} could not be made.\n{reason}") from None
 
 
-def make_environment() -> None:
-    """Make .venv, or repair one whose installation was interrupted."""
+def make_environment(name: str) -> None:
+    """Make .venv from a requirements file, or repair an interrupted installation."""
     if sys.version_info >= (3, 14):
         print("Python 3.11 to 3.13 is tested; this one is newer. Going on.")
     print(f"First run: making an environment in {VENV}")
     if not has_pip(python_of(VENV)):
         create()
-    install(python_of(VENV))
-    saving.write_bytes(VENV / "stamp", stamp().encode())
+    install(python_of(VENV), name)
+    saving.write_bytes(VENV / "stamp", stamp(name).encode())
     print("The environment is ready.")
 
 
@@ -188,9 +208,10 @@ def run_elsewhere(command: str, arguments: list[str]) -> int | None:
     inside = Path(sys.prefix).resolve() == VENV.resolve()
     if not inside and everything_is_here(command):
         return None
-    mark = VENV / "stamp"
-    if not mark.is_file() or mark.read_text("utf-8") != stamp():
-        make_environment()
+    mark, name = VENV / "stamp", DEVELOPER if command == "test" else READER
+    good = {stamp(name), stamp(DEVELOPER)}  # a developer's holds what a reader needs
+    if not mark.is_file() or mark.read_text("utf-8") not in good:
+        make_environment(name)
     if inside:
         return None
     command = [python_of(VENV), ROOT / "helpers", *arguments]

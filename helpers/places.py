@@ -6,11 +6,16 @@ Standard library only, so that it can be imported before anything is installed.
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from .config import MODES
 
 ROOT = Path(__file__).resolve().parent.parent
+# How a command begins here: Windows' python3 may open a shop, Anaconda has no py.
+_WINDOWS = "py" if shutil.which("py") else "python"
+COMMAND = f"{_WINDOWS if sys.platform == 'win32' else 'python3'} -m helpers"
 
 
 def mode() -> str:
@@ -69,12 +74,25 @@ def run_id() -> str | None:
 def for_another_python() -> dict[str, str]:
     """Return all variables but those that lead another Python's packages astray.
 
-    Packages of this one, and places other than its environment where pip would install.
+    Packages of this one, places other than its environment where pip would install, and
+    a backend of matplotlib that it may not have.
     """
-    kept = dict(os.environ)
-    for name in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
+    kept, pip = dict(os.environ), ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+    for name in ("PYTHONPATH", "PYTHONHOME", "MPLBACKEND", *pip):
         kept.pop(name, None)
     return kept | {"PIP_USER": "0"}
+
+
+def for_jupyter(token: str) -> dict[str, str]:
+    """Return the variables for a Jupyter server whose kernel is this Python.
+
+    A kernel of the same name that a user has installed for all would come first.
+    """
+    own = {
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_PATH": f"{sys.prefix}/share/jupyter",
+    }
+    return for_another_python() | own | {"JUPYTER_TOKEN": token}
 
 
 def export(**variables: Path | str) -> None:
