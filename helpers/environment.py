@@ -5,11 +5,14 @@ Standard library only: nothing is installed yet.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +28,7 @@ WHEELS = ROOT / "wheels"  # of a pack for places without a network
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 GPU_INDEX = "https://download.pytorch.org/whl/cu130"  # cu126 for GTX cards, old drivers
 TICK = 8  # seconds between two signs of life
+PATIENCE = 10  # seconds that a process has to end after Ctrl-C
 CONSTRAINTS = "constraints.txt"
 BARE, READER, DEVELOPER = (f"requirements{x}.txt" for x in ("", "-lab", "-dev"))
 ADVICE = (  # what pip prints, what helps; the first that fits
@@ -215,9 +219,31 @@ def run_elsewhere(command: str, arguments: list[str]) -> int | None:
     if inside:
         return None
     command = [python_of(VENV), ROOT / "helpers", *arguments]
-    child = subprocess.Popen(command, env=places.for_another_python())
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:  # the child got it, too, and ends by itself
-            continue
+    return run_until_stopped(command)
+
+
+def run_until_stopped(command: list) -> int:
+    """Run a process and those that it starts; hand on to all what should stop this one.
+
+    Ctrl-C in a terminal reaches all of them by itself, the stop button of an editor
+    this one alone. Returns the exit code.
+    """
+    alone = os.name == "posix" and not (sys.stdin and sys.stdin.isatty())
+
+    def hand_on(number: int, _) -> None:
+        if alone:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+        else:  # it has most likely had it, and is cleaning up
+            timer = threading.Timer(PATIENCE, child.send_signal, [number])
+            timer.daemon = True
+            timer.start()
+
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
+        signal.signal(
+            getattr(signal, name), hand_on
+        )  # before: a child inherits SIG_IGN
+    group = {"process_group": 0} if alone else {}
+    child = subprocess.Popen(command, env=places.for_another_python(), **group)
+    code = child.wait()
+    return code if code >= 0 else 128 - code  # as a shell says that a signal ended it

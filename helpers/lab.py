@@ -11,20 +11,26 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from . import places
+from . import places, saving
 
 START = 60  # seconds that JupyterLab may take until it answers
-QUIET = (  # errors only; no questions about news, updates or whether to end
-    "--no-browser", "--ServerApp.log_level=ERROR", "--ServerApp.answer_yes=True",
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+QUIET = (
+    "--no-browser", "--LabApp.log_level=ERROR", "--ServerApp.log_level=ERROR",
+    "--ServerApp.answer_yes=True",
 )  # fmt: skip
+SETTINGS = {  # no question about news, and no request for it
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}
 WORDS = {
     "en": """The chapter is at {address}
 To end: save the notebook, then press Ctrl-C here.
@@ -75,13 +81,20 @@ def serve(
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={places.ROOT}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # a container of one's own
         command.append("--allow-root")
-    with subprocess.Popen(command, env=places.for_jupyter(token)) as process:
+    with tempfile.TemporaryDirectory(prefix="fundus-") as settings:
+        saving.write_json(Path(settings) / "overrides.json", SETTINGS)
+        command.append(f"--LabApp.app_settings_dir={settings}")
+        variables = places.for_jupyter(token)
+        process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL)
         try:
             wait_for(process, f"{server}/login")
             say(WORDS[language].format(address=address, python=sys.executable))
             if browser:
                 webbrowser.open(address)
             return process.wait()
-        except BaseException:  # Ctrl-C reaches both, a signal perhaps this one alone
+        except KeyboardInterrupt:
+            say("JupyterLab has ended.")
+            return 0
+        finally:  # Ctrl-C reaches both, a signal perhaps this one alone
             process.terminate()
-            raise
+            process.wait()

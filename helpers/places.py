@@ -88,11 +88,12 @@ def for_jupyter(token: str) -> dict[str, str]:
 
     A kernel of the same name that a user has installed for all would come first.
     """
-    own = {
+    return for_another_python() | {
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_PATH": f"{sys.prefix}/share/jupyter",
+        "JUPYTER_TOKEN": token,
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the debugger's
     }
-    return for_another_python() | own | {"JUPYTER_TOKEN": token}
 
 
 def export(**variables: Path | str) -> None:
