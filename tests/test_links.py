@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks.tools import address
+from notebooks.tools import LANGUAGES, address
 
 ROOT = Path(__file__).resolve().parents[1]
 TO = r"\[([^\]]*)\]\(([^)\s]+)(?: \"[^\"]*\")?\)"
@@ -15,7 +15,7 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("helpers/**/*.md")),
     *sorted(ROOT.glob("notebooks/**/*.md")),
-    *sorted(ROOT.glob("notebooks/**/[0-9]*.ipynb")),
+    *sorted(p for f in LANGUAGES.values() for p in (ROOT / f).glob("[0-9]*.ipynb")),
     *sorted(ROOT.glob("results/**/*.md")),
 ]
 SECTIONS = 13  # of the tutorial that the course grew from
