@@ -9,7 +9,6 @@ import nbformat
 import pytest
 
 from notebooks.tools import LANGUAGES, build, outputs, paste, strip, translate
-from notebooks.tools.address import BADGE
 
 ROOT = Path(__file__).resolve().parents[1]
 TERMS = """
@@ -103,7 +102,7 @@ def project(tmp_path) -> Path:
     (tmp_path / "helpers/exercises").mkdir(parents=True)
     shutil.copy(ROOT / "notebooks/src/setup_cell.py", tmp_path / "notebooks/src")
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.course]\nrepo = "https://github.com/OWNER/REPO"\ntag = ""\n'
+        '[tool.course]\nrepo = "https://github.com/OWNER/REPO"\ntag = "main"\n'
     )
     (tmp_path / "notebooks/src/terms.md").write_text(TERMS, "utf-8")
     (tmp_path / "helpers/shapes.py").write_text(SHAPES)
@@ -194,7 +193,7 @@ def test_a_fold_with_an_unknown_exercise_is_an_error(project, capsys, number):
 
 def test_set_up_cell_carries_the_address(project):
     cell = outputs.code_cells(notebook(project).cells)[0]["source"]
-    assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", ""\n' in cell
+    assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", "main"\n' in cell
     assert cell.count("\n") < 45
     assert cell.endswith(paste.SETUP_STUB)
 
@@ -363,48 +362,6 @@ def test_store_refuses_another_or_a_failed_run(project, capsys):
     report.write_text(report.read_text().replace("true", "false"))
     assert build.main(["--store", str(folder)], project) == 1
     assert "holds no good run" in capsys.readouterr().out
-
-
-# Address
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://github.com/me/eyes",
-        "https://github.com/me/eyes.git",
-        "git@github.com:me/eyes",
-    ],
-)
-def test_repo_sets_badges_and_clone_address(project, address):
-    page = project / "README.md"
-    link = "https://colab.research.google.com/github/OWNER/REPO/blob/main/notebooks/x"
-    page.write_text(f"[![Open]({BADGE})]({link}) https://github.com/OWNER/REPO")
-    assert build.main(["--repo", address, "--tag", "v1"], project) == 0
-    for language, folder in LANGUAGES.items():
-        cells = notebook(project, language).cells
-        assert f"/github/me/eyes/blob/v1/{folder}/03_name.ipynb)" in cells[1].source
-        assert 'ADDRESS, TAG = "https://github.com/me/eyes", "v1"\n' in cells[2].source
-    assert "OWNER" not in page.read_text()
-    assert "/github/me/eyes/blob/v1/notebooks/x" in page.read_text()
-    assert build.main(["--check"], project) == 0
-
-
-def test_another_host_has_no_colab_badge(project):
-    page = project / "README.md"
-    link = "https://colab.research.google.com/github/OWNER/REPO/blob/main/notebooks/x"
-    page.write_text(f"[![Open]({BADGE})]({link})")
-    assert build.main(["--repo", "https://gitee.com/me/eyes"], project) == 0
-    text = (project / "notebooks/zh/03_name.ipynb").read_text("utf-8")
-    assert "colab.research" not in text
-    assert "https://gitee.com/me/eyes" in text
-    assert page.read_text() == "[notebooks/x](notebooks/x)"
-
-
-@pytest.mark.parametrize("address", ["github.com/me/eyes", 'https://x/"; rm', ""])
-def test_a_strange_address_is_refused(project, capsys, address):
-    assert build.main(["--repo", address or " "], project) == 1
-    assert "is no clone address" in capsys.readouterr().out
 
 
 # The project itself

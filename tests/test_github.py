@@ -11,15 +11,40 @@ from helpers.__main__ import parser
 
 yaml = pytest.importorskip("yaml", reason="needs PyYAML, which jupytext brings")
 ROOT = Path(__file__).resolve().parents[1]
+WORKFLOWS = ["tests", "colab", "publish"]
 
 
 def load(path: str | Path) -> dict:
     return yaml.safe_load((ROOT / path).read_text("utf-8"))
 
 
-def scripts(workflow: str) -> str:
+def steps(workflow: str) -> list[dict]:
     jobs = load(f".github/workflows/{workflow}.yml")["jobs"].values()
-    return "\n".join(step.get("run", "") for job in jobs for step in job["steps"])
+    return [step for job in jobs for step in job["steps"]]
+
+
+def scripts(workflow: str) -> str:
+    return "\n".join(step.get("run", "") for step in steps(workflow))
+
+
+def test_every_workflow_is_looked_at():
+    found = {path.stem for path in (ROOT / ".github/workflows").iterdir()}
+    assert found == {*WORKFLOWS}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_workflows_have_the_structure_that_github_asks_for(workflow):
+    whole = load(f".github/workflows/{workflow}.yml")
+    on = whole.pop(True)  # YAML 1.1 reads the key `on` as a truth value
+    assert on.keys() <= {"push", "pull_request", "schedule", "workflow_dispatch"}
+    known = {"name", "permissions", "concurrency", "defaults", "jobs"}
+    assert {"name", "permissions", "jobs"} <= whole.keys() <= known
+    writes = "write" if workflow == "publish" else "read"
+    assert whole["permissions"] == {"contents": writes}
+    assert all("timeout-minutes" in job for job in whole["jobs"].values())
+    for step in steps(workflow):
+        assert ("run" in step) != ("uses" in step)
+        assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/x@v1"))
 
 
 @pytest.mark.parametrize("workflow", ["tests", "colab"])

@@ -6,17 +6,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks.tools import address
+from notebooks.tools import LANGUAGES, address
 
 ROOT = Path(__file__).resolve().parents[1]
-LINK = re.compile(
-    r"!?\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)|(?:src|href)=\"([^\"]+)\""
-)
+TO = r"\[([^\]]*)\]\(([^)\s]+)(?: \"[^\"]*\")?\)"
+PICTURE, LINK, TAG = re.compile("!" + TO), re.compile(TO), r"(?:src|href)=\"([^\"]+)\""
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("helpers/**/*.md")),
     *sorted(ROOT.glob("notebooks/**/*.md")),
-    *sorted(ROOT.glob("notebooks/**/[0-9]*.ipynb")),
+    *sorted(p for f in LANGUAGES.values() for p in (ROOT / f).glob("[0-9]*.ipynb")),
     *sorted(ROOT.glob("results/**/*.md")),
 ]
 SECTIONS = 13  # of the tutorial that the course grew from
@@ -35,7 +34,9 @@ def text_of(path: Path) -> str:
 
 
 def links(text: str) -> list[str]:
-    return [a or b for a, b in LINK.findall(text)]
+    """Return what a page links to; the picture of a badge and its target are two."""
+    pictures, words = PICTURE.findall(text), LINK.findall(PICTURE.sub("", text))
+    return [there for _, there in words + pictures] + re.findall(TAG, text)
 
 
 def anchors(path: Path) -> set[str]:
@@ -88,8 +89,33 @@ def test_broken_links_are_found(tmp_path):
     bad = ["no.md", "other.md#none", "../outside.md", "#nowhere", colab]
     page = tmp_path / "page.md"
     page.write_text("# Top\n\n" + "".join(f"[x]({u}) " for u in good + bad), "utf-8")
+    badge = tmp_path / "badge.md"
+    badge.write_text(f"[![Open](none.svg)]({colab})")
+    assert broken(badge, tmp_path) == [colab, "none.svg"]
     (tmp_path.parent / "outside.md").write_text("")
     assert broken(page, tmp_path) == bad
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_picture_waits_for_a_network(path):
+    pictures = [there for _, there in PICTURE.findall(text_of(path))]
+    assert not [there for there in pictures if re.match("(?!data:)[a-z]+:|//", there)]
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "folder"),
+    [
+        ("README.md", "Open in Colab", "notebooks"),
+        ("README.zh-CN.md", "在 Colab 中打开", "notebooks/zh"),
+    ],
+)
+def test_every_chapter_has_its_badge_in_the_readme(page, words, folder):
+    prefix = address.colab_prefix(*address.course_address(ROOT))
+    text, picture = (ROOT / page).read_text("utf-8"), f"{folder}/{address.BADGE}"
+    for path in sorted((ROOT / folder).glob("[0-9]*.ipynb")) if prefix else []:
+        link = f"{prefix}{folder}/{path.name}"
+        assert f"[![{words}]({picture})]({link})" in text
+    assert f"<title>{words}</title>" in (ROOT / picture).read_text("utf-8")
 
 
 @pytest.mark.parametrize(

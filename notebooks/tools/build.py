@@ -4,13 +4,17 @@ python -m notebooks.tools.build [07 ...]      build (all chapters, or those name
     --check             write nothing; fail where a notebook is not what it should be
     --bless             mark the Chinese texts as translations of today's English
     --store FOLDER      take the outputs of the notebooks that run.py left there
-    --repo ADDRESS [--tag TAG]    publish under this address, then build
+    --repo [ADDRESS] [--tag TAG]    publish under this address, then build; without
+                        one: under that of git's remote `origin`
+
+It needs jupytext, which brings nbformat along, and nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib.util
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +24,8 @@ from pathlib import Path
 if not __package__:  # called by its path
     module = [sys.executable, "-m", "notebooks.tools.build"]
     sys.exit(subprocess.call([*module, *sys.argv[1:]]))
+if __name__ == "__main__" and not importlib.util.find_spec("jupytext"):
+    sys.exit(f"the build needs jupytext: {sys.executable} -m pip install jupytext")
 
 import jupytext
 import nbformat
@@ -39,8 +45,11 @@ def sources(root: Path, chapters: list[str]) -> list[Path]:
 
 
 def make_cell(kind: str, source: str, metadata: dict, seen: Counter) -> dict:
-    """Return a cell whose id is the hash of its content, `-2` for a repeat."""
-    key = translate.short_hash(kind + source)
+    """Return a cell whose id is the hash of its content, `-2` for a repeat.
+
+    What the build includes has the id of its name: published elsewhere, it keeps it.
+    """
+    key = translate.short_hash(kind + metadata.get("include", source))
     seen[key] += 1
     own = {k: v for k, v in metadata.items() if k not in ("include", "lang", "of")}
     if source.startswith("# @title") and "display-mode" in source:
@@ -222,7 +231,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--bless", action="store_true")
     parser.add_argument("--store", type=Path, metavar="FOLDER")
-    parser.add_argument("--repo", metavar="ADDRESS")
+    parser.add_argument("--repo", metavar="ADDRESS", nargs="?", const="")
     parser.add_argument("--tag", default="", help="with --repo: a branch or tag")
     args = parser.parse_args(arguments)
     try:
@@ -231,8 +240,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             problems = [p for path in paths for p in Chapter(root, path).check()]
             problems += numbers.check(root)
         else:
-            if args.repo:
-                set_address(root, args.repo, args.tag)
+            if args.repo is not None:
+                address, tag = set_address(root, args.repo, args.tag)
+                print(f"published at {address}, {tag}")
             for path in paths if args.bless else []:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
