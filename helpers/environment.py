@@ -61,7 +61,7 @@ ADVICE = (  # what pip prints, what helps; the first that fits
 )
 
 
-class PackagesMissing(ImportError):
+class PackagesMissingError(ImportError):
     """The kernel of a notebook lacks what the course needs; says what to type."""
 
     def __init__(self, error: ImportError):
@@ -70,8 +70,9 @@ class PackagesMissing(ImportError):
             f"{error}. This kernel is {sys.executable}, Python {version}; the course "
             "needs Python 3.11 to 3.13 and some packages. Choose the kernel .venv, or "
             "type this in a terminal and restart the kernel.\n"
-            "缺少软件包，或者 Python 版本不对。请选择内核 .venv，或者在终端里运行下面这一行，"
-            f'再重启内核：\n"{sys.executable}" -m pip install -r "{ROOT / BARE}"'
+            "缺少软件包，或者 Python 版本不对。请选择内核 .venv；"
+            "或者在终端里运行下面这一行，再重启内核：\n"
+            f'"{sys.executable}" -m pip install -r "{ROOT / BARE}"'
         )
 
     def _render_traceback_(self) -> list[str]:

@@ -10,9 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from . import environment
 
-from . import config, datasets, download, fundus, phantom, places, runtime, saving
+try:
+    import numpy as np
+
+    from . import config, datasets, download, fundus, phantom, places, runtime, saving
+except ImportError as error:  # a chapter's kernel may be another Python
+    raise environment.PackagesMissingError(error) from None
 
 Hint = tuple[str, str]  # English, Chinese
 

@@ -1,6 +1,8 @@
 """Settings and fixtures for all tests."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for torch, here and in the kernels: a test a core
@@ -43,6 +45,33 @@ def server(no_network):
 def refused(no_network) -> str:
     """Return an address where nobody listens."""
     return loopback.refusing()
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory) -> str:
+    """Return the file:// address of a repository that holds the tree as it is now."""
+    if not shutil.which("git"):
+        pytest.skip("needs git: the set-up cell clones with it")
+    target = tmp_path_factory.mktemp("published")
+    listing = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
+    done = subprocess.run(listing, capture_output=True)
+    if done.returncode:  # the tree came as an archive
+        ignore = shutil.ignore_patterns(
+            ".venv", ".git", "outputs", "data", "__pycache__"
+        )
+        shutil.copytree(ROOT, target, ignore=ignore, dirs_exist_ok=True)
+    for name in filter(None, done.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        [*who, "commit", "-q", "-m", "tree"],
+    ):
+        subprocess.run(["git", "-C", str(target), *command], check=True)
+    return target.as_uri()
 
 
 def pytest_make_parametrize_id(val):

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,16 +12,20 @@ from pathlib import Path
 import pytest
 
 from helpers import environment
+from helpers.environment import BARE, CONSTRAINTS, DEVELOPER, READER
+
+NAMES = (BARE, READER, DEVELOPER, CONSTRAINTS)
 
 
 @pytest.fixture
 def house(monkeypatch, tmp_path) -> Path:
     """Return an empty project whose environment is not made yet."""
     monkeypatch.undo()
-    for name in environment.FILES:
+    for name in NAMES:
         shutil.copy(environment.ROOT / name, tmp_path)
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "WHEELS", tmp_path / "wheels")
     return tmp_path
 
 
@@ -40,15 +45,12 @@ def fake_venv(monkeypatch, house) -> list:
             python.chmod(0o755)
 
     monkeypatch.setattr(environment.venv, "EnvBuilder", Builder)
-    monkeypatch.setattr(environment, "install", lambda _: happened.append("install"))
+    monkeypatch.setattr(environment, "install", lambda _, name: happened.append(name))
     return happened
 
 
 def test_requirements_are_read_with_those_they_name():
-    found = {
-        package: (op, v)
-        for package, op, v in environment.requirements(environment.FILES[0])
-    }
+    found = {package: (op, v) for package, op, v in environment.requirements(DEVELOPER)}
     assert found["torch"][0] == ">=" and found["ruff"][0] == "=="
     assert "scikit-image" in found
 
@@ -75,8 +77,12 @@ def test_where_all_is_installed_no_environment_is_made(monkeypatch, house):
     )
     monkeypatch.setattr(sys, "prefix", "/somewhere")
     assert environment.run_elsewhere("segment", []) is None
-    assert "torch" in asked and "jupytext" not in asked
+    assert "torch" in asked and "jupyterlab" not in asked
+    assert environment.run_elsewhere("open", []) is None
+    assert "jupyterlab" in asked and "nbconvert" not in asked, "anybody's own Jupyter"
     assert environment.run_elsewhere("run", []) is None
+    assert "nbconvert" in asked and "jupytext" not in asked
+    assert environment.run_elsewhere("test", []) is None
     assert "jupytext" in asked
 
 
@@ -87,35 +93,45 @@ def test_environment_is_made_once_and_the_command_runs_in_it(monkeypatch, house)
     assert environment.run_elsewhere("run", ["run"]) == 0
     assert environment.run_elsewhere("run", ["run"]) == 0
     options = {"with_pip": True, "clear": True, "symlinks": True}
-    assert happened == [("create", options), "install"]
-    (house / "requirements.txt").write_text("torch>=9")
+    assert happened == [("create", options), READER]
+    (house / BARE).write_text("torch>=9")
     assert environment.run_elsewhere("run", ["run"]) == 0
-    assert happened[2:] == ["install"], (
-        "other requirements: installed into the same one"
-    )
+    assert happened[2:] == [READER], "other requirements: installed into the same one"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
+def test_a_developers_environment_serves_a_reader_not_the_other_way(monkeypatch, house):
+    happened = fake_venv(monkeypatch, house)
+    monkeypatch.setattr(environment, "is_installed", lambda *_: False)
+    for command in ("segment", "test", "open", "run"):
+        assert environment.run_elsewhere(command, [command]) == 0
+    assert happened[1:] == [READER, DEVELOPER]
+    (house / DEVELOPER).write_text("ruff>=9")
+    assert environment.run_elsewhere("open", ["open"]) == 0
+    assert happened[3:] == [READER], "its list is a reader's from now on"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
 def test_an_interrupted_installation_is_repaired(monkeypatch, house):
     happened = fake_venv(monkeypatch, house)
 
-    def stop(python):
+    def stop(python, name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(environment, "install", stop)
     with pytest.raises(KeyboardInterrupt):
-        environment.make_environment()
+        environment.make_environment(READER)
     assert not (house / ".venv/stamp").exists()
-    monkeypatch.setattr(environment, "install", lambda _: happened.append("again"))
-    environment.make_environment()
+    monkeypatch.setattr(environment, "install", lambda *_: happened.append("again"))
+    environment.make_environment(READER)
     assert happened[-1] == "again"
-    assert (house / ".venv/stamp").read_text() == environment.stamp()
+    assert (house / ".venv/stamp").read_text() == environment.stamp(READER)
 
 
 def test_a_python_without_ensurepip_is_told_what_to_install(monkeypatch, house):
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(OSError, match="sudo apt install python3"):
-        environment.make_environment()
+        environment.make_environment(READER)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +152,7 @@ def test_a_failing_venv_is_a_message(monkeypatch, house, error, words):
 
     monkeypatch.setattr(environment.venv, "EnvBuilder", Builder)
     with pytest.raises(OSError, match=rf"could not be made\.\n(?s:.*){words}"):
-        environment.make_environment()
+        environment.make_environment(READER)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
@@ -145,7 +161,7 @@ def test_the_command_does_not_see_the_packages_of_another_python(monkeypatch, ho
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\ntest -z "$PYTHONPATH$PYTHONHOME" && exit 5')
     python.chmod(0o755)
-    (house / ".venv/stamp").write_text(environment.stamp())
+    (house / ".venv/stamp").write_text(environment.stamp(READER))
     monkeypatch.setattr(environment, "is_installed", lambda *_: False)
     monkeypatch.setenv("PYTHONPATH", "/foreign")
     monkeypatch.setenv("PYTHONHOME", "/foreign")
@@ -166,11 +182,11 @@ def pips(monkeypatch) -> list:
 
 
 def test_torch_for_the_cpu_comes_first(pips, capsys):
-    environment.install(Path("python"))
+    environment.install(Path("python"), READER)
     torch, rest = pips
     assert torch[-3:] == ["--index-url", environment.CPU_INDEX, "torch"]
     assert torch[torch.index("--retries") + 1] == "0"  # it may not be there: be quick
-    assert rest[-2:] == ["-r", str(environment.ROOT / "requirements-dev.txt")]
+    assert rest[-2:] == ["-r", str(environment.ROOT / READER)]
     assert all(str(environment.ROOT / "constraints.txt") in command for command in pips)
     assert "Downloading 0.2 GB" in capsys.readouterr().out
 
@@ -181,16 +197,39 @@ def test_where_it_cannot_be_had_the_usual_torch_comes(monkeypatch, pips, capsys)
         return int("--index-url" in command), []
 
     monkeypatch.setattr(environment, "stream", stream)
-    environment.install(Path("python"))
+    environment.install(Path("python"), READER)
     assert "the torch that your index has" in capsys.readouterr().out
     assert len(pips) == 2 and "--index-url" not in pips[-1]
 
 
 def test_a_gpu_gets_the_usual_torch(monkeypatch, pips, capsys):
     monkeypatch.setattr(environment.shutil, "which", lambda _: "/nvidia-smi")
-    environment.install(Path("python"))
+    environment.install(Path("python"), READER)
     assert len(pips) == 1
     assert "3 GB, torch for NVIDIA GPUs" in capsys.readouterr().out
+
+
+def test_wheels_beside_the_course_need_no_network(house, pips, capsys):
+    (house / "wheels").mkdir()
+    environment.install(Path("python"), READER)
+    (only,) = pips
+    wheels = ["--no-index", "--find-links", str(house / "wheels")]
+    assert only[-5:-2] == wheels and "--index-url" not in only
+    assert "without a network" in capsys.readouterr().out
+    environment.install(Path("python"), DEVELOPER)
+    assert "--no-index" not in pips[-1], "a pack holds a reader's packages alone"
+
+
+def test_windows_with_an_nvidia_card_is_told_which_torch(monkeypatch, pips, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    environment.install(Path("python"), READER)
+    assert "NVIDIA" not in capsys.readouterr().out
+    monkeypatch.setattr(environment.shutil, "which", lambda _: "nvidia-smi.exe")
+    environment.install(Path("py thon"), READER)
+    command = (
+        f'"py thon" -m pip install --upgrade torch --index-url {environment.GPU_INDEX}'
+    )
+    assert command in capsys.readouterr().out.splitlines()
 
 
 # What the user has set must not lead elsewhere; with a real pip
@@ -294,7 +333,7 @@ def test_advice_names_what_failed(monkeypatch, pips, lines, words):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(environment, "stream", lambda *_: (1, lines))
     with pytest.raises(OSError, match=f"What failed: .*{words}") as error:
-        environment.install(Path("python"))
+        environment.install(Path("python"), READER)
     said = str(error.value)
     assert "could not be installed" in said and "run the same command again" in said
     assert all(line in said for line in lines if line.startswith("ERROR: "))
@@ -310,6 +349,44 @@ def test_a_connection_that_came_back_is_not_what_failed():
 
 
 # The process
+
+
+ENDS = """
+import signal, sys, time, pathlib
+def end(number, frame):
+    pathlib.Path(sys.argv[1]).write_text(signal.Signals(number).name)
+    sys.exit(5)
+for name in ("SIGINT", "SIGTERM"):
+    signal.signal(getattr(signal, name), end)
+print("ready", flush=True)
+time.sleep(60)
+"""
+STARTS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from helpers import environment
+sys.exit(environment.run_until_stopped([sys.executable, "-c", *sys.argv[2:]]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_what_stops_the_command_alone_stops_what_it_started(tmp_path, name):
+    mark = tmp_path / "mark"
+    command = [sys.executable, "-c", STARTS, str(environment.ROOT), ENDS, str(mark)]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(getattr(signal, name))
+        assert process.wait(20) == 5
+    assert mark.read_text() == name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_command_that_a_signal_ended_ends_as_a_shell_says():
+    text = "import os; os.kill(os.getpid(), 9)"
+    command = [sys.executable, "-c", STARTS, str(environment.ROOT), text]
+    assert subprocess.run(command).returncode == 128 + 9
 
 
 def test_stream_shows_main_lines_and_signs_of_life(monkeypatch, capsys):

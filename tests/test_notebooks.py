@@ -1,22 +1,16 @@
 """Every chapter keeps the contract, and runs alone as it would in Colab."""
 
-import functools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import threading
-import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from helpers import download
 from notebooks.tools import LANGUAGES, address, build, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,33 +129,6 @@ def test_no_chapter_imports_how_it_was_made():
 # As in Colab: an empty folder, the course only at an address
 
 
-@pytest.fixture(scope="session")
-def published(tmp_path_factory) -> str:
-    """Return the file:// address of a repository that holds the tree as it is now."""
-    if not shutil.which("git"):
-        pytest.skip("needs git: the set-up cell clones with it")
-    target = tmp_path_factory.mktemp("published")
-    listing = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
-    done = subprocess.run(listing, capture_output=True)
-    if done.returncode:  # the tree came as an archive
-        ignore = shutil.ignore_patterns(
-            ".venv", ".git", "outputs", "data", "__pycache__"
-        )
-        shutil.copytree(ROOT, target, ignore=ignore, dirs_exist_ok=True)
-    for name in filter(None, done.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
-    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in (
-        ["init", "-q"],
-        ["add", "-A"],
-        [*who, "commit", "-q", "-m", "tree"],
-    ):
-        subprocess.run(["git", "-C", str(target), *command], check=True)
-    return target.as_uri()
-
-
 UNIT = r"(?:s|ms|us|min|seconds?|minutes?|steps/s|steps a second|MB/s)\b"
 CLOCK = r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(?::\d\d)?"
 
@@ -225,127 +192,6 @@ def test_chapter_runs_alone_and_each_cell_twice(name, published, foreign, tmp_pa
     assert run_twice(load(name), content, env) == []
     assert (content / "fundus_course/helpers").is_dir(), "it did not clone"
     assert (tmp_path / "facts.json").exists(), "it did not report"
-
-
-# The set-up cell
-
-
-def set_up(folder: Path, text="", **variables) -> subprocess.CompletedProcess:
-    cell = paste.setup_cell(ROOT)
-    text = text or cell.replace("course = lesson.start()", "print(lesson)")
-    env = run.kernel_environment(**variables)
-    for name in {"FUNDUS_REPO", "PYTHONPATH"} - variables.keys():
-        env.pop(name, None)
-    command = [sys.executable, "-c", text]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-
-
-def test_set_up_says_how_to_bring_the_course(tmp_path):
-    done = set_up(tmp_path, FUNDUS_REPO="https://github.com/OWNER/REPO")
-    assert "there is no course at https://github.com/OWNER/REPO" in done.stderr
-    assert "MyDrive" in done.stderr and "Kaggle" in done.stderr
-    assert str(tmp_path) in done.stderr and "找不到课程" in done.stderr
-    done = set_up(tmp_path, FUNDUS_REPO=(tmp_path / "nothing").as_uri())
-    assert "fatal: " in done.stderr, "git's own words"
-    done = set_up(tmp_path, PATH="")
-    assert done.returncode and "RuntimeError" in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("place", ["helpers", "my copy/helpers"])
-def test_set_up_finds_a_folder_in_the_working_directory(tmp_path, place):
-    shutil.copytree(ROOT / "helpers", tmp_path / place)
-    done = set_up(tmp_path, FUNDUS_REPO="file:///nowhere")
-    assert str(tmp_path / place) in done.stdout, done.stderr
-
-
-def test_set_up_finds_the_clone_around_it(tmp_path):
-    shutil.copytree(ROOT / "helpers", tmp_path / "helpers")
-    (tmp_path / "notebooks/zh").mkdir(parents=True)
-    done = set_up(tmp_path / "notebooks/zh", FUNDUS_REPO="file:///nowhere")
-    assert str(tmp_path / "helpers") in done.stdout, done.stderr
-
-
-def test_set_up_repairs_a_broken_clone_and_does_not_clone_again(tmp_path, published):
-    (tmp_path / "fundus_course.part").mkdir()
-    assert "fundus_course" in set_up(tmp_path, FUNDUS_REPO=published).stdout
-    again = set_up(tmp_path, FUNDUS_REPO="file:///nowhere")
-    assert again.returncode == 0, again.stderr
-
-
-def test_set_up_clones_the_tag_of_the_published_address(tmp_path, published):
-    text = paste.setup_cell(ROOT)
-    line = re.search(r"^ADDRESS, TAG = .*$", text, re.M)[0]
-    text = text.replace(line, f'ADDRESS, TAG = "{published}", "v44"')
-    assert "v44" in set_up(tmp_path, text).stderr, "git's words: it has no such tag"
-
-
-@pytest.fixture(scope="session")
-def course_zip(tmp_path_factory) -> Path:
-    """Return a pack with one file in a data folder."""
-    place = tmp_path_factory.mktemp("pack")
-    download.pack(place / "fundus-course.zip", place / "none", say=str)
-    with zipfile.ZipFile(place / "fundus-course.zip", "a") as archive:
-        archive.writestr("data/DRIVE/a.txt", "data")
-    return place / "fundus-course.zip"
-
-
-FIND_DATA = "from helpers import places; print(places.data_dir()); print(lesson)"
-
-
-@pytest.mark.parametrize("way", ["here", "drive", "kaggle", "path", "web"])
-def test_set_up_takes_a_pack_before_it_clones(tmp_path, course_zip, way):
-    content, other = tmp_path / "content", tmp_path / "other/data set"
-    content.mkdir()
-    other.mkdir(parents=True)
-    place = content if way == "here" else other
-    pack = Path(shutil.copy(course_zip, place / "fundus-course (1).zip"))
-    text = paste.setup_cell(ROOT).replace("course = lesson.start()", FIND_DATA)
-    if way in ("drive", "kaggle"):
-        known = {"drive": "/content/drive/MyDrive", "kaggle": "/kaggle/input"}[way]
-        text = text.replace(known, str(other if way == "drive" else other.parent))
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=other)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    web = f"http://127.0.0.1:{server.server_port}/fundus-course%20(1).zip"
-    named = {"path": str(pack), "web": web}.get(way, "")
-    variables = {"FUNDUS_REPO": named, "FUNDUS_DATA": "", "NO_PROXY": "*"}
-    done = set_up(content, text, **variables)
-    server.shutdown()
-    server.server_close()
-    course = content / "fundus_course"
-    assert done.stdout.splitlines()[:1] == [str(course / "data")], done.stderr
-    assert str(course / "helpers") in done.stdout
-    assert (course / "data/DRIVE/a.txt").read_text() == "data"
-    if way != "here":
-        assert list(content.iterdir()) == [course]
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("other/lesson.py", "there is no course at"),
-        (None, "File is not a zip file"),
-    ],
-)
-def test_set_up_says_what_is_wrong_with_a_pack(tmp_path, name, words):
-    pack = tmp_path / "fundus-course.zip"
-    pack.write_bytes(b"PK and no more")
-    if name:
-        with zipfile.ZipFile(pack, "w") as archive:
-            archive.writestr(name, "print('not the course')")
-    done = set_up(tmp_path)
-    assert done.returncode and words in done.stderr, done.stderr
-    assert "FUNDUS_REPO" in done.stderr
-    assert list(tmp_path.iterdir()) == [pack]
-
-
-def test_set_up_unpacks_a_pack_that_has_a_folder_around_it(tmp_path):
-    with zipfile.ZipFile(tmp_path / "main.zip", "w") as archive:
-        for path in (ROOT / "helpers").glob("*.*"):
-            archive.write(path, f"course-main/helpers/{path.name}")
-    done = set_up(tmp_path, FUNDUS_REPO="main.zip")
-    assert str(tmp_path / "fundus_course/helpers") in done.stdout, done.stderr
 
 
 # The runner

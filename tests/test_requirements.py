@@ -38,7 +38,9 @@ def test_constraints_are_colabs_versions_except_for_torch():
     assert {n: TESTED[n] for n in shared} == {n: COLAB[n] for n in shared}
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "file", ["requirements.txt", "requirements-lab.txt", "requirements-dev.txt"]
+)
 def test_constraints_satisfy_the_requirements(file):
     for name, requirement in read(ROOT / file).items():
         if name in TESTED:
