@@ -16,7 +16,7 @@ from urllib.parse import quote
 import nbformat
 import pytest
 
-from helpers import pack, places
+from helpers import pack
 from notebooks.tools import paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
