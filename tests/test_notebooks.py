@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from helpers import download
+from helpers import pack
 from notebooks.tools import LANGUAGES, address, build, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -284,7 +284,7 @@ def test_set_up_clones_the_tag_of_the_published_address(tmp_path, published):
 def course_zip(tmp_path_factory) -> Path:
     """Return a pack with one file in a data folder."""
     place = tmp_path_factory.mktemp("pack")
-    download.pack(place / "fundus-course.zip", place / "none", say=str)
+    pack.write(place / "fundus-course.zip", place / "none", say=str)
     with zipfile.ZipFile(place / "fundus-course.zip", "a") as archive:
         archive.writestr("data/DRIVE/a.txt", "data")
     return place / "fundus-course.zip"
@@ -299,7 +299,7 @@ def test_set_up_takes_a_pack_before_it_clones(tmp_path, course_zip, way):
     content.mkdir()
     other.mkdir(parents=True)
     place = content if way == "here" else other
-    pack = Path(shutil.copy(course_zip, place / "fundus-course (1).zip"))
+    copy = Path(shutil.copy(course_zip, place / "fundus-course (1).zip"))
     text = paste.setup_cell(ROOT).replace("course = lesson.start()", FIND_DATA)
     if way in ("drive", "kaggle"):
         known = {"drive": "/content/drive/MyDrive", "kaggle": "/kaggle/input"}[way]
@@ -308,7 +308,7 @@ def test_set_up_takes_a_pack_before_it_clones(tmp_path, course_zip, way):
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     web = f"http://127.0.0.1:{server.server_port}/fundus-course%20(1).zip"
-    named = {"path": str(pack), "web": web}.get(way, "")
+    named = {"path": str(copy), "web": web}.get(way, "")
     variables = {"FUNDUS_REPO": named, "FUNDUS_DATA": "", "NO_PROXY": "*"}
     done = set_up(content, text, **variables)
     server.shutdown()
@@ -329,15 +329,15 @@ def test_set_up_takes_a_pack_before_it_clones(tmp_path, course_zip, way):
     ],
 )
 def test_set_up_says_what_is_wrong_with_a_pack(tmp_path, name, words):
-    pack = tmp_path / "fundus-course.zip"
-    pack.write_bytes(b"PK and no more")
+    file = tmp_path / "fundus-course.zip"
+    file.write_bytes(b"PK and no more")
     if name:
-        with zipfile.ZipFile(pack, "w") as archive:
+        with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(name, "print('not the course')")
     done = set_up(tmp_path)
     assert done.returncode and words in done.stderr, done.stderr
     assert "FUNDUS_REPO" in done.stderr
-    assert list(tmp_path.iterdir()) == [pack]
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_set_up_unpacks_a_pack_that_has_a_folder_around_it(tmp_path):
