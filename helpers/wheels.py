@@ -62,21 +62,21 @@ def _index() -> list[str]:
     return ["--default-index", found[-1]] if found else []
 
 
-def _choose(system: str, python: str, links: list[str], listing: Path) -> None:
-    """Write the pinned packages for a system and a Python into a file."""
+def _choose(system: str, python: str, links: list[str]) -> list[str]:
+    """Return the packages for a system and a Python, each with its version."""
     command = [*_uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
     command += ["--only-binary", ":all:", "--python-platform", SYSTEMS[system][0]]
     command += ["--python-version", python, "-c", str(places.ROOT / "constraints.txt")]
-    command += [*_index(), *links, "--output-file", str(listing)]
-    command.append(str(places.ROOT / "requirements-lab.txt"))
-    variables = places.for_another_python() | MACOS
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run(command, **pipes, errors="replace", env=variables)
+    command += [*_index(), *links, str(places.ROOT / "requirements-lab.txt")]
+    options = {"capture_output": True, "text": True, "errors": "replace"}
+    options["env"] = places.for_another_python() | MACOS
+    done = subprocess.run(command, **options)
     if done.returncode:
         raise OSError(
-            f"{environment.advice(done.stdout.splitlines())}\nuv found no set of "
+            f"{environment.advice(done.stderr.splitlines())}\nuv found no set of "
             f"packages for {system}, Python {python}, see above"
         )
+    return re.findall(r"^[\w.-]+==\S+", done.stdout, re.MULTILINE)
 
 
 def _download(system: str, python: str, folder: Path, what: list[str]) -> list[str]:
@@ -120,7 +120,6 @@ def fetch(
     torch is the one for the CPU. Nothing is built: all packages have wheels.
     """
     _uv()  # a word before the first byte
-    listing = folder / "packages.txt"
     for system in systems:
         for python in pythons:
             say(f"Wheels for {system}, Python {python}:")
@@ -128,13 +127,10 @@ def fetch(
             if system == LINUX:
                 _fetch_torch(python, folder)
                 links = ["--find-links", str(folder)]
-            _choose(system, python, links, listing)
-            if failed := _download(
-                system, python, folder, [*links, "-r", str(listing)]
-            ):
+            chosen = _choose(system, python, links)
+            if failed := _download(system, python, folder, [*links, *chosen]):
                 raise OSError(
                     f"{environment.advice(failed)}\nThe wheels for {system}, Python "
                     f"{python} could not be fetched, see above. Then run the same "
                     "command again."
                 )
-            listing.unlink()
