@@ -247,7 +247,7 @@ def parser() -> argparse.ArgumentParser:
 
     def add(function):
         new = commands.add_parser(
-            function.__name__.rstrip("_"),  # class_ is a word of Python
+            function.__name__.rstrip("_"),  # open_ and class_ are words of Python
             help=function.__doc__,
             description=function.__doc__,
         )
