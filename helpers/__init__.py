@@ -10,7 +10,10 @@ runtime      seed, device, numeric precision, report of the machine
 datasets     the data sets: facts, splits, layout on disk, checksums
 fundus       images and labels: reading, checking, field of view
 fetch        bytes from elsewhere: an address, a folder, an archive
-download     data sets fetched, imported and packed, every file verified
+download     data sets fetched and imported, every file verified
+pack         course, data and wheels in one file
+wheels       the reader's packages for other systems and Pythons
+classroom    the pack served on the local network, to a class
 phantom      drawn eyes and cells with known answers, for runs without data
 preprocess   green channel, CLAHE, gamma, standardisation
 augment      moving image, vessels and field of view together

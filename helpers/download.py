@@ -1,4 +1,4 @@
-"""Data sets: taken from their sources or from what people have, verified, packed.
+"""Data sets: taken from their sources or from what people have, and verified.
 
 A file is known by its SHA-256, which stands in the manifest, whatever a source calls
 it. A source of one's own may also hold other bytes of the right name and shape; they
@@ -13,17 +13,10 @@ import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 from . import datasets, fetch, places, saving
 
 ENDINGS = re.compile(r"(\.(gz|tiff?|gif|png|jpe?g|p[bgnp]m|bmp|webp))+$")  # of images
-COURSE = (  # the files that a pack holds of the course
-    "helpers/**/*", "notebooks/**/*", "results/**/*", "requirements*.txt",
-    "constraints.txt", "pyproject.toml", "data_download.sh", "README*.md",
-    "CONTRIBUTING.md", "LICENSE",
-)  # fmt: skip
-LEFT_OUT = re.compile(r"/(__pycache__/|\.)|\.(pyc|part|zip)$")  # hidden files, too
 
 
 def _stem_and_folder(path: str) -> tuple[str, str]:
@@ -234,7 +227,7 @@ def _from_public_sources(
                 say(f"  not the originals, so not taken: {', '.join(others)}")
 
 
-def _state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[str]]:
+def state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[str]]:
     """Return the verified, the not verified and the lacking files of a set on disk.
 
     Of several forms, the one with the smallest lacking part counts.
@@ -252,7 +245,7 @@ def _state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[
 
 def _summary(name: str, data_dir: Path | str, say: fetch.Say) -> str:
     """Say what is there; DownloadError where it is less than the owner publishes."""
-    (good, doubtful, lacking), place = _state(name, data_dir), Path(data_dir) / name
+    (good, doubtful, lacking), place = state(name, data_dir), Path(data_dir) / name
     files, dataset = good + doubtful + lacking, datasets.DATASETS[name]
     count = f"{place}: {len(good)} of {len(files)} files of {name} verified"
     if doubtful:
@@ -306,7 +299,7 @@ def get(
     if source is None:
         _from_public_sources(name, data_dir, accept_terms, say)
     elif damaged := import_from(name, source, data_dir, say=say):
-        good, doubtful, lacking = map(len, _state(name, data_dir))
+        good, doubtful, lacking = map(len, state(name, data_dir))
         raise ValueError(
             f"{len(damaged)} of the files in {source} are damaged and were not taken: "
             f"{', '.join(f'{file}: {flaw}' for file, flaw in damaged.items())}; fetch "
@@ -333,39 +326,3 @@ def find(
         say(f"{name} is not there: {str(error).splitlines()[0]}")
         return False
     return True
-
-
-def pack(
-    file: Path, data_dir: Path | str, names: Iterable[str] = (), say: fetch.Say = print
-) -> None:
-    """Write a zip archive of the course and, under data/, of verified files of sets.
-
-    With it every chapter runs where there is no network: the set-up cell takes it, and
-    so does ``import_from``. Without ``names`` all sets that are there come in.
-    """
-    root, closed = places.ROOT, []
-    course = [path for pattern in COURSE for path in sorted(root.glob(pattern))]
-    with saving.whole(file) as part, ZipFile(part, "w", ZIP_DEFLATED) as new:
-        for path in filter(Path.is_file, course):
-            member = path.relative_to(root).as_posix()
-            if not LEFT_OUT.search(member):
-                new.writestr(member, path.read_bytes())
-        for name in names or filter(datasets.manifest, datasets.DATASETS):
-            (files, *_), place = _state(name, data_dir), Path(data_dir) / name
-            if name in names and not files:
-                raise ValueError(f"{place} holds no verified file; fetch {name} first")
-            terms, size = datasets.DATASETS[name].terms, 0
-            for path in files:
-                content = datasets.read_bytes(datasets.locate(place, path))
-                new.writestr(f"data/{name}/{path}", content)
-                size += len(content)
-            if files:
-                facts = f"{len(files)} verified files, {size / 1e6:.1f} MB"
-                say(f"{name}: {facts}; terms: {terms}")
-                closed += [] if datasets.DATASETS[name].may_be_passed_on else [name]
-    say(f"{file} is ready, {file.stat().st_size / 1e6:.1f} MB")
-    if closed:
-        say(
-            f"The terms of {', '.join(closed)} do not let you pass the images on, or "
-            "do not say so: keep this file to your own devices, or ask the owner."
-        )

@@ -215,9 +215,11 @@ class _Header(tarfile.TarInfo):
 
 
 def _open_zip(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield the files of a zip but links and a pack's wheels, which are large."""
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
-            if not (member.is_dir() or stat.S_ISLNK(member.external_attr >> 16)):
+            is_link = stat.S_ISLNK(member.external_attr >> 16)
+            if not (member.is_dir() or is_link or member.filename.endswith(".whl")):
                 with archive.open(member) as content:
                     yield member.filename, content
 

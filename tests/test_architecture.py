@@ -20,11 +20,14 @@ MAY_IMPORT = {
     "places": set(),
     "saving": set(),
     "environment": set(),
+    "wheels": set(),
     "runtime": set(),
     "datasets": set(),
     "fundus": {"datasets"},
     "fetch": {"datasets"},
     "download": {"datasets", "fundus", "fetch"},
+    "pack": {"datasets", "download"},
+    "classroom": {"datasets"},
     "phantom": {"datasets", "fundus"},
     "preprocess": set(),
     "augment": set(),
@@ -42,9 +45,10 @@ MAY_IMPORT = {
     "photo": {"datasets", "fundus", "inference", "figures"},
     "lesson": {"datasets", "fundus", "phantom", "download"},
 }  # fmt: skip
-STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets")
-NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "phantom", "preprocess",
-            "metrics", "figures")  # fmt: skip
+STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
+            "wheels", "classroom")  # fmt: skip
+NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "pack", "phantom",
+            "preprocess", "metrics", "figures")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 
