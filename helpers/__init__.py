@@ -6,6 +6,7 @@ config       the recipe: settings of a training run, a preset for each mode
 places       folders on disk; alone reads the variables of the environment
 saving       files that appear whole, or not at all
 environment  the .venv that the commands run in
+lab          JupyterLab, opened at a chapter
 runtime      seed, device, numeric precision, report of the machine
 datasets     the data sets: facts, splits, layout on disk, checksums
 fundus       images and labels: reading, checking, field of view

@@ -104,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds without a byte after which a client is given up
 
     def do_GET(self) -> None:
+        """Send the page or the file."""
         path = self._head()
         if path == "/":
             self.wfile.write(self._page())
@@ -116,6 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.count(self.client_address[0])
 
     def do_HEAD(self) -> None:
+        """Send the head alone."""
         self._head()
 
     def _page(self) -> bytes:

@@ -12,7 +12,7 @@ HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 MODULES = {path.stem: path for path in sorted(HELPERS.glob("*.py"))}
 PARTS = sorted(set(MODULES) - {"__init__", "__main__"})
 
-EVERYDAY = {"config", "places", "saving", "runtime"}
+EVERYDAY = {"config", "places", "saving", "environment", "runtime"}
 # Each module and those of the package that it may import beside the everyday ones;
 # __main__ may import all.
 MAY_IMPORT = {
@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "places": set(),
     "saving": set(),
     "environment": set(),
+    "lab": set(),
     "wheels": set(),
     "runtime": set(),
     "datasets": set(),

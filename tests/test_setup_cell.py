@@ -241,11 +241,10 @@ def test_a_kernel_without_the_packages_is_told_what_to_type(content, tmp_path):
     shutil.copytree(ROOT / "helpers", content / "helpers")
     cells = [nbformat.v4.new_code_cell(CELL)]
     client = run.Client(nbformat.v4.new_notebook(cells=cells), content)
-    with pytest.raises(run.CellExecutionError) as error:
+    with pytest.raises(run.CellExecutionError):
         client.execute(env=run.kernel_environment(PYTHONPATH=foreign))
     (shown,) = [o for o in client.nb.cells[0].outputs if o.output_type == "error"]
     words = "\n".join(shown.traceback)
     assert "-m pip install -r" in words and "缺少软件包" in words
     assert str(content / "requirements.txt") in words
     assert "import numpy" not in words, "no lines of source"
-    assert "PackagesMissingError" in str(error.value)
