@@ -189,7 +189,7 @@ def test_where_nothing_can_be_written_the_course_goes_elsewhere(
 ):
     text = FIND.replace("os.access(HERE, os.W_OK)", "False")  # chmod stops no root
     (tmp_path / "TMPDIR").mkdir()
-    where = {name: tmp_path / "TMPDIR" for name in ("TMPDIR", "TEMP", "TMP")}
+    where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tmp_path / "TMPDIR")
     for _ in range(2):  # the second time it is found there
         done = set_up(content, text, FUNDUS_REPO=str(course_zip), **where)
         assert str(tmp_path / "TMPDIR/fundus_course") in done.stdout, done.stderr
