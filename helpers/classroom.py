@@ -104,14 +104,14 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds without a byte after which a client is given up
 
     def do_GET(self) -> None:
-        """Send the page or the file."""
+        """Send the page or the file; count who has read the file to its end."""
         path = self._head()
         if path == "/":
             self.wfile.write(self._page())
         elif path == NAME:
             with self.server.file.open("rb") as file:
                 self.connection.sendfile(file)
-            # Whole is what the other side has read to its end and not broken off.
+            # Read to its end means: the other side closes in turn, and not by a reset.
             self.connection.shutdown(socket.SHUT_WR)
             if not self.connection.recv(1):
                 self.server.count(self.client_address[0])
@@ -169,11 +169,11 @@ def serve(file: Path, port: int, say: Callable[[str], None]) -> int:
         hosts = [f"{host}:{server.server_address[1]}" for host in addresses()]
         if not hosts:
             hosts = [f"ADDRESS:{server.server_address[1]}"]
-            say("This machine's ADDRESS was not found: put it in its place below.")
+            say("ADDRESS below is this machine's own; ipconfig or `ip addr` shows it.")
         board = "    or  ".join(f"http://{host}" for host in hosts)
         pack, host = server.address(hosts[0]), hosts[0].partition(":")[0]
         say(BOARD.format(addresses=board, pack=pack, host=host))
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-    say(f"\nEnded. {len(server.have)} machines have the course.")
+    say(f"\nEnded. Machines that have the course: {len(server.have)}")
     return len(server.have)

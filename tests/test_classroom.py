@@ -153,7 +153,7 @@ def test_the_board_and_the_end(monkeypatch, file, found):
     pack = rf"http://{(found or ['ADDRESS'])[0]}:{port}/fundus-course.zip#sha256="
     assert text.count(pack) == 4
     assert "2 have it: 192.168.1.32" in text and "3 have it" not in text
-    assert said[-1].endswith("Ended. 2 machines have the course.")
+    assert said[-1].endswith("Machines that have the course: 2")
     assert text.encode("gbk")
 
 

@@ -20,9 +20,19 @@ FILES = {
 }
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """Return a pack of this course without data."""
+    file = tmp_path_factory.mktemp("pack") / "p.zip"
+    pack.write(file, file.parent / "none", [], say=quiet)
+    return file
+
+
 @pytest.fixture
 def drive(monkeypatch, tmp_path) -> Path:
-    """Let DRIVE be three made-up files; return the data folder that holds them."""
+    """Let the course be a file and DRIVE three; return the data folder."""
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    in_folder(tmp_path, {"helpers/lesson.py": b"x"})
     digests = {f: hashlib.sha256(body).hexdigest() for f, body in FILES.items()}
     known = {"DRIVE": digests}
     monkeypatch.setattr(datasets, "manifest", lambda name: known.get(name, {}))
@@ -35,7 +45,7 @@ def names_in(file: Path) -> list[str]:
         return archive.namelist()
 
 
-def test_pack_holds_the_course_and_verified_files(drive, server, tmp_path):
+def test_pack_holds_verified_files(drive, server, tmp_path):
     first, *others = FILES
     (drive / "DRIVE" / first).write_bytes(b"other bytes")
     said, file = [], tmp_path / "out/fundus-course.zip"
@@ -54,13 +64,12 @@ def test_pack_holds_the_course_and_verified_files(drive, server, tmp_path):
         assert len(tree(tmp_path / place)) == 2
 
 
-def test_pack_holds_every_file_that_is_published(tmp_path):
+def test_pack_holds_every_file_that_is_published(whole):
     if not (ROOT / ".git").exists() or not shutil.which("git"):
         pytest.skip("this copy of the course was not cloned with git")
     listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
     published = {x for x in listed.split("\0") if (ROOT / x).is_file()}
-    pack.write(tmp_path / "p.zip", tmp_path / "none", [], say=quiet)
-    assert published <= set(names_in(tmp_path / "p.zip"))
+    assert published and published <= set(names_in(whole))
 
 
 def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, drive, tmp_path):
@@ -78,7 +87,6 @@ def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, drive, tmp_
         ".env", "marks.csv", "tests/.cache/a",
     ]  # fmt: skip
     in_folder(tmp_path, dict.fromkeys(course + others, b"x"))
-    monkeypatch.setattr(places, "ROOT", tmp_path)
     pack.write(tmp_path / "notebooks/p.zip", drive, ["DRIVE"], say=quiet)
     packed = names_in(tmp_path / "notebooks/p.zip")
     assert sorted(x for x in packed if not x.startswith("data/")) == sorted(course)
@@ -90,8 +98,7 @@ def test_the_same_files_give_the_same_bytes(drive, tmp_path):
 
 
 def test_wheels_are_stored_last_and_come_along_again(monkeypatch, drive, tmp_path):
-    monkeypatch.setattr(places, "ROOT", tmp_path)
-    in_folder(tmp_path, {"helpers/lesson.py": b"x", "new/b-1-any.whl": b"b" * 999})
+    in_folder(tmp_path / "new", {"b-1-any.whl": b"b" * 999})
     file, wheel = tmp_path / "p.zip", "wheels/b-1-any.whl"
     said = []
     pack.write(file, drive, wheels=tmp_path / "new", say=said.append)
@@ -116,10 +123,9 @@ def test_import_from_a_pack_does_not_read_its_wheels(monkeypatch, drive, tmp_pat
     assert len(tree(tmp_path / "a")) == 2
 
 
-def test_chapter_starts_in_an_unpacked_pack(tmp_path):
-    pack.write(tmp_path / "p.zip", tmp_path / "none", say=quiet)
+def test_chapter_starts_in_an_unpacked_pack(whole, tmp_path):
     course = tmp_path / "课 程"
-    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
+    with zipfile.ZipFile(whole) as archive:
         archive.extractall(course)
     chapters = {path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
     for folder in ("notebooks", "notebooks/zh"):
@@ -167,11 +173,10 @@ STARTERS = pytest.mark.skipif(not shutil.which("bash"), reason="bash is not inst
 
 
 @pytest.fixture
-def unpacked(tmp_path) -> Path:
+def unpacked(whole, tmp_path) -> Path:
     """Return a course unpacked by a program that honours modes, with helpers faked."""
-    pack.write(tmp_path / "p.zip", tmp_path / "none", [], say=quiet)
     course = tmp_path / "课 程"
-    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
+    with zipfile.ZipFile(whole) as archive:
         archive.extract("start.sh", course)
         mode = archive.getinfo("start.sh").external_attr >> 16
     (course / "start.sh").chmod(mode)
@@ -226,6 +231,22 @@ def test_start_takes_a_python_that_the_wheels_are_for(unpacked, tmp_path):
     in_folder(unpacked, {wheel.format(system): b""})
     assert start(unpacked, tmp_path, version=(3, 12, 0)).stdout == "['open']\n"
     assert start(unpacked, tmp_path, version=(3, 13, 0)).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("minor", "wheels", "fits"),
+    [
+        (12, [], True), (10, [], False), (14, [], False),
+        (12, ["cp312-win_amd64", "cp313-win_amd64"], True),
+        (11, ["cp312-win_amd64", "cp311-manylinux_2_28_x86_64"], False),
+    ],
+)  # fmt: skip
+def test_windows_takes_a_python_that_the_wheels_are_for(tmp_path, minor, wheels, fits):
+    in_folder(tmp_path, {f"wheels/torch-2-{x}.whl": b"" for x in wheels})
+    check = re.search('"CHECK=(.*)"', (ROOT / "start.bat").read_text("utf-8"))[1]
+    claim = f"import sys; sys.version_info = (3, {minor}); " + check
+    done = subprocess.run([sys.executable, "-c", claim], cwd=tmp_path)
+    assert done.returncode == (0 if fits else 1)
 
 
 def test_windows_gets_its_line_ends_and_the_same_pythons():
