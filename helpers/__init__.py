@@ -12,6 +12,7 @@ fundus       images and labels: reading, checking, field of view
 fetch        bytes from elsewhere: an address, a folder, an archive
 download     data sets fetched, imported and packed, every file verified
 phantom      drawn eyes and cells with known answers, for runs without data
+eyes         which eyes the chapters use: found, fetched once a day, or drawn
 preprocess   green channel, CLAHE, gamma, standardisation
 augment      moving image, vessels and field of view together
 patches      mirrored borders, tiles and their reassembly, endless batches
