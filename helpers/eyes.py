@@ -87,9 +87,10 @@ def bring(mode: str, say: fetch.Say) -> Eyes:
             f"your copy with `{ways.replace('DRIVE', names[0])}`, or unset it. 找不到 "
             "FUNDUS_DATASET 指定的数据集：用上面的命令导入，或取消这个变量"
         )
-    say(f"No photographs were fetched: {reason}.")
-    say(f"Import your copy with `{ways}`, or go on with drawn eyes.")
-    say(f"没有下载到照片。用 `{ways}` 导入自己的副本，或者先用画出来的眼睛继续。")
+    say(f"No photographs were fetched ({reason}).")
+    say(f"Import your own with `{ways}`, or CHASEDB1, or go on with drawn eyes.")
+    say(f"没有下载到照片。用 `{ways}` 导入自己的副本（或 CHASEDB1），")
+    say("或者先用画出来的眼睛继续。")
     return Eyes(DRAWN, _drawn(mode)[0])
 
 

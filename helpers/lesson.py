@@ -39,6 +39,7 @@ class Course:
                     "nothing about patients. Chapter 04 shows how to get photographs."
                 )
                 print("没有真实数据：用的是仿真眼底图，分数与病人无关。见第 04 章。")
+                print("Drawn once, in about half a minute. 只画一次，约半分钟。")
             eyes.draw(self.mode)
         if not self.here:
             print(f"data: {chosen.dataset} in {chosen.data_dir}")

@@ -292,7 +292,7 @@ print(
 # %%
 found = fundus.automatic_fov(eye.image)
 print(
-    f"given FOV {eye.fov.sum()} px, found FOV {found.sum()} px, "
+    f"{'given' if dataset.fov else 'its own'} FOV {eye.fov.sum()} px, found FOV {found.sum()} px, "
     f"they differ in {(found != eye.fov).sum()} px"
 )
 print(f"vessel pixels kept: {(eye.vessels & found).sum() / eye.vessels.sum():.2%}")
