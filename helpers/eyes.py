@@ -15,6 +15,11 @@ from . import datasets, download, fetch, phantom, places, saving
 PHOTOGRAPHS = ("DRIVE", "CHASEDB1")  # each runs through all chapters; in this order
 DRAWN = "PHANTOM"
 WAIT = 8  # seconds until an address must have answered
+PHANTOMS = """\
+NO REAL DATA: these are PHANTOMS, drawn eyes. Scores on them say nothing about
+patients. Chapter 04 shows how to get photographs. Drawing takes half a minute, once.
+没有真实数据：用的是仿真眼底图，分数与病人无关；怎样得到照片，见第 04 章。
+绘制约需半分钟，只画一次。"""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,14 @@ class Eyes:
     """A set of eyes that is here."""
 
     dataset: str  # "DRIVE", "CHASEDB1" or "PHANTOM"
-    data_dir: Path  # the folder to give to ``fundus.load``
+    data_dir: Path  # to be given to ``fundus.load``
+
+    @property
+    def place(self) -> Path:
+        """Return the folder of the set itself; drawn eyes may not be there yet."""
+        if self.dataset == DRAWN:
+            return self.data_dir / DRAWN
+        return datasets.folder(self.dataset, self.data_dir)
 
 
 def _names(mode: str) -> tuple[str, ...]:
@@ -52,10 +64,9 @@ def _is_whole(name: str, data_dir: Path, say: fetch.Say) -> bool:
         return False
     if missing:
         place, count = datasets.folder(name, data_dir), len(missing)
-        say(
-            f"{place} lacks {count} files ({missing[0]} ...); `{command}` fetches them."
-        )
-        say(f"{place} 缺 {count} 个文件；用 `{command}` 补全。")
+        say(f"{place} lacks {count} files ({missing[0]} ...), so it is not used;")
+        say(f"`{command}` fetches them or says what helps.")
+        say(f"{place} 缺 {count} 个文件，没有用它；用 `{command}` 补全。")
     return not missing
 
 
@@ -100,8 +111,10 @@ def _drawn(mode: str) -> tuple[Path, tuple[int, int]]:
     return places.output_dir() / f"phantoms-{size[0]}x{size[1]}", size
 
 
-def draw(mode: str) -> None:
-    """Draw the eyes of a mode, where they are not drawn yet."""
+def draw(mode: str, say: fetch.Say) -> None:
+    """Draw the eyes of a mode, where they are not drawn yet; say what they are."""
+    if mode != "smoke":
+        say(PHANTOMS)
     folder, size = _drawn(mode)
     phantom.write(folder / DRAWN, *size)
 

@@ -31,18 +31,9 @@ class Course:
         """Return the eyes of this run; those that are not here are fetched or drawn."""
         chosen = self.here or eyes.bring(self.mode, print)
         if chosen.dataset == eyes.DRAWN:
-            if self.mode != "smoke":
-                print(
-                    "NO REAL DATA: these are PHANTOMS, drawn eyes. Scores on them say"
-                )
-                print(
-                    "nothing about patients. Chapter 04 shows how to get photographs."
-                )
-                print("没有真实数据：用的是仿真眼底图，分数与病人无关。见第 04 章。")
-                print("Drawn once, in about half a minute. 只画一次，约半分钟。")
-            eyes.draw(self.mode)
+            eyes.draw(self.mode, print)
         if not self.here:
-            print(f"data: {chosen.dataset} in {chosen.data_dir}")
+            print(f"data: {chosen.dataset} in {chosen.place}")
             self.record(dataset=chosen.dataset)
         return chosen
 
@@ -106,7 +97,7 @@ def start() -> Course:
     device = runtime.pick_device()
     kind, precision = runtime.device_name(device), runtime.pick_precision(device)
     name = course.here.dataset if course.here else None
-    where = f"{name} in {course.here.data_dir}" if course.here else "none yet"
+    where = f"{name} in {course.here.place}" if course.here else "none yet"
     why = _why(mode, name)
     print(f"mode: {mode} | data: {where}, {why[0]} | device: {kind}, {precision}")
     print(f"模式：{mode} | 数据：{name or '暂无'}，{why[1]} | 设备：{kind}")

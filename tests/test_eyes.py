@@ -59,8 +59,8 @@ def test_drive_without_its_test_labels_will_do_and_a_part_is_named(home):
     said = []
     assert found(say=said.append) is None
     assert "lacks 39 files (test/1st_manual/02_manual1.gif ...)" in said[0]
-    assert "`python3 -m helpers data DRIVE` fetches them" in said[0]
-    assert "缺 39 个文件" in said[1]
+    assert "`python3 -m helpers data DRIVE` fetches them" in said[1]
+    assert "缺 39 个文件" in said[2]
     touched(home / "CHASEDB1", CHASE)
     assert found() == "CHASEDB1"
 

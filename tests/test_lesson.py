@@ -151,7 +151,7 @@ def test_eyes_are_fetched_or_drawn_when_a_cell_asks(monkeypatch, tmp_path, capsy
     monkeypatch.setenv("FUNDUS_OUT", str(tmp_path / "out"))
     monkeypatch.setenv("FUNDUS_REPORT", str(tmp_path / "report.json"))
     drawn = []
-    monkeypatch.setattr(lesson.eyes, "draw", drawn.append)
+    monkeypatch.setattr(lesson.eyes.phantom, "write", lambda *a: drawn.append(a))
     course = lesson.start()
     said = capsys.readouterr().out
     assert "data: none yet" in said and "用到时再下载或绘制" in said
@@ -161,7 +161,7 @@ def test_eyes_are_fetched_or_drawn_when_a_cell_asks(monkeypatch, tmp_path, capsy
     said = capsys.readouterr().out
     assert "NO REAL DATA" in said and "没有真实数据" in said
     assert "left as it is" in said
-    assert drawn == ["lesson"], "once"
+    assert drawn == [(course.data_dir / "PHANTOM", 584, 565)], "once"
     assert '"dataset": "PHANTOM"' in (tmp_path / "report.json").read_text("utf-8")
 
 
@@ -177,7 +177,7 @@ def test_start_says_which_eyes_and_why(monkeypatch, tmp_path, capsys, name, why)
     monkeypatch.delenv("FUNDUS_REPORT", raising=False)
     course = lesson.start()
     assert course.real and course.data_dir == tmp_path and course.dataset == name
-    assert f"data: {name} in {tmp_path}, {why}" in capsys.readouterr().out
+    assert f"data: {name} in {tmp_path / name}, {why}" in capsys.readouterr().out
     course.record(nothing="happens without a report")
 
 
