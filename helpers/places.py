@@ -12,6 +12,7 @@ from .config import MODES
 
 ROOT = Path(__file__).resolve().parent.parent
 KAGGLE = Path("/kaggle/input")
+MY_DRIVE = Path("/content/drive/MyDrive/fundus-data")
 
 
 def mode() -> str:
@@ -34,7 +35,7 @@ def data_dir() -> Path:
     """
     if given := os.environ.get("FUNDUS_DATA", "").strip(" \"'"):  # as cmd.exe passes it
         return Path(given).expanduser().resolve()
-    places = (ROOT / "data", Path("/content/drive/MyDrive/fundus-data"))
+    places = (ROOT / "data", MY_DRIVE)
     there = [place for place in places if place.is_dir()]
     full = [place for place in there if any(place.glob("[!.]*"))]
     new = ROOT if os.access(ROOT, os.W_OK) else output_dir().parent

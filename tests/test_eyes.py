@@ -107,6 +107,16 @@ def test_drive_is_found_where_kaggle_attached_it(home, place):
     assert places.data_dir() == home
 
 
+def test_a_folder_in_drive_is_taken_before_an_empty_one(home, monkeypatch, tmp_path):
+    monkeypatch.setattr(places, "MY_DRIVE", tmp_path / "fundus-data")
+    assert places.data_dir() == home
+    touched(home, [".not-fetched"])
+    touched(places.MY_DRIVE / "DRIVE", DRIVE)
+    assert places.data_dir() == places.MY_DRIVE and found() == "DRIVE"
+    touched(home / "CHASEDB1", CHASE)
+    assert places.data_dir() == home
+
+
 def test_phantoms_are_not_taken_for_drive(home):
     images = ("training/images/21_training.tif", "phantom.json")
     touched(home / "PHANTOM", images)
