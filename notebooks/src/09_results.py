@@ -704,14 +704,14 @@ if human:
 print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 
 # %% [markdown] lang="en"
-# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. The network learnt from this person's drawings; the second observer never saw them. Compare the printed lines: a network can agree even better with the second observer than with the first, who taught it. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one data set do not stand for every clinic. The table shows agreement, no more.
+# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. A network trained on this data set learnt from this person's drawings; the second observer never saw them. Compare the printed lines: a network can agree even better with the second observer than with the first, who taught it. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one data set do not stand for every clinic. The table shows agreement, no more.
 #
 # ## Among published results
 #
 # Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `here` marks our rows, `measured` means computed again from published weights or labels, `read` means stated by the authors. (The Sato row there was measured with other settings than ours.)
 
-# %% [markdown] lang="zh" of="9c5d7ce4"
-# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
+# %% [markdown] lang="zh" of="737db9d9"
+# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。在这个数据集上训练的网络，学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
 #
 # ## 放到已发表的结果中间
 #
