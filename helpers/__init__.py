@@ -16,6 +16,7 @@ pack         course, data and wheels in one file
 wheels       the reader's packages for other systems and Pythons
 classroom    the pack served on the local network, to a class
 phantom      drawn eyes and cells with known answers, for runs without data
+eyes         which eyes the chapters use: found, fetched once a day, or drawn
 preprocess   green channel, CLAHE, gamma, standardisation
 augment      moving image, vessels and field of view together
 patches      mirrored borders, tiles and their reassembly, endless batches

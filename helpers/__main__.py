@@ -29,16 +29,15 @@ FOR_CLASS = "CHASEDB1"  # the set whose terms let a class have it
 
 
 def run(args: argparse.Namespace) -> int:
-    """Execute the chapters into one report; finds or fetches the data first."""
-    from helpers import download
+    """Execute the chapters into one report; the first to need eyes fetches them."""
+    from helpers import eyes
     from notebooks.tools import run as runner
 
-    place = places.data_dir()
-    if args.mode == "smoke" or not download.find("DRIVE", place):
+    here = eyes.find(args.mode, print)
+    if here and here.dataset == eyes.DRAWN:
         bar = "*" * 72
         print(f"{bar}\nThese are PHANTOMS: drawn eyes, no photographs of patients.")
         print(f"Scores on them say nothing about real images. Mode: {args.mode}\n{bar}")
-    places.export(DATA=place)  # given now, so that no chapter tries to fetch again
     options = ["--mode", args.mode, "--only", args.only, "--language", args.language]
     return runner.main([*options, "--out", str(args.out or places.output_dir())])
 

@@ -91,9 +91,9 @@ class _Import:
     """What a set lacks, while it is taken from the files of a source, one by one."""
 
     def __init__(self, name: str, data_dir: Path | str, by_name: bool, scratch: Path):
-        self.name, self.place = name, Path(data_dir) / name
+        self.name, self.place = name, datasets.home(name, data_dir)
         self.by_name, self.scratch = by_name, scratch
-        self.wanted = datasets.lacking(name, data_dir)
+        self.wanted = datasets.lacking(name, self.place)
         self.is_new = self.wanted == datasets.forms(name)
         self.taken = set()  # originals
         self.spares = {}  # {path: (file in the source, a copy of it)}, known by name
@@ -206,7 +206,8 @@ def _from_public_sources(
 ) -> None:
     """Try the sources of a set in order until nothing is lacking."""
     for source in datasets.DATASETS[name].sources:
-        lacking = _paths(datasets.lacking(name, data_dir))
+        place = datasets.home(name, data_dir)
+        lacking = _paths(datasets.lacking(name, place))
         has_any = any(path.startswith(source.gives) for path in lacking)
         if not has_any or not (source.covered or accept_terms):
             continue
@@ -232,9 +233,9 @@ def state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[s
 
     Of several forms, the one with the smallest lacking part counts.
     """
-    states, place = [], Path(data_dir) / name
+    states, place = [], datasets.home(name, data_dir)
     for form, differ in zip(
-        datasets.forms(name), datasets.lacking(name, data_dir), strict=True
+        datasets.forms(name), datasets.lacking(name, place), strict=True
     ):
         flaws = {f: _flaw(name, f, datasets.locate(place, f)) for f in differ}
         doubtful = [file for file in flaws if not flaws[file]]
@@ -245,16 +246,16 @@ def state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[s
 
 def _summary(name: str, data_dir: Path | str, say: fetch.Say) -> str:
     """Say what is there; DownloadError where it is less than the owner publishes."""
-    (good, doubtful, lacking), place = state(name, data_dir), Path(data_dir) / name
-    files, dataset = good + doubtful + lacking, datasets.DATASETS[name]
+    good, doubtful, lacking = state(name, data_dir)
+    place, dataset = datasets.home(name, data_dir), datasets.DATASETS[name]
+    files = good + doubtful + lacking
     count = f"{place}: {len(good)} of {len(files)} files of {name} verified"
     if doubtful:
         count += f", {len(doubtful)} not verified: {', '.join(doubtful)}"
     if not lacking:
         say(f"{count}." if doubtful else f"{count}: complete.")
         return "not verified" if doubtful else "complete"
-    public = tuple(x for s in dataset.sources if s.covered for x in s.gives)
-    closed = {file for file in files if public and not file.startswith(public)}
+    closed = datasets.unpublished(name).intersection(files)
     ways = "A full copy that you have comes in by --from FOLDER_OR_ARCHIVE_OR_ADDRESS"
     if closed:
         ways += "; --accept-terms tries copies that the owner's terms do not cover"
@@ -266,7 +267,7 @@ def _summary(name: str, data_dir: Path | str, say: fetch.Say) -> str:
     raise fetch.DownloadError(
         f"{count}; missing or damaged are {first}\n"
         f"Try again later, or fetch them by hand at {dataset.home} and "
-        f"run: python3 -m helpers data {name} --from FILE_OR_FOLDER\n{ways}."
+        f"run: {places.COMMAND} data {name} --from FILE_OR_FOLDER\n{ways}."
     )
 
 
@@ -277,7 +278,7 @@ def get(
     source: Path | str | None = None,
     say: fetch.Say = print,
 ) -> str:
-    """Bring a set into ``data_dir / name`` and verify every file of it.
+    """Bring a set into its folder in ``data_dir`` and verify every file of it.
 
     Terms and citation are said before the first byte. Originals that are there stay
     untouched. Without ``source`` the public ones are tried in order, those that the
@@ -307,22 +308,3 @@ def get(
             f"{doubtful} not verified, {lacking} lacking"
         )
     return _summary(name, data_dir, say)
-
-
-def find(
-    name: str, data_dir: Path | str, may_fetch: bool = True, say: fetch.Say = print
-) -> bool:
-    """Tell whether a set is there, after one try to fetch it (``may_fetch``).
-
-    A folder that FUNDUS_DATA names is as its owner made it: nothing is fetched into it.
-    """
-    try:
-        if may_fetch and not (
-            datasets.found(name, data_dir) or places.data_dir_is_given()
-        ):
-            get(name, data_dir, say=say)
-        datasets.folder(name, data_dir)
-    except (OSError, ValueError) as error:
-        say(f"{name} is not there: {str(error).splitlines()[0]}")
-        return False
-    return True

@@ -71,7 +71,10 @@ def write(
                 _add(archive, path, member.as_posix())
         every = filter(datasets.manifest, datasets.DATASETS)
         for name in every if names is None else names:
-            (files, *_), place = download.state(name, data_dir), Path(data_dir) / name
+            (files, *_), place = (
+                download.state(name, data_dir),
+                datasets.home(name, data_dir),
+            )
             if names is not None and not files:
                 raise ValueError(f"{place} holds no verified file; fetch {name} first")
             found = ((datasets.locate(place, x), f"data/{name}/{x}") for x in files)

@@ -44,7 +44,8 @@ MAY_IMPORT = {
     "evaluation": {"datasets", "fundus", "inference", "metrics"},
     "figures": set(),
     "photo": {"datasets", "fundus", "inference", "figures"},
-    "lesson": {"datasets", "fundus", "phantom", "download"},
+    "eyes": {"datasets", "fetch", "download", "phantom"},
+    "lesson": {"datasets", "fundus", "phantom", "eyes"},
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "wheels", "classroom")  # fmt: skip

@@ -340,20 +340,6 @@ def test_fetching_needs_neither_numpy_nor_pillow(tmp_path):
     assert done.stdout.endswith("\nset()\n"), done.stderr
 
 
-def test_find_tries_to_fetch_where_no_folder_is_named(monkeypatch, sources, tmp_path):
-    said = []
-    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
-    assert not download.find("DRIVE", tmp_path, say=said.append)
-    assert "DRIVE does not exist; fetch the set with" in said[-1]
-    monkeypatch.delenv("FUNDUS_DATA")
-    assert not download.find("DRIVE", tmp_path, may_fetch=False, say=quiet)
-    assert not sources.hits
-    assert download.find("DRIVE", tmp_path, say=quiet)
-    sources.hits.clear()
-    assert download.find("DRIVE", tmp_path, say=quiet)
-    assert not sources.hits
-
-
 def test_unknown_and_drawn_sets(tmp_path):
     with pytest.raises(ValueError, match="PHANTOM is drawn, not fetched"):
         download.get("PHANTOM", tmp_path, say=quiet)

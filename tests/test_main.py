@@ -639,36 +639,32 @@ def runner(monkeypatch) -> list:
     return seen
 
 
-def test_run_without_data_tries_to_fetch_then_says_phantoms(
-    monkeypatch, runner, capsys, tmp_path
-):
-    def get(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(download, "get", get)
+def test_run_leaves_fetching_to_the_chapters(monkeypatch, runner, capsys, tmp_path):
     monkeypatch.setattr(places, "ROOT", tmp_path)
     monkeypatch.delenv("FUNDUS_DATA")
     assert commands.main(["run", "--only", "03,04", "--out", "o"]) == 0
-    said = capsys.readouterr().out
-    assert "no network" in said and "These are PHANTOMS" in said
+    assert "PHANTOMS" not in capsys.readouterr().out
     options = ["--mode", "lesson", "--only", "03,04", "--language", "en", "--out", "o"]
     assert runner == [options]
-    assert os.environ["FUNDUS_DATA"] == str(tmp_path / "data"), (
-        "chapters do not try again"
-    )
 
 
-def test_run_with_data_is_quiet_about_phantoms(monkeypatch, runner, capsys, tmp_path):
-    (tmp_path / "数据/DRIVE/test").mkdir(parents=True)
+def test_run_takes_the_data_folder(monkeypatch, runner, capsys, tmp_path):
+    (tmp_path / "数据").mkdir()
     assert commands.main(["run", "--data", "数据", "--mode", "full"]) == 0
-    assert "PHANTOMS" not in capsys.readouterr().out
     assert os.environ["FUNDUS_DATA"] == str(tmp_path / "数据")
 
 
-def test_run_in_smoke_mode_fetches_nothing(monkeypatch, runner, capsys):
-    monkeypatch.setattr(download, "get", None)
+@pytest.mark.parametrize("dataset", ["", "phantom"])
+def test_run_says_that_smoke_mode_draws(monkeypatch, runner, capsys, dataset):
+    monkeypatch.setenv("FUNDUS_DATASET", dataset)
     assert commands.main(["run", "--mode", "smoke"]) == 0
     assert "PHANTOMS" in capsys.readouterr().out
+
+
+def test_run_refuses_an_unknown_set(monkeypatch, runner, capsys):
+    monkeypatch.setenv("FUNDUS_DATASET", "HRF")
+    assert commands.main(["run"]) == 2
+    assert "FUNDUS_DATASET is 'HRF'" in capsys.readouterr().err and not runner
 
 
 @pytest.mark.parametrize(
