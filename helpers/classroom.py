@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds without a byte after which a client is given up
 
     def do_GET(self) -> None:
-        """Send the page or the file; count who has read the file to its end."""
+        """Send the page or the file."""
         path = self._head()
         if path == "/":
             self.wfile.write(self._page())
