@@ -244,7 +244,9 @@ def test_class_packs_what_may_be_passed_on_and_serves_it(
 ):
     seen = []
     for name in there:
-        (tmp_path / "sets" / name / "images").mkdir(parents=True)
+        file = tmp_path / "sets" / name / next(iter(datasets.manifest(name)))
+        file.parent.mkdir(parents=True)
+        file.touch()
     monkeypatch.setattr(pack, "write", lambda *given: seen.append(given))
     monkeypatch.setattr(classroom, "serve", lambda *given: seen.append(given))
     monkeypatch.setenv("FUNDUS_OUT", str(tmp_path / "out"))
