@@ -64,6 +64,29 @@ def give(cells: list[dict], donor: dict) -> int:
     return filled
 
 
+def tell_origin(notebook: dict, name: str, language: str, facts: dict) -> None:
+    """Say under the links at the head of a notebook which run made its outputs.
+
+    Parameters
+    ----------
+    notebook : dict
+        An executed notebook; an older line about its outputs goes.
+    name : str
+        Its file name; the links at the head lead to the other language's one.
+    language : str
+        "en" or "zh".
+    facts : dict
+        With mode, dataset, device and date.
+    """
+    facts = {key: facts[key] for key in ("mode", "dataset", "device", "date")}
+    notebook["metadata"]["course"] = {"outputs": facts}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown" and f"{name})" in cell["source"]:
+            links = cell["source"].partition("\n\n")[0]
+            cell["source"] = f"{links}\n\n{ORIGIN[language].format(**facts)}"
+            return
+
+
 def executed(fresh: dict, name: str, folder: Path, root: Path) -> dict:
     """Return the notebook that run.py left in `folder`, as a donor with its origin.
 
