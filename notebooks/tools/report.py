@@ -229,7 +229,7 @@ def write_page(folder: Path, report: dict, entry: dict) -> None:
 
 
 def card(folder: Path, entry: dict) -> dict:
-    """Return what the index shows of a chapter: title and the figure that holds most."""
+    """Return what the index shows of a chapter: title and its richest figure."""
     notebook = read(folder, entry["chapter"])
     cells = shown_cells(notebook, entry["chapter"], str)
     figures = [o for c in cells for o in c.get("outputs", []) if "image" in o]

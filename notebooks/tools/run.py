@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import atexit
-import contextlib
 import datetime
 import json
 import os
