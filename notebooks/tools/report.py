@@ -24,7 +24,7 @@ from pygments.util import ClassNotFound
 
 from helpers import datasets, saving
 
-from . import LANGUAGES
+from . import LANGUAGES, outputs
 
 STOPPED = "stopped"  # the error of a chapter that was interrupted
 TEMPLATES = Path(__file__).parent / "pages"
@@ -80,7 +80,7 @@ class Renderer(IPythonRenderer):
 
     def block_math(self, body: str) -> str:
         """Show a formula on its own line."""
-        return f'<div class="wide" tabindex="0">{mathml(body, "block")}</div>'
+        return f'<span class="wide" tabindex="0">{mathml(body, "block")}</span>'
 
     def block_code(self, code: str, info: str | None = None) -> str:
         """Show code in the colours of its language."""
@@ -135,32 +135,32 @@ def shown_outputs(cell: nbformat.NotebookNode, section: str) -> list[dict]:
 
     These are what is printed after a figure, else before it, else the section's name.
     """
-    outputs = []
+    shown = []
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if "image/png" in data:
-            outputs.append({"image": data["image/png"].replace("\n", "")})
+            shown.append({"image": data["image/png"].replace("\n", "")})
         elif text := data.get("text/plain") or output.get("text"):
             kind = "output" if text.strip().count("\n") > 1 else "output wrap"
-            outputs.append({"text": strip_ansi(text).rstrip(), "kind": kind})
+            shown.append({"text": strip_ansi(text).rstrip(), "kind": kind})
         elif output.output_type == "error":
             trace = strip_ansi("\n".join(output.traceback))
-            outputs.append({"text": trace, "kind": "error"})
-    for k, output in enumerate(outputs):
+            shown.append({"text": trace, "kind": "error"})
+    for k, output in enumerate(shown):
         if "image" in output:
-            near = [*outputs[k + 1 : k + 2], *outputs[:k][::-1]]
+            near = [*shown[k + 1 : k + 2], *shown[:k][::-1]]
             words = next((o["text"] for o in near if o.get("text")), section)
             output["alt"] = textwrap.shorten(words, 250, placeholder=" ...")
-    return outputs
+    return shown
 
 
 def shown_cells(notebook: nbformat.NotebookNode, name: str, markdown) -> list[dict]:
     """List the cells as a page shows them; `markdown` turns text into HTML."""
-    cells, section = [], name
+    cells, section, links = [], name, outputs.links_cell(notebook, f"{name}.ipynb")
     for cell in notebook.cells:
         source = cell.source
         if cell.cell_type == "markdown":
-            if f"{name}.ipynb)" in source:  # the links, which stand at the page's head
+            if cell is links:  # they stand at the page's own head
                 source = source.partition("\n\n")[2]
             headings = re.findall(r"^#+ (.+)", source, re.M)
             section = headings[-1] if headings else section
