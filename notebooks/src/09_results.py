@@ -628,7 +628,7 @@ for name in rows:
 #
 # 只看分数，看不出错在哪里。白色是找到的血管，橙色是误报，蓝色是漏掉的血管，灰色是视野以外。颜色集中在哪里？
 
-# %%
+# %% tags=["best-and-worst"]
 each = [row["dice"] for row in rows[ours].per_image]
 pictures, titles = [], []
 for word, k in (("best", int(np.argmax(each))), ("worst", int(np.argmin(each)))):
@@ -807,9 +807,12 @@ course.record(
     trained_in_this_run=in_this_run,
     split=split,
     scores={
-        name: rows[name].pooled if name in rows else None
+        name: rows[name].pooled | {"dice_ci95": rows[name].ci95["dice"]}
+        if name in rows
+        else None
         for name in ("trained", "shipped", "second_observer", "sato")
     },
+    dice_of_eyes={x.name: round(d, 4) for x, d in zip(eyes, each, strict=True)},
 )
 print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 

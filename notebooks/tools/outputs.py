@@ -64,6 +64,36 @@ def give(cells: list[dict], donor: dict) -> int:
     return filled
 
 
+def links_cell(notebook: dict, name: str) -> dict | None:
+    """Find the cell at a chapter's head whose links lead to its other language.
+
+    Both notebooks have the same file name, `name`; a line on the outputs may follow.
+    """
+    texts = (cell for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    return next((cell for cell in texts if f"{name})" in cell["source"]), None)
+
+
+def tell_origin(notebook: dict, name: str, language: str, facts: dict) -> None:
+    """Say under the links at the head of a notebook which run made its outputs.
+
+    Parameters
+    ----------
+    notebook : dict
+        An executed notebook; an older line about its outputs goes.
+    name : str
+        Its file name.
+    language : str
+        "en" or "zh".
+    facts : dict
+        With mode, dataset, device and date.
+    """
+    facts = {key: facts[key] for key in ("mode", "dataset", "device", "date")}
+    notebook["metadata"]["course"] = {"outputs": facts}
+    if cell := links_cell(notebook, name):
+        links = cell["source"].partition("\n\n")[0]
+        cell["source"] = f"{links}\n\n{ORIGIN[language].format(**facts)}"
+
+
 def executed(fresh: dict, name: str, folder: Path, root: Path) -> dict:
     """Return the notebook that run.py left in `folder`, as a donor with its origin.
 

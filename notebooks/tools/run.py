@@ -2,7 +2,8 @@
 
 python -m notebooks.tools.run --mode smoke --only 03,04 --out outputs
 
-Writes each executed notebook and its HTML page, `index.html` and `report.json`.
+Writes each executed notebook and its page, `index.html` and `report.json`; those of
+the Chinese edition lie in `zh`. Ctrl-C keeps what ran until then.
 `python3 -m helpers run` does the same, with the environment and the data seen to.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
+import atexit
 import datetime
 import json
 import os
@@ -28,20 +29,53 @@ if not __package__:  # called by its path
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # before the imports
 
 import nbformat
-from jinja2 import Template
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from helpers import saving
 
-from . import LANGUAGES, ROOT, chosen
+from . import LANGUAGES, ROOT, chosen, outputs
+from .report import STOPPED, write_all, write_index, write_page
 
 TIMEOUT = 1200  # seconds a cell may take, unless its metadata says otherwise
+
+
+class Stop:
+    """The wish to end, by Ctrl-C or a stop button; it may reach this process alone.
+
+    Whatever is being written is written to its end, so this sets a mark instead of
+    raising, and cancels the chapter that is being executed.
+    """
+
+    def __init__(self):
+        self.wished, self.cancel = False, None
+
+    def __enter__(self) -> Stop:
+        names = (signal.SIGINT, signal.SIGTERM)
+        self.before = {name: signal.signal(name, self.wish) for name in names}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for name, handler in self.before.items():
+            signal.signal(name, handler)
+
+    def wish(self, *_) -> None:
+        """Note the wish; only the first one cancels, the others would hurt."""
+        if not self.wished and self.cancel:
+            self.cancel()
+        self.wished = True
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that leaves the signals to Stop; nbclient would take them."""
+
+    def add_signal_handler(self, *_) -> None:
+        """Refuse in the way that nbclient expects."""
+        raise RuntimeError("Stop has them")
 
 
 class Client(NotebookClient):
@@ -63,18 +97,25 @@ class Client(NotebookClient):
             resources={"metadata": {"path": str(folder)}},
         )
         self.owns_km = True  # so that the kernel ends with the chapter
-        self.current, self.stopped = 0, False
+        self.current = 0
 
-    def stop(self) -> None:
-        """End the kernel because of Ctrl-C, which nbclient would only hand on."""
-        self.stopped = True
-        self.cleaning = asyncio.ensure_future(self._async_cleanup_kernel())
+    async def finish(self, stop: Stop, env: dict) -> None:
+        """Execute the notebook; end early, and the kernel with it, where one wishes."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        stop.cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            if stop.wished:  # a moment ago
+                raise asyncio.CancelledError
+            await self.async_execute(env=env)
+        finally:
+            stop.cancel = None
+            if self.km and self.km.has_kernel:  # stopped while it started
+                await self._async_cleanup_kernel()
+            atexit.unregister(self._cleanup_kernel)
 
     def announce(self, cell, cell_index: int) -> None:
         """Print the first line of a code cell that starts."""
         self.current = cell_index
-        with contextlib.suppress(NotImplementedError):  # Windows raises by itself
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.stop)
         if cell.cell_type == "code":
             lines = [line for line in cell.source.splitlines() if line.strip()]
             title = " | ".join(lines[: 2 if lines[0].startswith("# [") else 1])
@@ -98,7 +139,7 @@ def kernel_environment(**variables: Path | str) -> dict[str, str]:
     return given
 
 
-def failure(cell, index: int, error: Exception) -> dict:
+def failure(cell, index: int, error: BaseException) -> dict:
     """Say which cell and line failed and how."""
     number = re.match(r"# (?:@title )?\[(\d\d-\d\d)\]", cell.source)
     parts = [part for o in cell.get("outputs", []) for part in o.get("traceback", [])]
@@ -108,6 +149,8 @@ def failure(cell, index: int, error: Exception) -> dict:
     )
     if isinstance(error, CellExecutionError):
         words = f"{error.ename}: {error.evalue}"
+    elif isinstance(error, asyncio.CancelledError):
+        words = STOPPED
     elif isinstance(error, CellTimeoutError):
         words = "the cell took longer than its time limit"
     else:
@@ -120,128 +163,107 @@ def failure(cell, index: int, error: Exception) -> dict:
     }
 
 
-def run_chapter(path: Path, out: Path, env: dict) -> dict:
-    """Execute one notebook in its folder; return its entry of the report.
+def run_chapter(path: Path, facts_file: Path, env: dict, stop: Stop) -> tuple:
+    """Execute one notebook in its own folder.
 
     Parameters
     ----------
-    path, out : Path
-        The built notebook; where to write.
+    path, facts_file : Path
+        The built notebook; where it may leave facts for the report.
     env : dict
         Environment variables for the kernel, beside those of this process.
+    stop : Stop
+        Ends the execution early; what came out until then is kept.
+
+    Returns
+    -------
+    tuple
+        The executed notebook, and the chapter's entry of the report.
     """
     print(f"{path.stem}", flush=True)
     notebook = nbformat.read(path, as_version=4)
     ClearOutputPreprocessor().preprocess(notebook, {})
     client = Client(notebook, path.parent)
-    facts_file = out / f"{path.stem}.facts.json"
     facts_file.unlink(missing_ok=True)
     entry = {"chapter": path.stem, "ok": True}
+    kernel = kernel_environment(FUNDUS_REPORT=facts_file, **env)
     start = time.perf_counter()
     try:
-        client.execute(env=kernel_environment(FUNDUS_REPORT=facts_file, **env))
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        if client.stopped:
-            raise KeyboardInterrupt from None
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(client.finish(stop, kernel))
+    except (
+        asyncio.CancelledError,
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,  # in this, nbclient turns a cancelled cell, too
+    ) as error:
+        error = asyncio.CancelledError() if stop.wished else error
         cell = notebook.cells[client.current]
         entry |= {"ok": False, **failure(cell, client.current, error)}
-    finally:  # an interrupted run keeps what it made, too
-        entry["seconds"] = round(time.perf_counter() - start, 1)
-        nbformat.write(notebook, out / path.name)
+    entry["seconds"] = round(time.perf_counter() - start, 1)
     if facts_file.exists():
         entry = json.loads(facts_file.read_text("utf-8")) | entry
         facts_file.unlink()
-    # Embedding images would close every <details> at once; no text needs it.
-    exporter = HTMLExporter(require_js_url="", jquery_url="")
-    exporter.register_preprocessor(titles_only, enabled=True)
-    page = exporter.from_notebook_node(notebook)[0]
-    (out / f"{path.stem}.html").write_text(page, "utf-8")
     print(f"  {verdict(entry)}", flush=True)
-    return entry
-
-
-def titles_only(notebook, resources: dict) -> tuple:
-    """Leave of each folded cell its title; a preprocessor of nbconvert."""
-    for cell in notebook.cells:
-        if cell.metadata.get("jupyter", {}).get("source_hidden"):
-            cell.source = cell.source.partition("\n")[0].partition(" {")[0]
-    return notebook, resources
+    return notebook, entry
 
 
 def verdict(entry: dict) -> str:
     """Say in one line how a chapter ended."""
     if entry["ok"]:
         return f"{entry['chapter']}: ok, {entry['seconds']} s"
+    if entry["error"] == STOPPED:
+        return f"STOPPED {entry['chapter']}: cell {entry['cell']}"
     line = f", line {entry['line']}" if entry["line"] else ""
     return f"FAILED {entry['chapter']}: cell {entry['cell']}{line}: {entry['error']}"
-
-
-def last_figure(path: Path) -> str | None:
-    """Return the last PNG of an executed notebook as base64 text."""
-    cells = nbformat.read(path, as_version=4).cells
-    data = [o.get("data", {}) for cell in cells for o in cell.get("outputs", [])]
-    return next((d["image/png"] for d in reversed(data) if "image/png" in d), None)
-
-
-INDEX = Template(
-    """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Course run</title>
-<style>
-body {font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em}
-td, th {padding: .4em .8em; text-align: left; vertical-align: top}
-td, th {border-top: 1px solid #ccc}
-table {border-collapse: collapse} img {max-width: 20em; max-height: 12em}
-.bad a {color: #a00}
-</style>
-<h1>Course run</h1>
-<p>{{ chapters.values() | map(attribute="ok") | sum }} of {{ chapters | length }}
-chapters ran; mode {{ mode }}, {{ seconds }} s, {{ date }}</p>
-<table>
-<tr><th>Chapter</th><th>Data</th><th>Scores</th><th>Last figure</th></tr>
-{% for entry in chapters.values() %}{% set name = entry.chapter %}
-<tr{{ "" if entry.ok else " class=bad" }}>
-<td><a href="{{ name }}.html">{{ verdict(entry) }}</a>
-(<a href="{{ name }}.ipynb">ipynb</a>)</td>
-<td>{{ entry.dataset }}</td><td>{{ entry.scores | tojson if entry.scores }}</td>
-<td>{% if figures[name] %}<img src="data:image/png;base64,{{ figures[name] }}" alt="">
-{% endif %}</td></tr>
-{% endfor %}
-</table></html>
-""",
-    autoescape=True,
-)
 
 
 def run_course(
     paths: list[Path], out: Path, mode: str, data: Path | None, language: str = "en"
 ) -> dict:
-    """Execute the notebooks in order; write report and index after each.
+    """Execute the notebooks in order; write report and pages after each.
 
     A chapter that fails does not stop the next. `data` is the folder that holds the
-    data sets, None to leave the search to the notebooks.
+    data sets, None to leave the search to the notebooks. Below `out`, pages lie as the
+    notebooks do below their folder: Chinese ones in `zh`.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    begun, chapters, figures = datetime.datetime.now(), {}, {}
+    folder = out / Path(LANGUAGES[language]).relative_to(LANGUAGES["en"])
+    folder.mkdir(parents=True, exist_ok=True)
+    begun, chapters = datetime.datetime.now(), {}
     report = {
         "mode": mode,
         "language": language,
         "date": begun.date().isoformat(),
         "run_id": begun.strftime("%Y%m%d-%H%M%S"),
         "ok": True,
+        "stopped": False,
+        "planned": len(paths),
         "seconds": 0.0,
         "chapters": chapters,
     }
     env = {"FUNDUS_MODE": mode, "FUNDUS_OUT": out, "FUNDUS_RUN": report["run_id"]}
     if data is not None:
         env["FUNDUS_DATA"] = data
-    for path in paths:
-        entry = chapters[path.name[:2]] = run_chapter(path, out, env)
-        report["ok"] &= entry["ok"]
-        report["seconds"] = round(report["seconds"] + entry["seconds"], 1)
-        saving.write_json(out / "report.json", report)
-        figures[path.stem] = last_figure(out / path.name)
-        page = INDEX.render(report, figures=figures, verdict=verdict)
-        (out / "index.html").write_text(page, "utf-8")
+    with Stop() as stop:
+        for path in paths:
+            facts_file = folder / f"{path.stem}.facts.json"
+            notebook, entry = run_chapter(path, facts_file, env, stop)
+            facts = {"dataset": "?", "device": "?", **entry}
+            facts |= {"mode": mode, "date": report["date"]}
+            outputs.tell_origin(notebook, path.name, language, facts)
+            nbformat.write(notebook, folder / path.name)
+            chapters[path.name[:2]] = entry
+            report["ok"] &= entry["ok"]
+            report["seconds"] = round(report["seconds"] + entry["seconds"], 1)
+            saving.write_json(folder / "report.json", report)
+            write_page(folder, report, entry)
+            write_index(folder, report)
+            if stop.wished:
+                break
+        report["stopped"] = stop.wished
+        report["ok"] &= not stop.wished
+        saving.write_json(folder / "report.json", report)
+        write_all(out)  # now the pages know which others there are
     return report
 
 
@@ -264,7 +286,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return 2
     for entry in report["chapters"].values():
         print(verdict(entry))
-    print(f"{args.out / 'index.html'} leads to the pages")
+    index = args.out / Path(LANGUAGES[args.language]).relative_to("notebooks")
+    print(f"{index / 'index.html'} leads to the pages")
+    if report["stopped"]:
+        print("Stopped. What ran until then is kept.", file=sys.stderr)
+        return 130
     return 0 if report["ok"] else 1
 
 
