@@ -109,7 +109,7 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，或者用仿真眼底图 (phantom)：画出来的眼睛，血管位置已知。
 #
-# 一张照片都没有时，一章里第一个要用眼睛的单元格会自动试着下载，先试 DRIVE，再试 CHASE_DB1：一天只试一次，`FUNDUS_FETCH` 设为 0 就不试。这个表单则是每次运行都试。用哪一种眼睛，由 `FUNDUS_DATASET` 指定（DRIVE、CHASEDB1 或 PHANTOM）。
+# 一张照片都没有时，一章里第一个要用到眼底图像的单元格会自动试着下载，先试 DRIVE，再试 CHASE_DB1：一天只试一次，`FUNDUS_FETCH` 设为 0 就不试。这个表单则是每次运行都试。用哪一组图像，由 `FUNDUS_DATASET` 指定（DRIVE、CHASEDB1 或 PHANTOM）。
 
 # %%
 # @title Get a data set
@@ -807,7 +807,7 @@ print(f"train {len(train)} images, test {len(test)}, children in both: {len(shar
 # %% [markdown] lang="zh" of="c7331d54"
 # ## 三个箱子，一把锁
 #
-# 课程这样划分眼睛。每个箱子只有一种用途：
+# 课程这样划分图像。每个箱子只有一种用途：
 #
 # - **train（训练）**：网络只从这里学。
 # - **val（验证）**：我们看着它做选择，比如什么时候停、阈值取多少、两个想法用哪一个。

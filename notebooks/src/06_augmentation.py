@@ -421,7 +421,7 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="zh" of="3601c543"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看连通块的个数：在照片的标签里，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看连通块的个数。在照片的标签里，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en"
 # ## Flip, turn and scale at random

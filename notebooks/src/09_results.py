@@ -711,7 +711,7 @@ print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 # Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `here` marks our rows, `measured` means computed again from published weights or labels, `read` means stated by the authors. (The Sato row there was measured with other settings than ours.)
 
 # %% [markdown] lang="zh" of="737db9d9"
-# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。在这个数据集上训练的网络，学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
+# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。在这个数据集上训练的网络，学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个数据集里的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
 #
 # ## 放到已发表的结果中间
 #
