@@ -36,7 +36,8 @@ def f(x):
 </details>
 
 [one](01_first.ipynb), [nine](09_results.ipynb#Scores), [none](08_training.ipynb),
-[file](../helpers/unet.py), [web](https://example.org)"""
+[file](../helpers/unet.py), [web](https://example.org),
+[![badge](https://colab.example/b.svg)](https://colab.example) ![b](../badge.svg)"""
 
 
 def figure(width: int = 600, height: int = 200) -> dict:
