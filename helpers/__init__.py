@@ -6,12 +6,17 @@ config       the recipe: settings of a training run, a preset for each mode
 places       folders on disk; alone reads the variables of the environment
 saving       files that appear whole, or not at all
 environment  the .venv that the commands run in
+lab          JupyterLab, opened at a chapter
 runtime      seed, device, numeric precision, report of the machine
 datasets     the data sets: facts, splits, layout on disk, checksums
 fundus       images and labels: reading, checking, field of view
 fetch        bytes from elsewhere: an address, a folder, an archive
-download     data sets fetched, imported and packed, every file verified
+download     data sets fetched and imported, every file verified
+pack         course, data and wheels in one file
+wheels       the reader's packages for other systems and Pythons
+classroom    the pack served on the local network, to a class
 phantom      drawn eyes and cells with known answers, for runs without data
+eyes         which eyes the chapters use: found, fetched once a day, or drawn
 preprocess   green channel, CLAHE, gamma, standardisation
 augment      moving image, vessels and field of view together
 patches      mirrored borders, tiles and their reassembly, endless batches

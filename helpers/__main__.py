@@ -1,4 +1,4 @@
-"""The commands: python3 -m helpers open|run|test|data|train|evaluate|bench|segment.
+"""The commands of the course: ``python3 -m helpers --help`` lists them.
 
 Only the standard library is imported until the environment exists. It is made once, in
 .venv beside this package, unless the running Python has all that is required.
@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
@@ -18,24 +19,25 @@ if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p) != HERE)]
 
-from helpers import datasets, environment, places, saving  # noqa: E402
+from helpers import datasets, environment, places, saving, wheels  # noqa: E402
 from helpers.config import MODES, PRESETS  # noqa: E402
 from helpers.places import ROOT  # noqa: E402
+
+FOR_CLASS = "CHASEDB1"  # the set whose terms let a class have it
 
 # ---- The commands; each imports what it needs ----
 
 
 def run(args: argparse.Namespace) -> int:
-    """Execute the chapters into one report; finds or fetches the data first."""
-    from helpers import download
+    """Execute the chapters into one report; the first to need eyes fetches them."""
+    from helpers import eyes
     from notebooks.tools import run as runner
 
-    place = places.data_dir()
-    if args.mode == "smoke" or not download.find("DRIVE", place):
+    here = eyes.find(args.mode, print)
+    if here and here.dataset == eyes.DRAWN:
         bar = "*" * 72
         print(f"{bar}\nThese are PHANTOMS: drawn eyes, no photographs of patients.")
         print(f"Scores on them say nothing about real images. Mode: {args.mode}\n{bar}")
-    places.export(DATA=place)  # given now, so that no chapter tries to fetch again
     options = ["--mode", args.mode, "--only", args.only, "--language", args.language]
     return runner.main([*options, "--out", str(args.out or places.output_dir())])
 
@@ -61,18 +63,57 @@ def test(args: argparse.Namespace) -> int:
 
 def data(args: argparse.Namespace) -> int:
     """Fetch, import or pack data sets; every file is verified."""
-    from helpers import download
-
     every = "all" in args.names
     if args.pack:
-        download.pack(args.pack, places.data_dir(), () if every else args.names)
+        write_pack(args, None if every else args.names)
         return 0
+    if args.wheels is not None:
+        raise ValueError("--wheels go into a pack: name its file with --pack")
     if args.names == "all":  # the default; the command fetches 200 MB on request only
         raise ValueError("name a data set, or all; `data --help` lists them")
     fetched = [name for name, facts in datasets.DATASETS.items() if not facts.drawn]
     # A list: a set that fails does not stop the others.
     done = [bring(name, args) for name in (fetched if every else args.names)]
     return 0 if all(done) else 2
+
+
+def write_pack(args: argparse.Namespace, names: list[str] | None) -> None:
+    """Write the course and sets into a file, with wheels where they are asked for."""
+    from helpers import pack
+
+    place = places.data_dir()
+    if args.wheels is None:
+        pack.write(args.pack, place, names)
+        return
+    systems = args.wheels or [wheels.this_system()]
+    args.pack.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(".part", dir=args.pack.parent) as scratch:
+        wheels.fetch(Path(scratch), systems, args.python, print)
+        pack.write(args.pack, place, names, wheels=Path(scratch))
+
+
+def class_(args: argparse.Namespace) -> int:
+    """Serve the pack to a class on the local network; says what to write on the board.
+
+    The pack is made anew, with CHASEDB1 where it is there, or with the sets that are
+    named, or it is the file of --pack as it is.
+    """
+    from helpers import classroom, pack
+
+    named = args.names if args.names != FOR_CLASS else []  # one by one, on purpose
+    if args.pack and named:
+        raise ValueError("name a pack, or the data sets for a new one, not both")
+    if args.pack and not args.pack.is_file():
+        raise FileNotFoundError(
+            f"{args.pack} does not exist; `data --pack {args.pack}` makes it"
+        )
+    file, place = args.pack, places.data_dir()
+    if not file:
+        file = places.output_dir() / "fundus-course.zip"
+        passed_on = [FOR_CLASS] if datasets.found(FOR_CLASS, place) else []
+        pack.write(file, place, named or passed_on)
+    classroom.serve(file, args.port, print)
+    return 0
 
 
 def bring(name: str, args: argparse.Namespace) -> bool:
@@ -250,6 +291,18 @@ def parser() -> argparse.ArgumentParser:
     option("--from", dest="source", metavar="FOLDER_OR_ARCHIVE_OR_URL")
     text = "write the course and the verified files of these sets, or of all, into it"
     option("--pack", type=Path, metavar="FILE.zip", help=text)
+    text = f"and packages, so that it needs no network: {', '.join(wheels.SYSTEMS)}"
+    many = {"nargs": "*", "metavar": "SYSTEM", "choices": wheels.SYSTEMS}
+    option("--wheels", **many, help=f"{text}; default: this system's")
+    many = {"nargs": "+", "metavar": "3.NN", "choices": wheels.PYTHONS}
+    own = wheels.this_python()
+    option("--python", **many, default=[own], help=f"for --wheels; default: {own}")
+    option = add(class_)
+    text = f"sets for a new pack; default: {FOR_CLASS} where it is there"
+    names = {"nargs": "*", "choices": all_sets[:-1], "default": FOR_CLASS}
+    option("names", **names, metavar="NAME", help=text)
+    option("--pack", type=Path, metavar="FILE.zip", help="serve this one as it is")
+    option("--port", type=int, default=8000)
     option = add(train)
     option("--dataset", required=True, choices=sets)
     option("--out", type=Path, required=True)

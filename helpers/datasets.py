@@ -13,6 +13,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import places
+
 HERE = Path(__file__).parent
 MAX_FILE = 128 << 20  # bytes; no file of a set has more than a tenth of it
 
@@ -129,22 +131,70 @@ def get_eyes(name: str) -> Dataset:
     return get(name)
 
 
+def _holds(place: Path, name: str) -> bool:
+    """Tell whether a folder holds any file of a set."""
+    dataset = get(name)
+    files = {f for form in forms(name) for f in form} or {
+        dataset.path(dataset.image, i) for i in ids(name, "all")
+    }
+    return place.is_dir() and any(locate(place, f).is_file() for f in files)
+
+
+def home(name: str, data_dir: Path | str) -> Path:
+    """Return the folder of a set in the data folder: where it lies, or would.
+
+    It may have another letter case (drive), more to its name (DRIVE (1)), lie one
+    folder deeper (DRIVE/DRIVE), or be the data folder itself.
+    """
+    base = Path(data_dir)
+    usual = base / get(name).name
+    if _holds(usual, name):
+        return usual
+
+    def spelled(text: str) -> str:
+        return "".join(filter(str.isalnum, text)).casefold()
+
+    near = (base, *sorted(base.glob("*")), *sorted(base.glob("*/*")))
+    named = (place for place in near if spelled(name) in spelled(place.name))
+    return next((place for place in named if _holds(place, name)), usual)
+
+
 def folder(name: str, data_dir: Path | str) -> Path:
-    """Return the folder of one set inside the data folder, or say how to get it."""
-    place = Path(data_dir) / get(name).name
-    if not found(name, data_dir):
-        state = "is empty" if place.is_dir() else "does not exist"
-        raise FileNotFoundError(
-            f"{place} {state}; fetch the set with `python3 -m helpers data {name}`, or "
-            "name the folder that holds it with --data or FUNDUS_DATA"
-        )
-    return place
+    """Return the folder that holds a set, or say how to get it.
+
+    Looked for in the data folder, then in what Kaggle attached.
+    """
+    for base in (data_dir, *places.attached()):
+        if _holds(place := home(name, base), name):
+            return place
+    place, state = Path(data_dir) / name, "does not exist"
+    if place.is_dir():
+        inside = sorted(path.name for path in place.iterdir())
+        state = f"holds no file of {name}, only {', '.join(inside[:3])}"
+        state = state if inside else "is empty"
+    raise FileNotFoundError(
+        f"{place} {state}; fetch the set with `{places.COMMAND} data {name}`, or "
+        "name the folder that holds it with --data or FUNDUS_DATA"
+    )
 
 
 def found(name: str, data_dir: Path | str) -> bool:
-    """Tell whether the data folder holds anything of a set."""
-    place = Path(data_dir) / get(name).name
-    return place.is_dir() and any(place.iterdir())
+    """Tell whether anything of a set is there; ``absent`` tells what is not."""
+    try:
+        return bool(folder(name, data_dir))
+    except FileNotFoundError:
+        return False
+
+
+def absent(name: str, data_dir: Path | str) -> list[str]:
+    """Return the files that a set lacks, its content unread; [] where it will do.
+
+    It will do, too, where exactly that lacks which its owner does not publish.
+    """
+    place = folder(name, data_dir)
+    lists = [[f for f in x if not locate(place, f).is_file()] for x in forms(name)]
+    fewest = min(lists, key=len)
+    return [] if set(fewest) == unpublished(name) else fewest
 
 
 def ids(name: str, split: str) -> tuple[str, ...]:
@@ -197,6 +247,12 @@ def forms(name: str) -> list[dict[str, str]]:
     return [manifest(name), stacks] if stacks else [manifest(name)]
 
 
+def unpublished(name: str) -> set[str]:
+    """Return the files of a set that no source covered by the owner's terms gives."""
+    gives = tuple(g for s in get(name).sources if s.covered for g in s.gives)
+    return {f for f in manifest(name) if gives and not f.startswith(gives)}
+
+
 def is_original(content: bytes, digest: str) -> bool:
     """Compare bytes with a SHA-256 or, 40 digits long, with git's id of a blob."""
     if len(digest) == 40:
@@ -222,9 +278,8 @@ def is_whole(path: Path, digest: str) -> bool:
         return False
 
 
-def lacking(name: str, data_dir: Path | str) -> list[dict[str, str]]:
-    """Return {path: digest} of the files that are missing or differ, a dict a form."""
-    place = Path(data_dir) / name
+def lacking(name: str, place: Path) -> list[dict[str, str]]:
+    """Return {path: digest} of what misses in a folder or differs, a dict a form."""
     return [
         {f: d for f, d in form.items() if not is_whole(locate(place, f), d)}
         for form in forms(name)
@@ -237,7 +292,7 @@ def verify(name: str, data_dir: Path | str) -> dict[str, list[str]]:
     Where a set has several ``forms``, the one with the fewest missing files counts.
     """
     place, answers = folder(name, data_dir), []
-    for files in lacking(name, data_dir):
+    for files in lacking(name, place):
         missing = [file for file in files if not locate(place, file).is_file()]
         differs = [file for file in files if file not in missing]
         answers.append({"missing": missing, "differs": differs})

@@ -1,4 +1,4 @@
-"""Data sets: taken from their sources or from what people have, verified, packed.
+"""Data sets: taken from their sources or from what people have, and verified.
 
 A file is known by its SHA-256, which stands in the manifest, whatever a source calls
 it. A source of one's own may also hold other bytes of the right name and shape; they
@@ -13,17 +13,10 @@ import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 from . import datasets, fetch, places, saving
 
 ENDINGS = re.compile(r"(\.(gz|tiff?|gif|png|jpe?g|p[bgnp]m|bmp|webp))+$")  # of images
-COURSE = (  # the files that a pack holds of the course
-    "helpers/**/*", "notebooks/**/*", "results/**/*", "requirements*.txt",
-    "constraints.txt", "pyproject.toml", "data_download.sh", "README*.md",
-    "CONTRIBUTING.md", "LICENSE",
-)  # fmt: skip
-LEFT_OUT = re.compile(r"/(__pycache__/|\.)|\.(pyc|part|zip)$")  # hidden files, too
 
 
 def _stem_and_folder(path: str) -> tuple[str, str]:
@@ -98,9 +91,9 @@ class _Import:
     """What a set lacks, while it is taken from the files of a source, one by one."""
 
     def __init__(self, name: str, data_dir: Path | str, by_name: bool, scratch: Path):
-        self.name, self.place = name, Path(data_dir) / name
+        self.name, self.place = name, datasets.home(name, data_dir)
         self.by_name, self.scratch = by_name, scratch
-        self.wanted = datasets.lacking(name, data_dir)
+        self.wanted = datasets.lacking(name, self.place)
         self.is_new = self.wanted == datasets.forms(name)
         self.taken = set()  # originals
         self.spares = {}  # {path: (file in the source, a copy of it)}, known by name
@@ -213,7 +206,8 @@ def _from_public_sources(
 ) -> None:
     """Try the sources of a set in order until nothing is lacking."""
     for source in datasets.DATASETS[name].sources:
-        lacking = _paths(datasets.lacking(name, data_dir))
+        place = datasets.home(name, data_dir)
+        lacking = _paths(datasets.lacking(name, place))
         has_any = any(path.startswith(source.gives) for path in lacking)
         if not has_any or not (source.covered or accept_terms):
             continue
@@ -234,14 +228,14 @@ def _from_public_sources(
                 say(f"  not the originals, so not taken: {', '.join(others)}")
 
 
-def _state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[str]]:
+def state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[str]]:
     """Return the verified, the not verified and the lacking files of a set on disk.
 
     Of several forms, the one with the smallest lacking part counts.
     """
-    states, place = [], Path(data_dir) / name
+    states, place = [], datasets.home(name, data_dir)
     for form, differ in zip(
-        datasets.forms(name), datasets.lacking(name, data_dir), strict=True
+        datasets.forms(name), datasets.lacking(name, place), strict=True
     ):
         flaws = {f: _flaw(name, f, datasets.locate(place, f)) for f in differ}
         doubtful = [file for file in flaws if not flaws[file]]
@@ -252,16 +246,16 @@ def _state(name: str, data_dir: Path | str) -> tuple[list[str], list[str], list[
 
 def _summary(name: str, data_dir: Path | str, say: fetch.Say) -> str:
     """Say what is there; DownloadError where it is less than the owner publishes."""
-    (good, doubtful, lacking), place = _state(name, data_dir), Path(data_dir) / name
-    files, dataset = good + doubtful + lacking, datasets.DATASETS[name]
+    good, doubtful, lacking = state(name, data_dir)
+    place, dataset = datasets.home(name, data_dir), datasets.DATASETS[name]
+    files = good + doubtful + lacking
     count = f"{place}: {len(good)} of {len(files)} files of {name} verified"
     if doubtful:
         count += f", {len(doubtful)} not verified: {', '.join(doubtful)}"
     if not lacking:
         say(f"{count}." if doubtful else f"{count}: complete.")
         return "not verified" if doubtful else "complete"
-    public = tuple(x for s in dataset.sources if s.covered for x in s.gives)
-    closed = {file for file in files if public and not file.startswith(public)}
+    closed = datasets.unpublished(name).intersection(files)
     ways = "A full copy that you have comes in by --from FOLDER_OR_ARCHIVE_OR_ADDRESS"
     if closed:
         ways += "; --accept-terms tries copies that the owner's terms do not cover"
@@ -273,7 +267,7 @@ def _summary(name: str, data_dir: Path | str, say: fetch.Say) -> str:
     raise fetch.DownloadError(
         f"{count}; missing or damaged are {first}\n"
         f"Try again later, or fetch them by hand at {dataset.home} and "
-        f"run: python3 -m helpers data {name} --from FILE_OR_FOLDER\n{ways}."
+        f"run: {places.COMMAND} data {name} --from FILE_OR_FOLDER\n{ways}."
     )
 
 
@@ -284,7 +278,7 @@ def get(
     source: Path | str | None = None,
     say: fetch.Say = print,
 ) -> str:
-    """Bring a set into ``data_dir / name`` and verify every file of it.
+    """Bring a set into its folder in ``data_dir`` and verify every file of it.
 
     Terms and citation are said before the first byte. Originals that are there stay
     untouched. Without ``source`` the public ones are tried in order, those that the
@@ -306,7 +300,7 @@ def get(
     if source is None:
         _from_public_sources(name, data_dir, accept_terms, say)
     elif damaged := import_from(name, source, data_dir, say=say):
-        good, doubtful, lacking = map(len, _state(name, data_dir))
+        good, doubtful, lacking = map(len, state(name, data_dir))
         raise ValueError(
             f"{len(damaged)} of the files in {source} are damaged and were not taken: "
             f"{', '.join(f'{file}: {flaw}' for file, flaw in damaged.items())}; fetch "
@@ -314,58 +308,3 @@ def get(
             f"{doubtful} not verified, {lacking} lacking"
         )
     return _summary(name, data_dir, say)
-
-
-def find(
-    name: str, data_dir: Path | str, may_fetch: bool = True, say: fetch.Say = print
-) -> bool:
-    """Tell whether a set is there, after one try to fetch it (``may_fetch``).
-
-    A folder that FUNDUS_DATA names is as its owner made it: nothing is fetched into it.
-    """
-    try:
-        if may_fetch and not (
-            datasets.found(name, data_dir) or places.data_dir_is_given()
-        ):
-            get(name, data_dir, say=say)
-        datasets.folder(name, data_dir)
-    except (OSError, ValueError) as error:
-        say(f"{name} is not there: {str(error).splitlines()[0]}")
-        return False
-    return True
-
-
-def pack(
-    file: Path, data_dir: Path | str, names: Iterable[str] = (), say: fetch.Say = print
-) -> None:
-    """Write a zip archive of the course and, under data/, of verified files of sets.
-
-    With it every chapter runs where there is no network: the set-up cell takes it, and
-    so does ``import_from``. Without ``names`` all sets that are there come in.
-    """
-    root, closed = places.ROOT, []
-    course = [path for pattern in COURSE for path in sorted(root.glob(pattern))]
-    with saving.whole(file) as part, ZipFile(part, "w", ZIP_DEFLATED) as new:
-        for path in filter(Path.is_file, course):
-            member = path.relative_to(root).as_posix()
-            if not LEFT_OUT.search(member):
-                new.writestr(member, path.read_bytes())
-        for name in names or filter(datasets.manifest, datasets.DATASETS):
-            (files, *_), place = _state(name, data_dir), Path(data_dir) / name
-            if name in names and not files:
-                raise ValueError(f"{place} holds no verified file; fetch {name} first")
-            terms, size = datasets.DATASETS[name].terms, 0
-            for path in files:
-                content = datasets.read_bytes(datasets.locate(place, path))
-                new.writestr(f"data/{name}/{path}", content)
-                size += len(content)
-            if files:
-                facts = f"{len(files)} verified files, {size / 1e6:.1f} MB"
-                say(f"{name}: {facts}; terms: {terms}")
-                closed += [] if datasets.DATASETS[name].may_be_passed_on else [name]
-    say(f"{file} is ready, {file.stat().st_size / 1e6:.1f} MB")
-    if closed:
-        say(
-            f"The terms of {', '.join(closed)} do not let you pass the images on, or "
-            "do not say so: keep this file to your own devices, or ask the owner."
-        )

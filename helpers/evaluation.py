@@ -72,10 +72,13 @@ class Evaluation:
 
 
 def evaluate(
-    predict: Predict, images: Iterable[fundus.FundusImage], threshold: float
+    predict: Predict,
+    images: Iterable[fundus.FundusImage],
+    threshold: float,
+    person: Callable[[str], str] = str,
 ) -> Evaluation:
     """Predict every image and score it; the one function that scores images."""
-    result = Evaluation(threshold)
+    result = Evaluation(threshold, person)
     for x in images:
         result.add(x, predict(x))
     return result

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -112,15 +113,20 @@ def _refuse_web_page(head: bytes, label: str) -> None:
     raise ValueError(f"{label} is a web page, not the file{named}; {why}")
 
 
-def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
-    """Copy what an address (http, https, file) holds to ``part``."""
+def _answer(source: str, seconds: float) -> BinaryIO:
+    """Ask an address (http, https, file); the answer is still to be read."""
     address = urllib.parse.quote(source, safe="%/:=&?~#+!$,;'@()*[]")
     if urllib.parse.urlsplit(address).scheme not in ("http", "https", "file"):
         raise ValueError("not an address: it must begin with https, http or file")
     request = urllib.request.Request(address, headers={"User-Agent": "fundus-course"})
+    return urllib.request.urlopen(request, timeout=seconds)
+
+
+def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
+    """Copy what an address (http, https, file) holds to ``part``."""
     progress, start, done = _Progress(source, say), time.monotonic(), 0
     with (
-        urllib.request.urlopen(request, timeout=min(STALL, limit)) as answer,
+        _answer(source, min(STALL, limit)) as answer,
         part.open("wb") as file,
     ):
         length = answer.headers.get("Content-Length")
@@ -135,6 +141,29 @@ def _from_address(source: str, part: Path, limit: float, say: Say) -> None:
                 raise TimeoutError(f"only {done} bytes came in {limit:g} seconds")
     if total is not None and done != total:
         raise OSError(f"the answer was cut off after {done} of {total} bytes")
+
+
+def answers(addresses: Iterable[str], seconds: float) -> dict[str, str | None]:
+    """Ask all addresses at once; return {address: why it does not answer, or None}.
+
+    In threads that nobody waits for at the end: looking up a name has no time limit.
+    """
+    found = dict.fromkeys(addresses, f"no answer in {seconds:g} s")
+
+    def ask(address: str) -> None:
+        try:
+            _answer(address, seconds).close()
+            found[address] = None
+        except (OSError, HTTPException, ValueError) as error:
+            found[address] = _reason(error)
+
+    threads = [threading.Thread(target=ask, args=[a], daemon=True) for a in found]
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+    return dict(found)
 
 
 def _from_google_drive(source: str, part: Path, limit: float, say: Say) -> None:
@@ -215,9 +244,11 @@ class _Header(tarfile.TarInfo):
 
 
 def _open_zip(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield the files of a zip but links and a pack's wheels, which are large."""
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
-            if not (member.is_dir() or stat.S_ISLNK(member.external_attr >> 16)):
+            is_link = stat.S_ISLNK(member.external_attr >> 16)
+            if not (member.is_dir() or is_link or member.filename.endswith(".whl")):
                 with archive.open(member) as content:
                     yield member.filename, content
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage import measure, morphology
 
+from . import places
 from .datasets import DATASETS, folder, get_eyes, ids, locate, read_bytes
 
 MAX_PIXELS = 40_000_000  # of a photograph; 6000 x 6000 are 36 million
@@ -55,7 +56,7 @@ def open_image(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is missing; fetch it with `python3 -m helpers data NAME`, or name "
+            f"{path} is missing; fetch it with `{places.COMMAND} data NAME`, or name "
             "the folder that holds the data sets with --data or FUNDUS_DATA"
         )
     what = f"page {page + 1} of {path}" if page else path

@@ -11,7 +11,7 @@ import torch
 from skimage.transform import resize
 from torch import Tensor, nn
 
-from . import datasets, fundus, runtime, saving
+from . import datasets, fundus, places, runtime, saving
 from .augment import d4, undo_d4
 from .patches import mirror, spans
 from .preprocess import Standardisation, prepare
@@ -207,7 +207,7 @@ def read_torch_file(path: Path) -> dict:
     """Load a dict of tensors and plain values; refuses anything that could run code."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is missing; `python3 -m helpers train` makes one (without "
+            f"{path} is missing; `{places.COMMAND} train` makes one (without "
             "--resume), or leave --weights out for the shipped ones"
         )
     try:

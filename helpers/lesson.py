@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 import types
@@ -15,21 +16,41 @@ from . import environment
 try:
     import numpy as np
 
-    from . import config, datasets, download, fundus, phantom, places, runtime, saving
+    from . import config, datasets, eyes, fundus, phantom, places, runtime, saving
 except ImportError as error:  # a chapter's kernel may be another Python
     raise environment.PackagesMissingError(error) from None
 
 Hint = tuple[str, str]  # English, Chinese
 
 
-@dataclass(frozen=True)
+@dataclass
 class Course:
     """What a chapter needs to know about this run; made by ``start``."""
 
     mode: str  # "smoke", "lesson" or "full"
-    dataset: str  # "DRIVE", or "PHANTOM" where no real images are found
-    data_dir: Path  # holds the folder of that set
     out: Path  # everything a chapter writes goes here
+    here: eyes.Eyes | None = None  # None: fetched or drawn when first asked for
+
+    @functools.cached_property
+    def _eyes(self) -> eyes.Eyes:
+        """Return the eyes of this run; those that are not here are fetched or drawn."""
+        chosen = self.here or eyes.bring(self.mode, print)
+        if chosen.dataset == eyes.DRAWN:
+            eyes.draw(self.mode, print)
+        if not self.here:
+            print(f"data: {chosen.dataset} in {chosen.place}")
+            self.record(dataset=chosen.dataset)
+        return chosen
+
+    @property
+    def dataset(self) -> str:
+        """Return "DRIVE", "CHASEDB1", or "PHANTOM" for drawn eyes."""
+        return self._eyes.dataset
+
+    @property
+    def data_dir(self) -> Path:
+        """Return the folder to read that set from."""
+        return self._eyes.data_dir
 
     @property
     def config(self) -> config.TrainConfig:
@@ -69,31 +90,37 @@ class Course:
         saving.write_json(path, known | facts)
 
 
-def start(fetch: bool = True) -> Course:
-    """Find the mode and the data, say both in one line, and return them.
+def start() -> Course:
+    """Find the mode and the eyes, say both in one line, and return them.
 
-    Smoke mode draws small phantoms. Otherwise DRIVE is used where it lies; where it
-    does not and FUNDUS_DATA names no folder, its official download is tried once
-    (``fetch``), and phantoms of full size are drawn if that fails.
+    DRIVE is used where it is whole, else CHASE_DB1; FUNDUS_DATASET chooses. Where
+    neither is here, the first cell that needs eyes fetches or draws them. Smoke mode
+    draws small ones.
     """
-    mode, out = places.mode(), places.output_dir()
-    data_dir, dataset = places.data_dir(), "DRIVE"
-    if mode == "smoke" or not download.find(dataset, data_dir, fetch):
-        size = (146, 141) if mode == "smoke" else (584, 565)
-        data_dir, dataset = out / f"phantoms-{size[0]}x{size[1]}", "PHANTOM"
-        phantom.write(data_dir / dataset, *size)
-    course = Course(mode, dataset, data_dir, out)
-    if not course.real and mode != "smoke":
-        print("NO REAL DATA FOUND: these are PHANTOMS, drawn eyes. Scores on them say")
-        print("nothing about patients. Chapter 04 shows how to get the real images.")
+    mode = places.mode()
+    course = Course(mode, places.output_dir(), eyes.find(mode, print))
     device = runtime.pick_device()
-    precision = runtime.pick_precision(device)
-    print(
-        f"mode: {mode} | data: {dataset} in {data_dir} | "
-        f"device: {runtime.device_name(device)}, {precision}"
-    )
-    course.record(mode=mode, dataset=dataset, device=runtime.device_name(device))
+    kind, precision = runtime.device_name(device), runtime.pick_precision(device)
+    name = course.here.dataset if course.here else None
+    where = f"{name} in {course.here.place}" if course.here else "none yet"
+    why = _why(mode, name)
+    print(f"mode: {mode} | data: {where}, {why[0]} | device: {kind}, {precision}")
+    print(f"模式：{mode} | 数据：{name or '暂无'}，{why[1]} | 设备：{kind}")
+    course.record(mode=mode, device=kind, **({"dataset": name} if name else {}))
     return course
+
+
+def _why(mode: str, name: str | None) -> Hint:
+    """Say why these eyes are used."""
+    if places.dataset() and name:
+        return "as FUNDUS_DATASET asks", "由 FUNDUS_DATASET 指定"
+    if name == eyes.DRAWN:
+        return f"as {mode} mode draws its own", f"{mode} 模式自己画"
+    return {
+        "DRIVE": ("which is here", "已找到"),
+        "CHASEDB1": ("as DRIVE is not here", "因为没有 DRIVE"),
+        None: ("fetched or drawn when needed", "用到时再下载或绘制"),
+    }[name]
 
 
 # ---- Checks: input, the reader's answer, the expected one, a hint ----

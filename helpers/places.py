@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # How a command begins here: Windows' python3 may open a shop, Anaconda has no py.
 _WINDOWS = "py" if shutil.which("py") else "python"
 COMMAND = f"{_WINDOWS if sys.platform == 'win32' else 'python3'} -m helpers"
+KAGGLE = Path("/kaggle/input")
+MY_DRIVE = Path("/content/drive/MyDrive/fundus-data")
 
 
 def mode() -> str:
@@ -31,18 +33,40 @@ def mode() -> str:
 def data_dir() -> Path:
     """Return the folder that holds one folder a data set.
 
-    FUNDUS_DATA decides where it is set. Otherwise the first of these that exists:
-    ``data`` beside ``helpers``, a ``fundus-data`` folder in a mounted Google Drive,
-    Kaggle's input folder; and ``data`` beside ``helpers`` where none does.
+    FUNDUS_DATA decides where it is set. Otherwise it is ``data`` beside ``helpers`` or
+    a ``fundus-data`` folder in a mounted Google Drive, the first that holds something,
+    else the first that exists; and, where neither does, ``data`` beside ``helpers`` or,
+    if that place is read-only, beside the results.
     """
-    if os.environ.get("FUNDUS_DATA"):
-        return Path(os.environ["FUNDUS_DATA"]).expanduser().resolve()
-    places = (
-        ROOT / "data",
-        Path("/content/drive/MyDrive/fundus-data"),
-        Path("/kaggle/input"),
-    )
-    return next((place for place in places if place.is_dir()), places[0])
+    if given := os.environ.get("FUNDUS_DATA", "").strip(" \"'"):  # as cmd.exe passes it
+        return Path(given).expanduser().resolve()
+    places = (ROOT / "data", MY_DRIVE)
+    there = [place for place in places if place.is_dir()]
+    full = [place for place in there if any(place.glob("[!.]*"))]
+    new = ROOT if os.access(ROOT, os.W_OK) else output_dir().parent
+    return [*full, *there, new / "data"][0]
+
+
+def attached() -> list[Path]:
+    """Return the folders that Kaggle attached, by its old and its new way; read-only.
+
+    Sets are read from there, too, wherever the data folder is.
+    """
+    ways = (KAGGLE.glob("*"), KAGGLE.glob("datasets/*/*"))
+    return [place for way in ways for place in sorted(way) if place.is_dir()]
+
+
+def dataset() -> str | None:
+    """Return FUNDUS_DATASET, the set that the chapters are to work with, if any."""
+    return os.environ.get("FUNDUS_DATASET", "").strip().upper() or None
+
+
+def may_fetch() -> bool:
+    """Tell whether a chapter may download by itself: not with FUNDUS_FETCH=0.
+
+    Nor where FUNDUS_DATA names the folder: that is as its owner made it.
+    """
+    return os.environ.get("FUNDUS_FETCH") != "0" and not data_dir_is_given()
 
 
 def data_dir_is_given() -> bool:

@@ -15,7 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 mpl.use("agg")
 REAL_DATA = os.environ.get("FUNDUS_DATA")
-for name in ("MODE", "OUT", "REPORT", "RUN", "REPO"):  # a caller's must not leak in
+for name in (
+    "MODE",
+    "OUT",
+    "REPORT",
+    "RUN",
+    "REPO",
+    "DATASET",
+    "FETCH",
+):  # a caller's must not leak in
     os.environ.pop(f"FUNDUS_{name}", None)
 
 

@@ -12,7 +12,7 @@ HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 MODULES = {path.stem: path for path in sorted(HELPERS.glob("*.py"))}
 PARTS = sorted(set(MODULES) - {"__init__", "__main__"})
 
-EVERYDAY = {"config", "places", "saving", "runtime"}
+EVERYDAY = {"config", "places", "saving", "environment", "runtime"}
 # Each module and those of the package that it may import beside the everyday ones;
 # __main__ may import all.
 MAY_IMPORT = {
@@ -20,11 +20,15 @@ MAY_IMPORT = {
     "places": set(),
     "saving": set(),
     "environment": set(),
+    "lab": set(),
+    "wheels": set(),
     "runtime": set(),
     "datasets": set(),
     "fundus": {"datasets"},
     "fetch": {"datasets"},
     "download": {"datasets", "fundus", "fetch"},
+    "pack": {"datasets", "download"},
+    "classroom": {"datasets"},
     "phantom": {"datasets", "fundus"},
     "preprocess": set(),
     "augment": set(),
@@ -40,11 +44,13 @@ MAY_IMPORT = {
     "evaluation": {"datasets", "fundus", "inference", "metrics"},
     "figures": set(),
     "photo": {"datasets", "fundus", "inference", "figures"},
-    "lesson": {"datasets", "fundus", "phantom", "download"},
+    "eyes": {"datasets", "fetch", "download", "phantom"},
+    "lesson": {"datasets", "fundus", "phantom", "eyes"},
 }  # fmt: skip
-STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets")
-NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "phantom", "preprocess",
-            "metrics", "figures")  # fmt: skip
+STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
+            "wheels", "classroom")  # fmt: skip
+NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "pack", "phantom",
+            "preprocess", "metrics", "figures")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 

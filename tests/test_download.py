@@ -33,7 +33,7 @@ from loopback import (
 )
 from PIL import Image
 
-from helpers import datasets, download, fetch, fundus, places, saving
+from helpers import datasets, download, fetch, fundus, saving
 
 pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = Path(__file__).resolve().parent.parent
@@ -338,20 +338,6 @@ def test_fetching_needs_neither_numpy_nor_pillow(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.endswith("\nset()\n"), done.stderr
-
-
-def test_find_tries_to_fetch_where_no_folder_is_named(monkeypatch, sources, tmp_path):
-    said = []
-    monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
-    assert not download.find("DRIVE", tmp_path, say=said.append)
-    assert "DRIVE does not exist; fetch the set with" in said[-1]
-    monkeypatch.delenv("FUNDUS_DATA")
-    assert not download.find("DRIVE", tmp_path, may_fetch=False, say=quiet)
-    assert not sources.hits
-    assert download.find("DRIVE", tmp_path, say=quiet)
-    sources.hits.clear()
-    assert download.find("DRIVE", tmp_path, say=quiet)
-    assert not sources.hits
 
 
 def test_unknown_and_drawn_sets(tmp_path):
@@ -840,106 +826,6 @@ def test_real_mangled_copy(tmp_path, name):
     differs = datasets.verify(name, data)
     assert differs["differs"] == ["test/1st_manual/01_manual1.gif"]
     assert (fundus.load_one(name, "01", data).vessels).sum() > 1000
-
-
-# One file for a class.
-
-
-def test_pack_holds_the_course_and_verified_files(monkeypatch, eyes, server, tmp_path):
-    changed = {**eyes, TEST[0]: as_png(eyes[TEST[0]])}
-    in_folder(tmp_path / "data/DRIVE", changed)
-    said, file = [], tmp_path / "out/fundus-course.zip"
-    download.pack(file, tmp_path / "data", ["DRIVE"], said.append)
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-    packed = {name for name in names if name.startswith("data/")}
-    assert packed == {f"data/DRIVE/{f}" for f in eyes if f != TEST[0]}
-    for name in (
-        "__main__.py",
-        "datasets.toml",
-        "weights/drive.pt",
-        "manifests/HRF.sha256",
-    ):
-        assert f"helpers/{name}" in names
-    assert "results/published.json" in names  # chapter 09 reads it
-    text = "\n".join(said)
-    assert "DRIVE: 8 verified files" in text and "no redistribution" in text
-    assert "to your own devices, or ask" in text
-    assert [p.name for p in file.parent.iterdir()] == ["fundus-course.zip"]
-    server.bodies["/c.zip"] = file.read_bytes()
-    for source, place in ((file, "a"), (f"{server.url}/c.zip", "b")):
-        with pytest.raises(fetch.DownloadError, match=f"8 of 9.*are {TEST[0]}"):
-            download.get("DRIVE", tmp_path / place, source=source, say=quiet)
-        assert len(tree(tmp_path / place)) == 8
-
-
-def test_pack_takes_the_course_without_what_tools_leave(monkeypatch, eyes, tmp_path):
-    course = [
-        "helpers/lesson.py", "helpers/weights/a.pt", "notebooks/01.ipynb",
-        "notebooks/zh/01.ipynb", "notebooks/src/01.py", "notebooks/tools/c.py",
-        "helpers/exercises/a.py", "results/experiments/a.py", "results/a.json",
-        "requirements.txt", "requirements-dev.txt",
-        "constraints.txt", "pyproject.toml", "README.md", "README.zh-CN.md", "LICENSE",
-        "CONTRIBUTING.md", "data_download.sh",
-    ]  # fmt: skip
-    others = [
-        "helpers/__pycache__/lesson.pyc", "helpers/lesson.pyc", "results/b.json.1.part",
-        "notebooks/.ipynb_checkpoints/01-checkpoint.ipynb", "notebooks/.DS_Store",
-        "results/older-pack.zip", "outputs/probs.npz", "tests/test_a.py", ".git/HEAD",
-    ]  # fmt: skip
-    in_folder(tmp_path, dict.fromkeys(course + others, b"x"))
-    monkeypatch.setattr(places, "ROOT", tmp_path)
-    in_folder(tmp_path / "data/DRIVE", eyes)
-    file = tmp_path / "notebooks/p.zip"
-    download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
-    with zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if not name.startswith("data/")]
-    assert sorted(names) == sorted(course)
-
-
-def test_chapter_starts_in_an_unpacked_pack(tmp_path):
-    download.pack(tmp_path / "p.zip", tmp_path / "none", say=quiet)
-    course = tmp_path / "课 程"
-    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
-        archive.extractall(course)
-    chapters = {path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
-    for folder in ("notebooks", "notebooks/zh"):
-        assert {path.name for path in (course / folder).glob("*.ipynb")} == chapters
-    code = (
-        "from helpers import lesson\n"
-        "course = lesson.start()\n"
-        "from helpers.exercises.chapter_12 import EXERCISES\n"
-        "from results.experiments import runs\n"
-        "print(lesson.__file__, runs.__file__, len(EXERCISES), sep='|')\n"
-    )
-    mine = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=course,
-        env={**mine, "FUNDUS_MODE": "smoke"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    *_, facts = done.stdout.splitlines()
-    lesson, runs, num_exercises = facts.split("|")
-    assert Path(lesson) == course / "helpers/lesson.py"
-    assert Path(runs) == course / "results/experiments/runs.py"
-    assert int(num_exercises) > 0
-
-
-def test_pack_of_what_is_there_and_of_what_is_not(monkeypatch, eyes, tmp_path):
-    monkeypatch.setattr(datasets, "DATASETS", {"DRIVE": datasets.DATASETS["DRIVE"]})
-    monkeypatch.setattr(places, "ROOT", tmp_path / "an empty course")
-    said, file = [], tmp_path / "p.zip"
-    download.pack(file, tmp_path / "data", say=said.append)
-    with zipfile.ZipFile(file) as archive:
-        assert not [name for name in archive.namelist() if name.startswith("data/")]
-    assert "class or devices" not in "\n".join(said)
-    file.unlink()
-    with pytest.raises(ValueError, match="holds no verified file; fetch DRIVE first"):
-        download.pack(file, tmp_path / "data", ["DRIVE"], quiet)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")

@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from helpers import config, fundus, lesson, places
+from helpers import config, datasets, fundus, lesson, places
 from helpers.lesson import Exercise
 from notebooks.tools import LANGUAGES
 
@@ -145,46 +145,50 @@ def test_start_draws_phantoms_in_smoke_mode(monkeypatch, tmp_path, capsys):
     assert course.config == config.PRESETS["smoke"]
 
 
-def test_start_says_loudly_that_these_are_phantoms(monkeypatch, tmp_path, capsys):
+def test_eyes_are_fetched_or_drawn_when_a_cell_asks(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("FUNDUS_MODE", "lesson")
     monkeypatch.setenv("FUNDUS_DATA", str(tmp_path / "nothing here"))
-    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
-    monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
-    assert not lesson.start().real
-    assert "NO REAL DATA FOUND" in capsys.readouterr().out
+    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path / "out"))
+    monkeypatch.setenv("FUNDUS_REPORT", str(tmp_path / "report.json"))
+    drawn = []
+    monkeypatch.setattr(lesson.eyes.phantom, "write", lambda *a: drawn.append(a))
+    course = lesson.start()
+    said = capsys.readouterr().out
+    assert "data: none yet" in said and "用到时再下载或绘制" in said
+    assert not drawn and "PHANTOM" not in said
+    assert course.dataset == "PHANTOM" and not course.real
+    assert course.data_dir == tmp_path / "out/phantoms-584x565"
+    said = capsys.readouterr().out
+    assert "NO REAL DATA" in said and "没有真实数据" in said
+    assert "left as it is" in said
+    assert drawn == [(course.data_dir / "PHANTOM", 584, 565)], "once"
+    assert '"dataset": "PHANTOM"' in (tmp_path / "report.json").read_text("utf-8")
 
 
-def test_start_finds_drive(monkeypatch, tmp_path, capsys):
-    (tmp_path / "DRIVE" / "training").mkdir(parents=True)
+@pytest.mark.parametrize(
+    ("name", "why"), [("DRIVE", "which is here"), ("CHASEDB1", "as DRIVE is not here")]
+)
+def test_start_says_which_eyes_and_why(monkeypatch, tmp_path, capsys, name, why):
+    for file in datasets.manifest(name):
+        (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / file).touch()
     monkeypatch.setenv("FUNDUS_MODE", "lesson")
     monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
     monkeypatch.delenv("FUNDUS_REPORT", raising=False)
     course = lesson.start()
-    assert course.real and course.data_dir == tmp_path
+    assert course.real and course.data_dir == tmp_path and course.dataset == name
+    assert f"data: {name} in {tmp_path / name}, {why}" in capsys.readouterr().out
     course.record(nothing="happens without a report")
-
-
-def test_start_tries_to_fetch_once_and_goes_on(monkeypatch, tmp_path, capsys):
-    def no_network(name, folder, say):
-        raise OSError("name not resolved")
-
-    monkeypatch.setenv("FUNDUS_MODE", "lesson")
-    monkeypatch.delenv("FUNDUS_DATA", raising=False)
-    monkeypatch.setattr(lesson.places, "data_dir", lambda: tmp_path / "data")
-    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
-    monkeypatch.setattr(lesson.download, "get", no_network)
-    monkeypatch.setattr(lesson.phantom, "write", lambda *_: None)
-    assert not lesson.start().real
-    assert "DRIVE is not there: name not resolved" in capsys.readouterr().out
 
 
 def test_cells_are_drawn_unless_they_are_there(monkeypatch, tmp_path):
     monkeypatch.setenv("FUNDUS_DATA", str(tmp_path))
-    smoke = lesson.Course("smoke", "PHANTOM", tmp_path, tmp_path)
+    smoke = lesson.Course("smoke", tmp_path)
     assert [len(smoke.load_cells(s)) for s in ("train", "val", "test")] == [7, 1, 2]
     assert smoke.load_cells("val")[0].image.shape == (1, 200, 200)
-    course = lesson.Course("lesson", "PHANTOM", tmp_path, tmp_path)
+    course = lesson.Course("lesson", tmp_path)
     assert course.load_cells("val")[0].image.shape == (1, 512, 512)
-    (tmp_path / "ISBI2012_EM" / "train").mkdir(parents=True)
+    (tmp_path / "ISBI2012_EM").mkdir()
+    (tmp_path / "ISBI2012_EM/train-volume.tif").touch()
     monkeypatch.setattr(fundus, "load_cells", lambda *asked: asked)
     assert course.load_cells("val") == ("val", tmp_path)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from helpers import (
+    classroom,
     config,
     datasets,
     download,
@@ -24,15 +25,17 @@ from helpers import (
     fetch,
     fundus,
     inference,
+    pack,
     phantom,
     places,
     saving,
+    wheels,
 )
 from notebooks.tools import run
 
 commands = importlib.import_module("helpers.__main__")
 ROOT = Path(__file__).resolve().parents[1]
-ALL = ("run", "test", "data", "train", "evaluate", "bench", "segment")
+ALL = ("run", "test", "data", "class", "train", "evaluate", "bench", "segment")
 
 
 @pytest.fixture(autouse=True)
@@ -193,12 +196,74 @@ def test_data_all_ends_where_the_disk_takes_nothing(monkeypatch, capsys):
 
 def test_data_packs_the_sets_that_are_named(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(download, "pack", lambda *given: seen.append(given))
+    monkeypatch.setattr(pack, "write", lambda *given: seen.append(given))
     options = ["--pack", "c.zip", "--data", "sets"]
     assert commands.main(["data", *options, "DRIVE", "HRF"]) == 0
     assert commands.main(["data", *options]) == 0
     names = ["DRIVE", "HRF"]
-    assert seen == [(Path("c.zip"), tmp_path / "sets", x) for x in (names, ())]
+    assert seen == [(Path("c.zip"), tmp_path / "sets", x) for x in (names, None)]
+
+
+def test_data_packs_wheels_for_the_systems_that_are_named(monkeypatch, tmp_path):
+    seen = []
+
+    def fetch(folder, systems, pythons, say):
+        seen.append((systems, pythons))
+        (folder / "a.whl").write_bytes(b"a")
+
+    def write(*_, wheels):
+        seen.append([path.name for path in wheels.iterdir()])
+
+    monkeypatch.setattr(wheels, "fetch", fetch)
+    monkeypatch.setattr(pack, "write", write)
+    file = ["data", "CHASEDB1", "--pack", "new/c.zip", "--wheels"]
+    assert commands.main([*file, "win_amd64", "--python", "3.12", "3.13"]) == 0
+    monkeypatch.setattr(wheels, "this_system", lambda: "macos_arm64")
+    assert commands.main(file) == 0
+    own = [wheels.this_python()]
+    assert seen[::2] == [(["win_amd64"], ["3.12", "3.13"]), (["macos_arm64"], own)]
+    assert seen[1::2] == [["a.whl"]] * 2
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_wheels_without_a_pack_are_refused(capsys):
+    assert commands.main(["data", "--wheels"]) == 2
+    assert "name its file with --pack" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("there", "given", "packed"),
+    [
+        ([], [], []),
+        (["CHASEDB1", "DRIVE"], [], ["CHASEDB1"]),
+        ([], ["DRIVE"], ["DRIVE"]),
+    ],
+)
+def test_class_packs_what_may_be_passed_on_and_serves_it(
+    monkeypatch, tmp_path, there, given, packed
+):
+    seen = []
+    for name in there:
+        (tmp_path / "sets" / name / "images").mkdir(parents=True)
+    monkeypatch.setattr(pack, "write", lambda *given: seen.append(given))
+    monkeypatch.setattr(classroom, "serve", lambda *given: seen.append(given))
+    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path / "out"))
+    options = ["--data", "sets", "--port", "8123"]
+    (tmp_path / "sets").mkdir(exist_ok=True)
+    assert commands.main(["class", *given, *options]) == 0
+    file = tmp_path / "out/fundus-course.zip"
+    assert seen == [(file, tmp_path / "sets", packed), (file, 8123, print)]
+
+
+def test_class_serves_the_pack_that_is_named(monkeypatch, tmp_path, capsys):
+    seen = []
+    monkeypatch.setattr(classroom, "serve", lambda *given: seen.append(given))
+    assert commands.main(["class", "--pack", "mine.zip"]) == 2
+    assert "mine.zip does not exist; `data --pack" in capsys.readouterr().err
+    (tmp_path / "mine.zip").write_bytes(b"PK")
+    assert commands.main(["class", "--pack", "mine.zip"]) == 0
+    assert seen == [(Path("mine.zip"), 8000, print)]
+    assert commands.main(["class", "DRIVE", "--pack", "mine.zip"]) == 2
 
 
 BLOCK = """
@@ -574,36 +639,32 @@ def runner(monkeypatch) -> list:
     return seen
 
 
-def test_run_without_data_tries_to_fetch_then_says_phantoms(
-    monkeypatch, runner, capsys, tmp_path
-):
-    def get(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(download, "get", get)
+def test_run_leaves_fetching_to_the_chapters(monkeypatch, runner, capsys, tmp_path):
     monkeypatch.setattr(places, "ROOT", tmp_path)
     monkeypatch.delenv("FUNDUS_DATA")
     assert commands.main(["run", "--only", "03,04", "--out", "o"]) == 0
-    said = capsys.readouterr().out
-    assert "no network" in said and "These are PHANTOMS" in said
+    assert "PHANTOMS" not in capsys.readouterr().out
     options = ["--mode", "lesson", "--only", "03,04", "--language", "en", "--out", "o"]
     assert runner == [options]
-    assert os.environ["FUNDUS_DATA"] == str(tmp_path / "data"), (
-        "chapters do not try again"
-    )
 
 
-def test_run_with_data_is_quiet_about_phantoms(monkeypatch, runner, capsys, tmp_path):
-    (tmp_path / "数据/DRIVE/test").mkdir(parents=True)
+def test_run_takes_the_data_folder(monkeypatch, runner, capsys, tmp_path):
+    (tmp_path / "数据").mkdir()
     assert commands.main(["run", "--data", "数据", "--mode", "full"]) == 0
-    assert "PHANTOMS" not in capsys.readouterr().out
     assert os.environ["FUNDUS_DATA"] == str(tmp_path / "数据")
 
 
-def test_run_in_smoke_mode_fetches_nothing(monkeypatch, runner, capsys):
-    monkeypatch.setattr(download, "get", None)
+@pytest.mark.parametrize("dataset", ["", "phantom"])
+def test_run_says_that_smoke_mode_draws(monkeypatch, runner, capsys, dataset):
+    monkeypatch.setenv("FUNDUS_DATASET", dataset)
     assert commands.main(["run", "--mode", "smoke"]) == 0
     assert "PHANTOMS" in capsys.readouterr().out
+
+
+def test_run_refuses_an_unknown_set(monkeypatch, runner, capsys):
+    monkeypatch.setenv("FUNDUS_DATASET", "HRF")
+    assert commands.main(["run"]) == 2
+    assert "FUNDUS_DATASET is 'HRF'" in capsys.readouterr().err and not runner
 
 
 @pytest.mark.parametrize(

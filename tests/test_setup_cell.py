@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -185,11 +184,16 @@ def test_a_pack_may_have_a_folder_around_it(content):
     assert str(content / "fundus_course/helpers") in done.stdout, done.stderr
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write")
-def test_where_nothing_can_be_written_the_course_goes_elsewhere(content, course_zip):
-    content.chmod(0o555)
-    done = set_up(content, FUNDUS_REPO=str(course_zip))
-    assert "fundus_course" in done.stdout, done.stderr
+def test_where_nothing_can_be_written_the_course_goes_elsewhere(
+    tmp_path, content, course_zip
+):
+    text = FIND.replace("os.access(HERE, os.W_OK)", "False")  # chmod stops no root
+    (tmp_path / "TMPDIR").mkdir()
+    where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tmp_path / "TMPDIR")
+    for _ in range(2):  # the second time it is found there
+        done = set_up(content, text, FUNDUS_REPO=str(course_zip), **where)
+        assert str(tmp_path / "TMPDIR/fundus_course") in done.stdout, done.stderr
+    assert "Fetching" not in done.stdout and list(content.iterdir()) == []
 
 
 # What it says
@@ -219,7 +223,7 @@ def test_what_is_wrong_with_a_pack(content, name, words):
             archive.writestr(name, "print('not the course')")
     done = set_up(content)
     assert done.returncode and words in done.stderr, done.stderr
-    assert "FUNDUS_REPO" in done.stderr and "Traceback" not in done.stderr
+    assert "FUNDUS_REPO" in done.stderr
     assert list(content.iterdir()) == [file]
 
 
@@ -241,11 +245,10 @@ def test_a_kernel_without_the_packages_is_told_what_to_type(content, tmp_path):
     shutil.copytree(ROOT / "helpers", content / "helpers")
     cells = [nbformat.v4.new_code_cell(CELL)]
     client = run.Client(nbformat.v4.new_notebook(cells=cells), content)
-    with pytest.raises(run.CellExecutionError) as error:
+    with pytest.raises(run.CellExecutionError):
         client.execute(env=run.kernel_environment(PYTHONPATH=foreign))
     (shown,) = [o for o in client.nb.cells[0].outputs if o.output_type == "error"]
     words = "\n".join(shown.traceback)
     assert "-m pip install -r" in words and "缺少软件包" in words
     assert str(content / "requirements.txt") in words
     assert "import numpy" not in words, "no lines of source"
-    assert "PackagesMissingError" in str(error.value)

@@ -43,12 +43,13 @@
 #
 # Each code cell begins with its number, such as `# [01-04]`: chapter 01, fourth cell. In a class, name the number when you ask.
 #
-# The next cell finds the course's Python package, `helpers`, and the data, or fetches them. It installs nothing. Its last line says mode, data and device:
+# The next cell finds the course's Python package, `helpers`, or fetches it, and looks for the data. It installs nothing. Its last two lines, English and Chinese, say mode, data and device:
 #
 # - mode `lesson` is the ordinary one; `smoke` is a quick one for tests, `full` trains longest.
-# - data `DRIVE` means photographs of real eyes; `PHANTOM` means *phantoms*, drawn eyes that stand in where no photographs were found. This chapter works with either: its photograph comes with scikit-image.
+# - data `DRIVE` means photographs of real eyes; so does `CHASEDB1` (CHASE_DB1, the eyes of children), which is taken where DRIVE is not. `PHANTOM` means *phantoms*, drawn eyes that stand in where neither is here and neither could be fetched. Each chapter runs on each of them; what the text says of numbers "on DRIVE" holds for DRIVE, and with other eyes yours differ.
+# - data `none yet`: nothing is fetched or drawn before a chapter needs it. This one does not: its photograph comes with scikit-image.
 
-# %% [markdown] lang="zh" of="ccfd1a07"
+# %% [markdown] lang="zh" of="546b0162"
 # ## 运行之前
 #
 # 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；在 JupyterLab 里是“运行 > 运行所有单元格” (Run > Run All Cells)。每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
@@ -60,10 +61,11 @@
 #
 # 每个代码单元格的第一行是编号，例如 `# [01-04]` 是第 01 章的第 4 个单元格。上课提问时先报编号。
 #
-# 下一个单元格寻找课程的 Python 包 `helpers` 和数据，找不到就下载。它不安装任何东西。最后一行输出模式、数据和设备：
+# 下一个单元格寻找课程的 Python 包 `helpers`，找不到就下载；还会看看数据在不在。它不安装任何东西。最后两行（英文、中文各一行）输出模式、数据和设备：
 #
 # - 模式 `lesson` 是平常用的；`smoke` 用来快速测试，`full` 训练时间最长。
-# - 数据 `DRIVE` 是真实眼睛的照片；`PHANTOM` 是仿真眼底图 (phantom)，也就是画出来的眼睛，没有找到照片就用它代替。这一章用哪一种都行：照片由 scikit-image 自带。
+# - 数据 `DRIVE` 是真实眼睛的照片；`CHASEDB1`（CHASE_DB1，儿童的眼睛）也是，没有 DRIVE 时用它。`PHANTOM` 是仿真眼底图 (phantom)，也就是画出来的眼睛：两种照片都没有、也没能下载时用它代替。每一章用哪一种都能跑完；正文里写明“在 DRIVE 上”的数字只对 DRIVE 成立，换了数据，你的数字会不同。
+# - 数据显示“暂无” (`none yet`)：用到之前不下载，也不绘制。这一章用不到：照片由 scikit-image 自带。
 
 # %% include="setup"
 from helpers import lesson
@@ -274,10 +276,10 @@ for (row, col), name in ((disc, "optic disc"), (fovea, "fovea in the macula")):
 ax.text(130, 330, "field of view", color="white", fontsize=9)
 ax.axis("off")
 plt.show()
-width = fundus.fov_diameter(fov)
+fov_width = fundus.fov_diameter(fov)
 apart = np.hypot(*(disc - fovea))
-print(f"The field of view is {width:.0f} pixels wide; optic disc and fovea are")
-print(f"{apart:.0f} pixels apart, {apart / width:.2f} of that.")
+print(f"The field of view is {fov_width:.0f} pixels wide; optic disc and fovea are")
+print(f"{apart:.0f} pixels apart, {apart / fov_width:.2f} of that.")
 
 # %% [markdown] lang="en"
 # **Predict.** The picture shows the eye as a doctor sees it who faces the patient. Is it the left or the right eye?

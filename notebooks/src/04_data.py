@@ -77,9 +77,8 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # Three ways lead to a data set. The form below covers them; `NAME` says which set.
 #
-# 1. **From its public address.** Leave `SOURCE` empty. If DRIVE was not here, the set-up
-#    cell has already said its terms and tried its official download. If that failed,
-#    register at DRIVE's home page, save the two archives and take the second way.
+# 1. **From its public address.** Leave `SOURCE` empty. If DRIVE's download fails, register
+#    at DRIVE's home page, save the two archives and take the second way.
 # 2. **From what you have.** Write a folder, a zip or tar archive, or an address into
 #    `SOURCE`: a USB stick, your Drive, the computer of your teacher. Files are known by
 #    their content, so other names and other folders do no harm. A file that was saved
@@ -91,19 +90,26 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # Without a network nothing breaks: the cell says what failed, and the chapter goes on
 # with the images that are here, or with *phantoms*, drawn eyes whose vessels are known.
+#
+# Where there are no photographs at all, the first cell of a chapter that needs eyes tries
+# DRIVE, then CHASE_DB1, by itself: once a day, unless `FUNDUS_FETCH` is 0. This form tries
+# whenever you run it. `FUNDUS_DATASET` (DRIVE, CHASEDB1 or PHANTOM) says which eyes the
+# chapters take.
 
-# %% [markdown] lang="zh" of="c1066f9d"
+# %% [markdown] lang="zh" of="3f41f371"
 # DRIVE 是这个领域的标尺，但不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
 #
 # ## 取得数据
 #
 # 有三条路可走，下面的表单都包括了；`NAME` 选择数据集。
 #
-# 1. **从公开地址下载。** `SOURCE` 留空。如果这里原先没有 DRIVE，开头的设置单元格已经列出它的条款，并试过官方下载。没有成功的话，到 DRIVE 主页注册，下载两个压缩包，再走第二条路。
+# 1. **从公开地址下载。** `SOURCE` 留空。DRIVE 没有下载成功的话，到 DRIVE 主页注册，下载两个压缩包，再走第二条路。
 # 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。但重新保存过的文件（比如存成了 PNG）内容变了，只能按名字和尺寸认出，名字不要改；程序会注明“未验证” (not verified)。损坏的文件会列出文件名，不会采用。
 # 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
 #
 # 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，或者用仿真眼底图 (phantom)：画出来的眼睛，血管位置已知。
+#
+# 一张照片都没有时，一章里第一个要用眼睛的单元格会自动试着下载，先试 DRIVE，再试 CHASE_DB1：一天只试一次，`FUNDUS_FETCH` 设为 0 就不试。这个表单则是每次运行都试。用哪一种眼睛，由 `FUNDUS_DATASET` 指定（DRIVE、CHASEDB1 或 PHANTOM）。
 
 # %%
 # @title Get a data set
@@ -130,7 +136,7 @@ elif places.data_dir_is_given() and not asked:
 else:
     try:
         download.get(NAME, places.data_dir(), ACCEPT_TERMS, SOURCE or None)
-        course = lesson.start(fetch=False)
+        course = lesson.start()
     except (OSError, ValueError) as error:
         print(error)
         print("The chapter goes on with what is here.")
@@ -155,9 +161,9 @@ else:
 guess = None  # your guess: a number from 0 to 64
 
 dataset = datasets.DATASETS[course.dataset]
-place = course.data_dir / course.dataset
+place = datasets.folder(course.dataset, course.data_dir)
 first = datasets.ids(course.dataset, "train")[0]
-content = (place / dataset.path(dataset.image, first)).read_bytes()
+content = datasets.locate(place, dataset.path(dataset.image, first)).read_bytes()
 damaged = bytes([content[0] ^ 1]) + content[1:]
 before, after = (hashlib.sha256(c).hexdigest() for c in (content, damaged))
 changed = sum(a != b for a, b in zip(before, after, strict=True))
@@ -228,11 +234,10 @@ print(f"This chapter works with {course.dataset}.")
 # 2019 年以后，DRIVE 的官方下载里**没有 20 张测试图像的标签**：你提交预测，由主办方打分。只有这份下载也能学完整门课：4 张验证图像代替测试图像，每张表都会注明。用哪一种由 `datasets.scored_split` 决定。
 
 # %%
-for split in ("train", "val", "test"):
-    members = datasets.ids(course.dataset, split)
-    paths = [place / dataset.path(dataset.vessels, image_id) for image_id in members]
+for part, members in dataset.splits.items():
+    paths = [datasets.locate(place, dataset.path(dataset.vessels, i)) for i in members]
     labelled = sum(path.exists() for path in paths)
-    print(f"{split:5s} {len(members):2d} images, {labelled:2d} with a vessel label")
+    print(f"{part:5s} {len(members):2d} images, {labelled:2d} with a vessel label")
 scored = datasets.scored_split(course.dataset, course.data_dir)
 print(f"Scores of this course will be reported on: {scored}")
 
@@ -272,21 +277,22 @@ print(
 #
 # DRIVE comes with a FOV mask for each image. CHASE_DB1 does not, so the course finds
 # it: red above a tenth of its maximum, gaps closed, holes filled, the largest piece
-# (`fundus.automatic_fov`). We can test the rule here, where the answer is known.
+# (`fundus.automatic_fov`). Where a mask was given, we can test the rule. (With CHASE_DB1
+# the rule is compared with itself.)
 
-# %% [markdown] lang="zh" of="ae221e25"
+# %% [markdown] lang="zh" of="93eee452"
 # （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 #
 # 图中文字：image 眼底照片 · vessels 血管标签 · fov 视野。
 #
 # 相机照亮的是一个圆盘，叫视野 (field of view, FOV)。这里说的不是眼科检查里的视野。圆盘以外是黑的，没有东西可看，也就没有东西可打分。本课程的所有分数都只数 FOV 以内的像素。
 #
-# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，合上缝隙，填上空洞，取最大的一块（`fundus.automatic_fov`）。这里有答案，正好检验这条规则。
+# DRIVE 给每张图像配了 FOV 掩膜，CHASE_DB1 没有，课程就自己找：红色通道高于最大值的十分之一，合上缝隙，填上空洞，取最大的一块（`fundus.automatic_fov`）。有现成的 FOV 掩膜时，正好检验这条规则。（使用 CHASE_DB1 时，只是规则和它自己比。）
 
 # %%
 found = fundus.automatic_fov(eye.image)
 print(
-    f"given FOV {eye.fov.sum()} px, found FOV {found.sum()} px, "
+    f"{'given' if dataset.fov else 'its own'} FOV {eye.fov.sum()} px, found FOV {found.sum()} px, "
     f"they differ in {(found != eye.fov).sum()} px"
 )
 print(f"vessel pixels kept: {(eye.vessels & found).sum() / eye.vessels.sum():.2%}")
@@ -403,10 +409,12 @@ print(f"vessel: {vessel / inside:.2%} of the FOV, {vessel / frame:.2%} of the fr
 # 标签在每个像素上只说是或不是，文件的写法却不止一种。看看下面每个文件的 mode，它决定了存的数字是什么意思：`L` 是灰度，`1` 是一个比特，`P` 是调色板 (palette)，数字只是颜色表里的编号。
 
 # %%
-label_file = place / dataset.path(dataset.vessels, first)
-files = [label_file, place / dataset.path(dataset.fov, first)]
-if course.mode != "smoke" and not problems("CHASEDB1")["missing"]:
-    files.append(places.data_dir() / "CHASEDB1" / "Image_01L_1stHO.png")
+chase = course.mode != "smoke" and not problems("CHASEDB1")["missing"]
+templates = [t for t in (dataset.vessels, dataset.fov) if t]  # CHASE_DB1 has no FOV
+files = [datasets.locate(place, dataset.path(t, first)) for t in templates]
+if chase and course.dataset != "CHASEDB1":
+    other = datasets.folder("CHASEDB1", places.data_dir())
+    files.append(other / "Image_01L_1stHO.png")
 if not course.real:
     files.append(place / dataset.path(dataset.vessels, "22"))
 for path in files:
@@ -517,7 +525,6 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
 # - FN，假阴性：只有第一标注者标了。TN，真阴性：两人都没标。
 
 # %%
-chase = course.mode != "smoke" and not problems("CHASEDB1")["missing"]
 if chase:  # children 01 to 10; the others are its test images
     pairs = [
         fundus.load_one("CHASEDB1", image_id, places.data_dir())
@@ -684,15 +691,16 @@ rim = (moved ^ eye.vessels).sum() / (moved & eye.vessels).sum()
 print(f"For each white pixel of this eye there are {rim:.2f} coloured ones.")
 
 # %% [markdown] lang="en"
-# A shift that no eye would notice costs about as much as the difference between two
-# doctors. On DRIVE's images 21 to 40 one column leaves 0.807 and two leave 0.656: along
-# most of their length, the vessels are at most three pixels wide. So if your network looks perfect and scores 0.6 to 0.8,
+# On DRIVE, a shift that no eye would notice costs about as much as the difference between
+# two doctors. On its images 21 to 40 one column leaves 0.807 and two leave 0.656: along
+# most of their length, the vessels are at most three pixels wide. (CHASE_DB1's are wider
+# in pixels, and lose less.) So if your network looks perfect and scores 0.6 to 0.8,
 # search for an off-by-one in padding or cropping before you change the network.
 
-# %% [markdown] lang="zh" of="ce85bda5"
+# %% [markdown] lang="zh" of="c5481cdd"
 # 图中文字：moved by one pixel 移动一个像素 · 白色 重合 · 橙色 多出 · 蓝色 缺少。
 #
-# 肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。在 DRIVE 的图像 21 到 40 上，移动一列剩下 0.807，两列剩下 0.656：按长度算，大部分血管最多只有三个像素宽。所以，如果你的网络看起来很完美，得分却在 0.6 到 0.8 之间，先去填充或裁剪的代码里找“差一”错误 (off-by-one)，再去改网络。
+# 在 DRIVE 上，肉眼看不出的一点移动，代价和两位医生之间的分歧差不多。它的图像 21 到 40，移动一列剩下 0.807，两列剩下 0.656：按长度算，大部分血管最多只有三个像素宽。（CHASE_DB1 的血管像素更宽，损失小一些。）所以，如果你的网络看起来很完美，得分却在 0.6 到 0.8 之间，先去填充或裁剪的代码里找“差一”错误 (off-by-one)，再去改网络。
 
 # %% [markdown] lang="en"
 # ## Split by person
@@ -789,17 +797,17 @@ print(f"train {len(train)} images, test {len(test)}, children in both: {len(shar
 # %% [markdown] lang="en"
 # ## Three boxes, one padlock
 #
-# The course splits DRIVE like this. Each box has one use:
+# The course splits its eyes like this. Each box has one use:
 #
 # - **train**: the network learns from these, and from nothing else.
 # - **val**, validation: we look at these to choose, such as when to stop, which
 #   threshold, which of two ideas.
 # - **test**: opened once, at the end, to report. Whoever chooses by it has no test left.
 
-# %% [markdown] lang="zh" of="55ae58af"
+# %% [markdown] lang="zh" of="c7331d54"
 # ## 三个箱子，一把锁
 #
-# 课程这样划分 DRIVE。每个箱子只有一种用途：
+# 课程这样划分眼睛。每个箱子只有一种用途：
 #
 # - **train（训练）**：网络只从这里学。
 # - **val（验证）**：我们看着它做选择，比如什么时候停、阈值取多少、两个想法用哪一个。
@@ -848,7 +856,7 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # - A label file stores grey values, bits or palette entries; one function reads all of
 #   them, and an empty label raises no error.
 # - Vessels are rare, so accuracy flatters; scores are counted inside the FOV.
-# - Two doctors do not agree, and one pixel costs about as much as their disagreement.
+# - Two doctors do not agree; on DRIVE, one pixel costs about as much as that.
 # - Split by person, before anything is cut; the test box stays locked until chapter 09.
 #
 # ## Sources
@@ -862,13 +870,13 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # - "U-Net study notes", a Chinese blog post: section 2, "getting the data and preparing
 #   it", of which only the heading survives.
 
-# %% [markdown] lang="zh" of="742e34ea"
+# %% [markdown] lang="zh" of="1e9c3532"
 # ## 小结
 #
 # - 先看条款和引用，再下载；校验和证明每个文件都是所有者的原件。
 # - 标签文件存的是灰度、比特或调色板编号；用一个函数读所有的标签。标签读空了也不会报错。
 # - 血管很少，所以准确率总是好看；分数只数 FOV 以内。
-# - 两位医生并不一致，一个像素的影响和他们的分歧差不多。
+# - 两位医生并不一致；在 DRIVE 上，一个像素的影响和他们的分歧差不多。
 # - 先按人划分，再做别的；测试集的锁到第 09 章才打开。
 #
 # ## 参考资料

@@ -148,6 +148,13 @@ lesson.check(
                 "红色通道最亮，但亮不等于清楚。",
             ),
         ),
+        (
+            "green",
+            (
+                "To the eye it is. Over a whole eye of this set, uneven light counts more.",
+                "用眼睛看是它。可是在这个数据集的整张图上，光照不均的影响更大。",
+            ),
+        ),
     ],
 )
 print()
@@ -156,10 +163,10 @@ for name, value in by_channel.items():
 print(f"{best} comes first; a coin would have 0.5")
 
 # %% [markdown] lang="en"
-# Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another.
+# Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another. (On DRIVE green comes first. On CHASE_DB1 the light is so uneven that all three channels stay near a coin, and blue is a little ahead, though to the eye green is clearest.)
 
-# %% [markdown] lang="zh" of="aa3343a5"
-# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少像素对的次序是反的：一个角落的背景，比另一个角落的血管还暗。
+# %% [markdown] lang="zh" of="a7570795"
+# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少像素对的次序是反的：一个角落的背景，比另一个角落的血管还暗。（在 DRIVE 上绿色第一。CHASE_DB1 的光照很不均匀，三个通道都和抛硬币差不多，蓝色略高一点，虽然用眼睛看绿色最清楚。）
 
 # %% [markdown] lang="en"
 # ## The histogram, and equalisation by hand
@@ -451,8 +458,8 @@ axes[0].axvline(0.5, color=figures.BLACK, linewidth=0.8, label="tile border")
 axes[0].set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), title="four tile centres", aspect=1)
 axes[0].set(xticks=[], yticks=[])
 axes[0].legend(fontsize=7, loc="upper center")
-rows, columns = np.ogrid[:height, :width]
-blocky = curves[rows // high, columns // wide, levels]
+row, column = np.ogrid[:height, :width]
+blocky = curves[row // high, column // wide, levels]
 for ax, picture, title in zip(
     axes[1:], (blocky, blended), ("one curve a tile", "blended"), strict=True
 ):
@@ -605,14 +612,14 @@ for name, (kernel_size, clip_limit) in calls.items():
     print(f"{name:15s} AUC, mean of {len(images)} eyes: {np.mean(areas):.3f}")
 
 # %% [markdown] lang="en"
-# With `kernel_size=8` a tile is 8 pixels wide, about as wide as a wide vessel. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind: we come back to it.
+# With `kernel_size=8` a tile is 8 pixels wide, about as wide as a wide vessel of DRIVE. With `clip_limit=2.0` the limit is twice the whole tile: nothing is clipped. And AUC? On DRIVE both wrong calls score *higher* than the right one. Keep that in mind: we come back to it.
 #
 # The right call stands in `helpers/preprocess.py`, from which all later chapters take it. The next cell shows its functions. Edit them freely: a change here lasts until the end of this notebook.
 
-# %% [markdown] lang="zh" of="e0005eb3"
+# %% [markdown] lang="zh" of="4897f1d6"
 # 图中文字：right 正确
 #
-# 写 `kernel_size=8`，子块只有 8 个像素宽，和一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的**更高**。记住这一点，后面要用。
+# 写 `kernel_size=8`，子块只有 8 个像素宽，和 DRIVE 的一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的**更高**。记住这一点，后面要用。
 #
 # 正确的调用写在 `helpers/preprocess.py` 里，后面各章都从那里取用。下面的单元格就是其中的函数。你可以随意修改，改动只在这个笔记本文件里有效。
 
@@ -1014,12 +1021,12 @@ course.record(
 # - Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV, 1994, 474-485
 # - scikit-image, [`equalize_adapthist`](https://scikit-image.org/docs/stable/api/skimage.exposure.html)
 # - The classic chain: [orobix/retina-unet](https://github.com/orobix/retina-unet)
-# - Images: DRIVE, Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - Images: DRIVE, Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - Galdran et al., State-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 12, 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)
 #
 # Next: [06 augmentation](06_augmentation.ipynb)
 
-# %% [markdown] lang="zh" of="13b8f972"
+# %% [markdown] lang="zh" of="c20005de"
 # ## 小结
 #
 # - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。
@@ -1036,7 +1043,7 @@ course.record(
 # - Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV, 1994, 474-485
 # - scikit-image，[`equalize_adapthist`](https://scikit-image.org/docs/stable/api/skimage.exposure.html)
 # - 经典流程：[orobix/retina-unet](https://github.com/orobix/retina-unet)
-# - 图像：DRIVE, Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - 图像：DRIVE, Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - Galdran et al., State-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 12, 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)
 #
 # 下一章：[06 数据增强](06_augmentation.ipynb)

@@ -415,13 +415,13 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="en"
 # A soft label may tell the loss that a rim pixel is 40 % vessel, which no doctor said; with
 # `> 0` all vessels swell. **Nearest** keeps 0 and 1 and the area. It is not free of
-# harm: look at the number of connected pieces. Thin vessels break where the turned grid steps over
+# harm: look at the number of connected pieces. In photographs thin vessels break where the turned grid steps over
 # them. So images go through `warp` with `"bilinear"`, labels with `"nearest"`.
 
-# %% [markdown] lang="zh" of="0e65b373"
+# %% [markdown] lang="zh" of="3601c543"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看连通块的个数，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。最近邻 (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：看看连通块的个数：在照片的标签里，转过的网格跨过细血管时，血管就断了。所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en"
 # ## Flip, turn and scale at random
@@ -440,14 +440,14 @@ from helpers.augment import uniform, affine_grid
 
 # %%
 generator = torch.Generator().manual_seed(3)
-places = affine_grid(4, patch_size, generator)
+grids = affine_grid(4, patch_size, generator)
 panels = [
     painted(warp(image, p[None], "bilinear"), warp(vessels, p[None], "nearest"))
-    for p in places
+    for p in grids
 ]
 figures.show_images(panels, [f"draw {k}" for k in range(1, 5)], size=1.5)
 plt.show()
-step = (places[:, 0, 1] - places[:, 0, 0]).norm(dim=-1)
+step = (grids[:, 0, 1] - grids[:, 0, 0]).norm(dim=-1)
 print("old pixels per new pixel:", ", ".join(f"{s:.2f}" for s in step))
 
 # %% [markdown] lang="en"
@@ -477,13 +477,13 @@ from helpers.augment import elastic_displacement
 generator = torch.Generator().manual_seed(1)
 field = elastic_displacement(1, patch_size, generator)[0].numpy()
 fig, ax = plt.subplots(figsize=(3.4, 3.4), dpi=80)
-for num, colour, width in ((13, figures.SKY, 0.005), (3, figures.RED, 0.012)):
+for num, colour, thick in ((13, figures.SKY, 0.005), (3, figures.RED, 0.012)):
     at = np.linspace(0, patch_size - 1, num).round().astype(int)
     arrows = field[np.ix_(at, at)]
     x, y = np.meshgrid(at, at)
     ax.quiver(
         x, y, arrows[..., 1], arrows[..., 0],
-        color=colour, width=width, angles="xy", scale_units="xy", scale=1,
+        color=colour, width=thick, angles="xy", scale_units="xy", scale=1,
     )  # fmt: skip
 ax.set(xlabel="column", ylabel="row")
 ax.margins(0.15)
@@ -852,13 +852,13 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 #   applied to visual document analysis, ICDAR 2003: elastic distortions.
 #   [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
 # - Images: DRIVE, J. Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004.
-#   [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+#   [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - This chapter takes the place of section 3.2, "augmentation", of the "U-Net study
 #   notes" (a Chinese blog post, of which only the heading survives).
 #
 # Next: [07 network](07_unet.ipynb)
 
-# %% [markdown] lang="zh" of="39eabf03"
+# %% [markdown] lang="zh" of="f32fc6bb"
 # ## 小结
 #
 # - 图像、血管标签和 FOV 用同一个网格移动。标签没有跟上，网络就只学到血管像素占比，而且没有任何报错。
@@ -871,7 +871,7 @@ print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 #
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015，3.1 节。[doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
 # - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks applied to visual document analysis, ICDAR 2003：弹性形变。[doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)
-# - 图像：DRIVE, J. Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004。[doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - 图像：DRIVE, J. Staal et al., IEEE Transactions on Medical Imaging 23(4), 2004。[doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - 本章对应中文博文《U-net学习笔记》的 3.2 节“数据增强”（原文只留下标题）。
 #
 # 下一章：[07 网络](07_unet.ipynb)

@@ -1185,12 +1185,12 @@ for letter, (losses, model) in broken.items():
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015, [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
 # - S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)
 # - A. Odena, V. Dumoulin, C. Olah, Deconvolution and Checkerboard Artifacts, Distill 2016, [doi:10.23915/distill.00003](https://doi.org/10.23915/distill.00003)
-# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - "U-Net study notes", a Chinese blog post: the sections on the architecture (down path, up path and output), which this chapter reproduces in code. It also takes the place of section 3.3, network code, of which only the heading survives.
 #
 # Next: [08 training](08_training.ipynb)
 
-# %% [markdown] lang="zh" of="a37dd6f7"
+# %% [markdown] lang="zh" of="07a7654c"
 # 损失小于零，说明目标不在 0 到 1 之间。一条平线，说明什么也没传到权重。停在血管像素占比的熵附近，说明图像和标签对不上。停在远高于零的地方，网络也可能其实已经学会了：比较 `"sigmoid"` 的 Dice 和它的损失。不要只看损失下结论。
 #
 # ## 12 论文的网络和我们的网络
@@ -1221,7 +1221,7 @@ for letter, (losses, model) in broken.items():
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015, [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28)
 # - S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)
 # - A. Odena, V. Dumoulin, C. Olah, Deconvolution and Checkerboard Artifacts, Distill 2016, [doi:10.23915/distill.00003](https://doi.org/10.23915/distill.00003)
-# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - 中文博文《U-net学习笔记》的网络架构部分（下采样、上采样以及输出），本章用代码重现了它。本章也对应 3.3 节“U-net网络代码”（原文只留下标题）。
 #
 # 下一章：[08 训练](08_training.ipynb)

@@ -37,6 +37,7 @@ from helpers import lesson
 course = lesson.start()
 
 # %%
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -91,7 +92,7 @@ print(f"{course.dataset}: {sizes[0]} to learn, {sizes[1]} to choose, {sizes[2]} 
 # 表中一行是第 08 章训练出的网络（如果你运行过），另一行是课程附带的网络。对前一个网络，“in this run” 表示同一条 `helpers run` 命令运行了这两章；“earlier” 表示其他时候的训练，例如你在另一个窗口里做的。
 
 # %%
-mine = course.out / "training" / "weights.pt"
+mine = course.out / "training" / course.dataset / "weights.pt"
 networks, record, in_this_run = {}, {}, False
 if mine.exists():
     networks["trained"] = Segmenter.load(mine)
@@ -108,8 +109,8 @@ else:
     print("trained: no weights yet; run chapter 08, then this cell again")
 networks["shipped"] = Segmenter.load()
 print("shipped: the weights that come with the course, trained on DRIVE")
-if not course.real:
-    print("         DRIVE's photographs taught them; they never saw a phantom")
+if course.dataset != "DRIVE":
+    print(f"         DRIVE's photographs taught them; they never saw {course.dataset}")
 
 ours = next(iter(networks))  # the one we look at closely
 network = networks[ours]
@@ -157,16 +158,16 @@ print(f"{probs.shape} probabilities from {probs.min():.3f} to {probs.max():.3f},
 print(f"mean {probs[eye.fov].mean():.3f}; vessel share {eye.vessels[eye.fov].mean():.3f}")
 
 # %% [markdown] lang="en"
-# The map is not black and white: it says how sure the network is. (The eye, unless it is a phantom: DRIVE, Staal et al. 2004.)
+# The map is not black and white: it says how sure the network is. (With DRIVE, the eye: DRIVE, Staal et al. 2004; with CHASE_DB1: Fraz et al. 2012, CC BY 4.0.)
 #
 # ## Two hills and a threshold
 #
 # We draw one hill for the background pixels and one for the vessel pixels, each of area one. The axis is the logit, so that probabilities near 0 and 1 have room. A threshold cuts both hills: what is right of it counts as vessel. The two curves beside them go through all thresholds, and the red point is the present one. Change `THRESHOLD` and run the cell again: the red point slides along both curves.
 
-# %% [markdown] lang="zh" of="9fa8073a"
+# %% [markdown] lang="zh" of="cb29aa8a"
 # 图中文字：eye 照片 · probability 概率 · label 标签。
 #
-# 概率图不是非黑即白，它说明网络有多大把握。（这只眼睛如果不是仿真眼底图，就来自 DRIVE, Staal et al. 2004。）
+# 概率图不是非黑即白，它说明网络有多大把握。（使用 DRIVE 时，这只眼睛来自 DRIVE, Staal et al. 2004；使用 CHASE_DB1 时，来自 Fraz et al. 2012，CC BY 4.0。）
 #
 # ## 两座山和一个阈值
 #
@@ -291,15 +292,15 @@ if split == "val":
     print("No test labels here (the official download has none):")
     print("the validation images stand in, and all scores flatter the networks.")
 
-rows = {}
-for name, predict in predictors.items():
-    rows[name] = evaluate(predict, eyes, choose_threshold(predict, val))
-sato = evaluation.ridges
-rows["sato"] = evaluate(sato, eyes, choose_threshold(sato, val))
+ways = predictors | {"sato": evaluation.ridges}
+thresholds = {name: choose_threshold(way, val) for name, way in ways.items()}
 if all(eye.second is not None for eye in eyes):
-    rows["second_observer"] = evaluate(
-        lambda eye: eye.second.astype(np.float32), eyes, 0.5
-    )
+    ways["second_observer"] = lambda eye: eye.second.astype(np.float32)
+    thresholds["second_observer"] = 0.5
+person = functools.partial(datasets.person, course.dataset)  # whose eye it is
+rows = {
+    name: evaluate(way, eyes, thresholds[name], person) for name, way in ways.items()
+}
 print(f"scored: {', '.join(rows)} on {len(eyes)} {split} eyes of {course.dataset}")
 
 # %%
@@ -342,18 +343,19 @@ for name in ("trained", "shipped", "second_observer", "sato"):
         shown[:2] = spans[:2] = "-", "-"
     print(f"{name:17}" + "".join(f"{text:>12}" for text in shown))
     print(f"{'  95 %':17}" + "".join(f"{text:>12}" for text in spans))
-if not course.real:
-    print("PHANTOMS: drawn eyes. The shipped network never saw one in training.")
+if course.dataset != "DRIVE":
+    kind = "photographs of another camera" if course.real else "PHANTOMS, drawn eyes"
+    print(f"{kind}: the shipped network never saw one in training.")
 
 # %% [markdown] lang="en"
-# Under each score stands its 95 % interval over eyes; how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background.
+# Under each score stands its 95 % interval over eyes (over children, where two eyes are of one child, as in CHASE_DB1); how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background.
 #
 # Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
 #
 # The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves. (Both come from the coarse grid of the plot above, so the first may differ from the table in the fourth digit.)
 
-# %% [markdown] lang="zh" of="4a91eed1"
-# 每个分数下面是按眼睛算的 95 % 置信区间，算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。
+# %% [markdown] lang="zh" of="b0914b1d"
+# 每个分数下面是按眼睛算的 95 % 置信区间（像 CHASE_DB1 那样两只眼睛同属一个孩子时，按孩子算），算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。
 #
 # 合并分数 (pooled) 把所有眼睛的像素放在一起数。各只眼睛分数的平均是另一个数：论文必须写明是哪一个。
 #
@@ -606,7 +608,8 @@ bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
 
 # %%
 for name in rows:
-    low, high = bootstrap(np.array(rows[name].counts))
+    people = [person(eye.name) for eye in eyes]  # two eyes of a child: one row
+    low, high = bootstrap(np.array(metrics.by_person(rows[name].counts, people)))
     table = rows[name].ci95["dice"]
     print(f"{name:16} Dice {rows[name].pooled['dice']:.3f}, ", end="")
     print(f"interval {low:.3f} to {high:.3f} (table: {table[0]:.3f} to {table[1]:.3f})")
@@ -642,16 +645,16 @@ print(f"over all eyes {counts.fp:,} false alarms and {counts.fn:,} missed pixels
 print(f"Dice from {min(each):.3f} to {max(each):.3f}")
 
 # %% [markdown] lang="en"
-# In a trained network's map, orange and blue lie along the rims of vessels and at the ends of thin ones. (The eyes, unless they are phantoms: DRIVE, Staal et al. 2004.)
+# In a trained network's map, orange and blue lie along the rims of vessels and at the ends of thin ones. (With DRIVE, the eyes: DRIVE, Staal et al. 2004; with CHASE_DB1: Fraz et al. 2012, CC BY 4.0.)
 #
 # ## Better than a doctor?
 #
 # **Guess (9.5)** Against the first observer, published networks reach a higher Dice than the second observer does. Does it follow that a network is better than a person?
 
-# %% [markdown] lang="zh" of="79b11f9e"
+# %% [markdown] lang="zh" of="9048cf5a"
 # 图中文字：best 是最好的眼睛，worst 是最差的眼睛；每张照片右边是它的错误图。
 #
-# 在训练好的网络的错误图里，橙色和蓝色沿着血管边缘，也在细血管的末端。（眼睛如果不是仿真眼底图，就来自 DRIVE, Staal et al. 2004。）
+# 在训练好的网络的错误图里，橙色和蓝色沿着血管边缘，也在细血管的末端。（使用 DRIVE 时，眼睛来自 DRIVE, Staal et al. 2004；使用 CHASE_DB1 时，来自 Fraz et al. 2012，CC BY 4.0。）
 #
 # ## 比医生更好吗？
 #
@@ -701,14 +704,14 @@ if human:
 print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 
 # %% [markdown] lang="en"
-# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. The network learnt from this person's drawings; the second observer never saw them. Compare the printed lines: a network can agree even better with the second observer than with the first, who taught it. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one screening programme do not stand for every clinic. The table shows agreement, no more.
+# It does not follow. Dice measures agreement with one hand, not truth: the label, too, was drawn by a person. A network trained on this data set learnt from this person's drawings; the second observer never saw them. Compare the printed lines: a network can agree even better with the second observer than with the first, who taught it. A likely reason: it repeats what people have in common and leaves out the tremor of each hand. Besides, much of the disagreement is a rim one pixel wide, where nobody can say who is right. And the eyes of one data set do not stand for every clinic. The table shows agreement, no more.
 #
 # ## Among published results
 #
 # Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. `here` marks our rows, `measured` means computed again from published weights or labels, `read` means stated by the authors. (The Sato row there was measured with other settings than ours.)
 
-# %% [markdown] lang="zh" of="986f7ba1"
-# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。网络学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
+# %% [markdown] lang="zh" of="737db9d9"
+# 不能这样推。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。在这个数据集上训练的网络，学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它重复的是人们共有的部分，略去了每只手的抖动。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个筛查项目的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
 #
 # ## 放到已发表的结果中间
 #
@@ -743,12 +746,12 @@ if not comparable:
     print("\nOur rows are missing: they were not scored on DRIVE's test images.")
 
 # %% [markdown] lang="en"
-# The networks lie close together: their Dice values differ by less than the width of one network's interval on these twenty eyes. Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, chosen on which images, how many eyes?
+# The networks lie close together: their Dice values differ by less than the width of one network's interval on DRIVE's twenty test eyes. Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting. Before you believe a difference, ask: which pixels, chosen on which images, how many eyes?
 #
 # ## The whole course on one page
 
-# %% [markdown] lang="zh" of="636b603d"
-# 各个网络挨得很近：它们的 Dice 之差，小于单独一个网络在这二十只眼睛上的置信区间的宽度。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，用哪些图像做的选择，有几只眼睛？
+# %% [markdown] lang="zh" of="be140379"
+# 各个网络挨得很近：它们的 Dice 之差，小于单独一个网络在 DRIVE 的二十只测试眼睛上的置信区间的宽度。Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法。相信一个差别之前先问：算的是哪些像素，用哪些图像做的选择，有几只眼睛？
 #
 # ## 一页纸看完整门课
 
@@ -796,7 +799,7 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # | 09 | 阈值来自验证集，只评分一次 | 只算视野以内，给出置信区间，旁边有人作对照 |
 
 # %%
-scored = mine if mine.exists() else inference.SHIPPED
+scored = mine if "trained" in networks else inference.SHIPPED
 course.record(
     steps=record.get("steps"),
     precision=inference.PRECISION,
@@ -824,14 +827,14 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 # ## Sources
 #
 # - The chapter does what section 3.4 and the summary of the "U-Net study notes" (a Chinese blog post, of which only the headings survive) announced, and adds the field of view, intervals and the second observer.
-# - Images and second observer: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
+# - Images and second observer: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - Kovács, Fazekas: a new baseline for retinal vessel segmentation, Medical Image Analysis 2022, [arXiv:2111.03853](https://arxiv.org/abs/2111.03853).
 # - Galdran et al.: state-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y).
 # - Sato et al.: line enhancement filter, 1998, [doi:10.1016/S1361-8415(98)80009-1](https://doi.org/10.1016/S1361-8415%2898%2980009-1).
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Published rows: [results/published.json](../results/published.json).
 
-# %% [markdown] lang="zh" of="09d07bf3"
+# %% [markdown] lang="zh" of="4ba3e22b"
 # ## 小结
 #
 # - 阈值和权重在验证图像上选；没有什么可选的了，才由一个函数给测试图像评分。
@@ -845,7 +848,7 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 # ## 参考资料
 #
 # - 本章对应中文博文《U-net学习笔记》的 3.4 节和总结（原文只留下标题），并增加了视野、置信区间和第二标注者。
-# - 图像和第二标注者：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。
+# - 图像和第二标注者：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - Kovács, Fazekas: a new baseline for retinal vessel segmentation, Medical Image Analysis 2022, [arXiv:2111.03853](https://arxiv.org/abs/2111.03853)。
 # - Galdran et al.: state-of-the-art retinal vessel segmentation with minimalistic models, Scientific Reports 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)。
 # - Sato et al.: line enhancement filter, 1998, [doi:10.1016/S1361-8415(98)80009-1](https://doi.org/10.1016/S1361-8415%2898%2980009-1)。

@@ -1632,10 +1632,10 @@ print(f"at most {spread_of_draws.max():.3f}")
 # - A. Cardona et al., An integrated micro- and macroarchitectural analysis of the Drosophila brain by computer-assisted serial section electron microscopy, PLoS Biology 8(10):e1000502, 2010, [doi:10.1371/journal.pbio.1000502](https://doi.org/10.1371/journal.pbio.1000502)
 # - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks applied to visual document analysis, ICDAR 2003, [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801) (elastic deformation)
 # - S. Shit et al., clDice, a novel topology-preserving loss function for tubular structure segmentation, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311)
-# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - "U-Net study notes", a Chinese blog post: it describes the mirrored border and the overlapping tiles; loss, first weights and elastic grid are not in it.
 
-# %% [markdown] lang="zh" of="13e4d36a"
+# %% [markdown] lang="zh" of="4af01771"
 # 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次答案的标准差。
 #
 # 在 U 的底部，一个数代表 16 x 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，它碰不到。
@@ -1671,5 +1671,5 @@ print(f"at most {spread_of_draws.max():.3f}")
 # - A. Cardona et al., An integrated micro- and macroarchitectural analysis of the Drosophila brain by computer-assisted serial section electron microscopy, PLoS Biology 8(10):e1000502, 2010, [doi:10.1371/journal.pbio.1000502](https://doi.org/10.1371/journal.pbio.1000502)
 # - P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks applied to visual document analysis, ICDAR 2003, [doi:10.1109/ICDAR.2003.1227801](https://doi.org/10.1109/ICDAR.2003.1227801)（弹性形变）
 # - S. Shit et al., clDice, a novel topology-preserving loss function for tubular structure segmentation, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311)
-# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)
+# - J. Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - 中文博文《U-net学习笔记》：它讲到镜像边缘和重叠的切片；损失、初始权重和弹性网格没有提到。

@@ -682,12 +682,12 @@ course.record(
 # ## Sources
 #
 # - The tutorial (the "U-Net study notes") takes CLAHE and gamma for granted; here they are put to the test.
-# - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
+# - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - Shit et al.: clDice, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311).
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 # - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="6b1b85c9"
+# %% [markdown] lang="zh" of="abc73c01"
 # 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）先在仿真眼底图上训练也在其中：这样的网络一共走 5000 步，前一半在仿真眼底图上，结果和 5000 步都用照片的网络差不多。
 #
 # 第一组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
@@ -705,7 +705,7 @@ course.record(
 # ## 参考资料
 #
 # - 教程《U-net学习笔记》把 CLAHE 和伽马当成理所当然，这里拿它们做了检验。
-# - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。
+# - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - Shit et al.: clDice, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311)。
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552)。
 # - 分数：[results/ablations.json](../results/ablations.json)、[results/seeds.json](../results/seeds.json)、[results/crossval.json](../results/crossval.json)。

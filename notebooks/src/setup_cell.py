@@ -5,32 +5,32 @@ from pathlib import Path
 from urllib import parse, request
 ADDRESS, TAG = "https://github.com/OWNER/REPO", "main"
 HELP = """The course was not found, and fetching it failed (找不到课程，下载失败): {}
-Put its folder or pack (fundus-course.zip) into {}, MyDrive or Kaggle's input, or set FUNDUS_REPO
-to a pack or a git address; then run again. 放好课程或设置地址后，再运行。"""
+Put its folder or pack (fundus-course.zip) into {}, MyDrive or Kaggle's input, or let
+FUNDUS_REPO be the address of either; run again. 放好课程或设置地址后，再运行。"""
 HERE, MARK = Path.cwd(), "helpers/lesson.py"
 ROOM = HERE if os.access(HERE, os.W_OK) else Path(tempfile.gettempdir())
 PLACES = {HERE: 2, ROOM: 2, Path("/content/drive/MyDrive"): 2, Path("/kaggle/input"): 5}
+class SetUpError(RuntimeError):
+    def _render_traceback_(self): return [str(self)]  # Jupyter shows the words alone
 def near(name):  # in these places, so many levels deep
-    found = (p.glob("*/" * n + name) for p, levels in PLACES.items() for n in range(levels))
-    return [path for paths in found for path in sorted(paths)]
+    return [path for p in PLACES for n in range(PLACES[p]) for path in sorted(p.glob("*/" * n + name))]
 def course_folder():
     for mark in filter(os.path.isfile, [*(p / MARK for p in (HERE, *HERE.parents)), *near(MARK)]): return mark.parents[1]
     address, tag = ADDRESS, TAG
     with contextlib.suppress(Exception):  # Colab tells where a copy is from; no promise
-        sessions = f"http://{os.environ['COLAB_JUPYTER_IP']}:9000/api/sessions"
-        told = parse.unquote(request.urlopen(sessions, timeout=1).read().decode())
-        address, tag = re.search(r"fileId=(http.+?)/blob/(.+?)/notebooks/", told).groups()
+        told = request.urlopen(f"http://{os.environ['COLAB_JUPYTER_IP']}:9000/api/sessions", timeout=1).read()
+        address, tag = re.search(r"fileId=(http.+?)/blob/(.+?)/notebooks/", parse.unquote(told.decode())).groups()
     given = [os.environ.get("FUNDUS_REPO"), *map(str, near("fundus-course*.zip")), address]
     source, _, digest = next(filter(None, given)).partition("#sha256=")
     print(f"Fetching the course (正在下载课程): {source}")
     with tempfile.TemporaryDirectory(".part", "fundus_course", ROOM) as part:
         if re.search(r"(?i)\.zip(\?|$)", source):
-            opened = request.urlopen(source, timeout=20) if "://" in source else open(source, "rb")
-            if digest not in ("", hashlib.sha256(pack := opened.read()).hexdigest()): raise OSError("wrong SHA-256")
+            pack = (request.urlopen(source, timeout=20) if "://" in source else open(source, "rb")).read()
+            if digest not in ("", hashlib.sha256(pack).hexdigest()): raise OSError("wrong SHA-256")
             zipfile.ZipFile(io.BytesIO(pack)).extractall(f"{part}/course")
         elif "OWNER/REPO" not in source:
             clone = ["git", "clone", "-q", "--depth=1", source, f"{part}/course"]
-            clone += ["-b", tag] if source == address else []  # a new session asks nothing
+            clone += ["-b", tag] if source == address else []  # a new session: no questions
             subprocess.run(clone, check=True, capture_output=True, text=True, start_new_session=True)
         for mark in Path(part).rglob(MARK): return mark.parents[1].rename(ROOM / "fundus_course")
     raise OSError(f"there is no course at {source}")
@@ -39,7 +39,7 @@ try:
     while not wait([job], 8).done: print("Still fetching (还在下载) ...")
     sys.path.insert(0, str(job.result()))
 except Exception as error:  # git's words are in stderr
-    sys.exit(HELP.format(getattr(error, "stderr", error), ROOM))
+    raise SetUpError(HELP.format(getattr(error, "stderr", error), ROOM)) from None
 from helpers import lesson
 
 course = lesson.start()

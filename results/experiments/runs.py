@@ -107,7 +107,7 @@ ROWS = {row.name: row for row in (*TRAININGS, *SCRIPTS)} | {
     "chasedb1_test_flips": Scored(CHASE_ALL, dataset="CHASEDB1", tta="flips"),
     "published": "by hand: scores of others, each with its source",
     "lesson_run": "by hand: report.json of python3 -m helpers run",
-    "drive_test_lesson": "by hand, after that: evaluate outputs/training/weights.pt",
+    "drive_test_lesson": "by hand, after that: evaluate training/DRIVE/weights.pt",
     "drive_val_phantom": "by hand, by a recipe of earlier, with one channel",
     "em": "by hand: chapter 10 in lesson mode, three times, its form changed",
 }
