@@ -41,7 +41,7 @@
 # 1. *File > Save a copy in Drive.* What you see is a shared original; your changes are lost unless they are in a copy of your own.
 # 2. *Runtime > Change runtime type > T4 GPU > Save*, if you want a GPU. Do it before you run a cell, because a change starts a new, empty machine. This chapter and the next are quick without one.
 #
-# Each code cell begins with its number, such as `# [01-04]`: chapter 01, fourth cell. In a class, name the number when you ask.
+# Each code cell begins with its number, such as `# [01-04]`: chapter 01, fourth cell. In a class, name the number when you ask. If an error puzzles you, search for its words in the [FAQ](../FAQ.md).
 #
 # The next cell finds the course's Python package, `helpers`, or fetches it, and looks for the data. It installs nothing. Its last two lines, English and Chinese, say mode, data and device:
 #
@@ -49,7 +49,7 @@
 # - data `DRIVE` means photographs of real eyes; so does `CHASEDB1` (CHASE_DB1, the eyes of children), which is taken where DRIVE is not. `PHANTOM` means *phantoms*, drawn eyes that stand in where neither is here and neither could be fetched. Each chapter runs on each of them; what the text says of numbers "on DRIVE" holds for DRIVE, and with other eyes yours differ.
 # - data `none yet`: nothing is fetched or drawn before a chapter needs it. This one does not: its photograph comes with scikit-image.
 
-# %% [markdown] lang="zh" of="546b0162"
+# %% [markdown] lang="zh" of="35606aac"
 # ## 运行之前
 #
 # 这个页面是一个笔记本文件 (notebook)：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；在 JupyterLab 里是“运行 > 运行所有单元格” (Run > Run All Cells)。每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
@@ -59,7 +59,7 @@
 # 1. “文件 > 在云端硬盘中保存一份副本” (File > Save a copy in Drive)。你看到的是公用的原件，不存副本，改动就会丢失。
 # 2. 想用 GPU，就选“代码执行程序 > 更改运行时类型 > T4 GPU > 保存” (Runtime > Change runtime type > T4 GPU > Save)。请在运行单元格之前选好，因为换类型会换一台全新的空机器。这一章和下一章没有 GPU 也很快。
 #
-# 每个代码单元格的第一行是编号，例如 `# [01-04]` 是第 01 章的第 4 个单元格。上课提问时先报编号。
+# 每个代码单元格的第一行是编号，例如 `# [01-04]` 是第 01 章的第 4 个单元格。上课提问时先报编号。看不懂报错，就到[常见问题](../FAQ.zh-CN.md)（[英文](../FAQ.md)）里搜其中的词。
 #
 # 下一个单元格寻找课程的 Python 包 `helpers`，找不到就下载；还会看看数据在不在。它不安装任何东西。最后两行（英文、中文各一行）输出模式、数据和设备：
 #

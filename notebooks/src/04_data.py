@@ -90,13 +90,14 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # Without a network nothing breaks: the cell says what failed, and the chapter goes on
 # with the images that are here, or with *phantoms*, drawn eyes whose vessels are known.
+# What DRIVE's folders hold, and how to get it without Dropbox: [FAQ](../FAQ.md#data-and-labels).
 #
 # Where there are no photographs at all, the first cell of a chapter that needs eyes tries
 # DRIVE, then CHASE_DB1, by itself: once a day, unless `FUNDUS_FETCH` is 0. This form tries
 # whenever you run it. `FUNDUS_DATASET` (DRIVE, CHASEDB1 or PHANTOM) says which eyes the
 # chapters take.
 
-# %% [markdown] lang="zh" of="3f41f371"
+# %% [markdown] lang="zh" of="d7d91c98"
 # DRIVE 是这个领域的标尺，但不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
 #
 # ## 取得数据
@@ -107,7 +108,7 @@ for name in ("DRIVE", "CHASEDB1"):
 # 2. **用你手里的文件。** 在 `SOURCE` 里写一个文件夹、一个 zip 或 tar 压缩包，或者一个地址：U 盘、云端硬盘、老师的电脑都行。程序按内容认文件，名字和目录不同也没关系。但重新保存过的文件（比如存成了 PNG）内容变了，只能按名字和尺寸认出，名字不要改；程序会注明“未验证” (not verified)。损坏的文件会列出文件名，不会采用。
 # 3. **用所有者条款没有授权的副本。** DRIVE 有这样的副本，里面有官方下载所缺的标签。只有你勾选 `ACCEPT_TERMS` 才会去试。这个决定，任何课程都不能替你做。
 #
-# 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，或者用仿真眼底图 (phantom)：画出来的眼睛，血管位置已知。
+# 没有网络也不会中断：单元格会说明哪一步失败，然后用现有的图像继续，或者用仿真眼底图 (phantom)：画出来的眼睛，血管位置已知。DRIVE 的各个文件夹是什么，打不开 Dropbox 怎么下载，见[常见问题](../FAQ.zh-CN.md#数据与标签)（[英文](../FAQ.md#data-and-labels)）。
 #
 # 一张照片都没有时，一章里第一个要用到眼底图像的单元格会自动试着下载，先试 DRIVE，再试 CHASE_DB1：一天只试一次，`FUNDUS_FETCH` 设为 0 就不试。这个表单则是每次运行都试。用哪一组图像，由 `FUNDUS_DATASET` 指定（DRIVE、CHASEDB1 或 PHANTOM）。
 

@@ -644,9 +644,9 @@ for part in ("nothing", *parts):
 #
 # ## Four curves and what each means
 #
-# Four sketches, not measurements. Blue is the training loss, red the validation loss, the dotted line is the ruler's "vessel share only".
+# Four sketches, not measurements. Blue is the training loss, red the validation loss, the dotted line is the ruler's "vessel share only". (The loss does not fall, it is NaN, the memory is too small: [FAQ](../FAQ.md#training).)
 
-# %% [markdown] lang="zh" of="19d545db"
+# %% [markdown] lang="zh" of="b95d656c"
 # 只有第一行和没有中断时一样。缺了随机状态，开始的权重是对的，但前一半的图像块又来了一遍：没有报错，最后却是另一个网络。中断之后，只有随机种子不够，还要有生成器的状态，训练才能重现。
 #
 # 你自己的训练可以这样继续（复制到一个新单元格里）。如果重启过内核，先设 `TRAIN = False`，`STEPS` 和 `SEED` 不变，把前面直到启动训练的单元格运行一遍。
@@ -660,7 +660,7 @@ for part in ("nothing", *parts):
 #
 # ## 四条曲线各说明什么
 #
-# 下面是四幅示意图，不是实测。蓝线是训练损失，红线是验证损失，点线是尺子上的“只知道血管像素占比”。
+# 下面是四幅示意图，不是实测。蓝线是训练损失，红线是验证损失，点线是尺子上的“只知道血管像素占比”。（loss 不下降、变成 NaN，或者显存不够，见[常见问题](../FAQ.zh-CN.md#训练)，[英文](../FAQ.md#training)。）
 
 # %%
 rng, x = np.random.default_rng(0), np.linspace(0, 1500, 60)

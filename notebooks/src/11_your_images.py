@@ -61,16 +61,16 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 #
 # Write the path of a photograph into `PHOTO`, or tick `UPLOAD` in Colab. JPEG, PNG, TIFF, BMP, PPM and WebP are read; grey, palette, CMYK and 16 bits, too; a note of rotation from the camera is followed. Left empty, the photograph is the one of chapter 01, from scikit-image. `DIAMETER` is for photographs without a dark border: how many pixels wide the whole lit disc would be (0: it is measured).
 #
-# DICOM is not read: export it as PNG or TIFF.
+# DICOM and HEIC are not read: export them as PNG or TIFF. More on files and paths: [FAQ](../FAQ.md#your-own-photographs).
 #
 # A photograph of a patient is health data. In Colab it goes to a computer of Google's. Ask whether you may do that; take names and dates out of file names, and out of the picture if they are written into it. This notebook keeps the photograph in its outputs: clear them before you pass it on. And still: **this is not a medical device.** Do not decide anything about a patient with it.
 
-# %% [markdown] lang="zh" of="85a489ea"
+# %% [markdown] lang="zh" of="a6531a4f"
 # ## 你的照片
 #
 # 把照片的路径写进 `PHOTO`；在 Colab 里也可以勾选 `UPLOAD` 上传。JPEG、PNG、TIFF、BMP、PPM、WebP 都能读，灰度、调色板、CMYK、16 位的也行；如果相机在文件里记下了旋转方向，读取时会自动转正。留空就用第 01 章那张 scikit-image 自带的照片。`DIAMETER` 用于没有黑边的照片：填整个亮圆盘应有的宽度，单位是像素（0 表示自动测量）。
 #
-# DICOM 文件读不了，请先导出成 PNG 或 TIFF。
+# DICOM 和 HEIC 文件读不了，请先导出成 PNG 或 TIFF。文件和路径的其他问题，见[常见问题](../FAQ.zh-CN.md#自己的照片)（[英文](../FAQ.md#your-own-photographs)）。
 #
 # 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个笔记本文件的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
