@@ -317,7 +317,7 @@ for name in ("CHASEDB1", "STARE", "HRF"):
             raise FileNotFoundError("smoke mode reads no real image")
         cameras[name] = [on_disk[k] for k in range(min(number, len(on_disk)))]
     except (FileNotFoundError, ValueError):
-        print(f"{name} is not used here: python3 -m helpers data {name}")
+        print(f"{name} is not used here: {places.COMMAND} data {name}")
 if len(cameras) == 1:
     cameras["PHANTOM, twice the size"] = [doubled(k) for k in range(number)]
 
