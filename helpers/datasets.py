@@ -189,12 +189,14 @@ def found(name: str, data_dir: Path | str) -> bool:
 def absent(name: str, data_dir: Path | str) -> list[str]:
     """Return the files that a set lacks, its content unread; [] where it will do.
 
-    It will do, too, where exactly that lacks which its owner does not publish.
+    It will do, too, where whole folders lack that its owner does not publish.
     """
     place = folder(name, data_dir)
     lists = [[f for f in x if not locate(place, f).is_file()] for x in forms(name)]
     fewest = min(lists, key=len)
-    return [] if set(fewest) == unpublished(name) else fewest
+    closed, lost = unpublished(name), {f.rpartition("/")[0] for f in fewest}
+    whole = [f for f in manifest(name) if f.rpartition("/")[0] in lost]
+    return [] if set(fewest) <= closed and len(whole) == len(fewest) else fewest
 
 
 def ids(name: str, split: str) -> tuple[str, ...]:
@@ -205,6 +207,19 @@ def ids(name: str, split: str) -> tuple[str, ...]:
     if split not in splits:
         raise ValueError(f"unknown split {split!r}; choose train, val, test or all")
     return splits[split]
+
+
+def second_path(name: str, image_id: str, data_dir: Path | str) -> Path | None:
+    """Return the file of an image's second observer; None where there is none.
+
+    Many copies of DRIVE lack the whole folder; one missing file is a fault, and is
+    returned all the same.
+    """
+    dataset = get(name)
+    if not dataset.has_second(image_id):
+        return None
+    path = locate(folder(name, data_dir), dataset.path(dataset.second, image_id))
+    return path if path.parent.is_dir() else None
 
 
 def person(name: str, image_id: str) -> str:

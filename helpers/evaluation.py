@@ -182,7 +182,8 @@ def evaluate_split(
         return sum(n.probs(x.image, x.fov, tta) for n in networks) / len(networks)
 
     ways = {"network": (average, threshold)}
-    if all(map(datasets.get_eyes(name).has_second, datasets.ids(name, split))):
+    members = datasets.ids(name, split)
+    if all(datasets.second_path(name, i, data_dir) for i in members):
         ways["second_observer"] = (lambda x: x.second.astype(np.float32), 0.5)
     ways["sato"] = (ridges, choose_threshold(ridges, val))
     person = functools.partial(datasets.person, name)

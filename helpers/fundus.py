@@ -15,7 +15,15 @@ from scipy import ndimage
 from skimage import measure, morphology
 
 from . import places
-from .datasets import DATASETS, folder, get_eyes, ids, locate, read_bytes
+from .datasets import (
+    DATASETS,
+    folder,
+    get_eyes,
+    ids,
+    locate,
+    read_bytes,
+    second_path,
+)
 
 MAX_PIXELS = 40_000_000  # of a photograph; 6000 x 6000 are 36 million
 MIN_SIDE = 64  # pixels of a photograph; fewer show no vessels
@@ -143,8 +151,8 @@ def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
     image = read_image(file(dataset.image))
     vessels = read_label(file(dataset.vessels))
     fov = read_label(file(dataset.fov)) if dataset.fov else automatic_fov(image)
-    has_second = dataset.has_second(image_id)
-    second = read_label(file(dataset.second)) if has_second else None
+    path = second_path(name, image_id, data_dir)
+    second = read_label(path) if path else None
     for what, label in (("vessels", vessels), ("fov", fov), ("second", second)):
         if label is not None and label.shape[1:] != image.shape[1:]:
             raise ValueError(

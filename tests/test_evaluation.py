@@ -1,6 +1,7 @@
 """Scores of a split: inside the FOV, each image once, beside human and filter."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -152,3 +153,15 @@ def test_thin_is_thin_at_drives_resolution(times):
     eye = fundus.FundusImage("lines", image, thin | thick, fov)
     row = objects(thin.astype(np.float32), eye)[0]
     assert (row["sensitivity_thin"], row["sensitivity_thick"]) == (1, 0)
+
+
+def test_a_copy_without_the_folder_of_the_second_observer_is_scored(tmp_path):
+    phantom.write(tmp_path / "PHANTOM", 68, 66)
+    folder = tmp_path / "PHANTOM/test/2nd_manual"
+    (folder / "01_manual2.gif").unlink()
+    with pytest.raises(FileNotFoundError, match=r"01_manual2\.gif is missing"):
+        evaluation.evaluate_split("PHANTOM", "test", tmp_path)
+    shutil.rmtree(folder)
+    assert fundus.load_one("PHANTOM", "01", tmp_path).second is None
+    result = evaluation.evaluate_split("PHANTOM", "test", tmp_path)
+    assert result["second_observer"] is None and result["images"] == 8

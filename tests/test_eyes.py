@@ -65,6 +65,13 @@ def test_drive_without_its_test_labels_will_do_and_a_part_is_named(home):
     assert found() == "CHASEDB1"
 
 
+def test_drive_without_a_second_observer_will_do(home):
+    touched(home / "DRIVE", {f for f in DRIVE if "2nd_manual" not in f})
+    assert found() == "DRIVE"
+    touched(home / "DRIVE", ["test/2nd_manual/01_manual2.gif"])
+    assert found() is None, "one of twenty is a fault"
+
+
 def test_a_folder_of_anything_else_is_named(home):
     touched(home / "DRIVE", [".DS_Store"])
     said = []
