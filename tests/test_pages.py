@@ -59,11 +59,7 @@ def test_commands_are_there(page):
 
 
 def test_what_cannot_be_copied_is_found():
-    good = [
-        "python3 -m helpers open 01",
-        "`py -m helpers`",
-        "`py -3.12 -m helpers run`",
-    ]
+    good = ["python3 -m helpers open 01", "`py -3.12 -m helpers run`", "py -m helpers"]
     bad = ["py -m helpers upen 01", "python -m helpers run --tempo 3"]
     bad += ["python3 -m helpers run  # cmd and zsh hand this on"]
     assert unknown_commands("\n".join(good + bad)) == bad
