@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from .config import MODES
@@ -78,9 +79,11 @@ def output_dir() -> Path:
     """Return the folder for everything that a run writes.
 
     FUNDUS_OUT decides where it is set; else it is ``outputs`` beside ``helpers``, or
-    in the working directory where that place is read-only (Kaggle's input folder).
+    in the working directory where that place is read-only (Kaggle's input folder), or
+    with the temporary files where that one is, too.
     """
-    home = ROOT if os.access(ROOT, os.W_OK) else Path.cwd()
+    homes = (ROOT, Path.cwd(), Path(tempfile.gettempdir()) / "fundus-course")
+    home = next((x for x in homes if os.access(x, os.W_OK)), homes[-1])
     return Path(os.environ.get("FUNDUS_OUT") or home / "outputs").resolve()
 
 

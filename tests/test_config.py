@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from pathlib import Path
+
 import pytest
 
 from helpers import config, places
@@ -39,7 +41,11 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     assert places.output_dir() == tmp_path.resolve() / "out"
     assert places.data_dir_is_given()
     monkeypatch.delenv("FUNDUS_OUT")
-    monkeypatch.setattr(places.os, "access", lambda *_: False)  # a read-only course
+    monkeypatch.setattr(places.tempfile, "gettempdir", lambda: str(tmp_path / "temp"))
+    monkeypatch.setattr(places.os, "access", lambda *_: False)  # neither course nor cwd
+    assert places.output_dir() == tmp_path.resolve() / "temp/fundus-course/outputs"
+    readable = lambda path, _: Path(path) == tmp_path.resolve()  # noqa: E731
+    monkeypatch.setattr(places.os, "access", readable)  # a read-only course
     assert places.output_dir() == tmp_path.resolve() / "outputs"
     monkeypatch.delenv("FUNDUS_DATA")
     monkeypatch.setattr(places, "ROOT", tmp_path)
