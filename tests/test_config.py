@@ -1,7 +1,6 @@
 """Presets, refusals and places."""
 
 import dataclasses
-
 from pathlib import Path
 
 import pytest
