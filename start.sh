@@ -19,7 +19,7 @@ done
 echo "Python 3.11, 3.12 or 3.13 is needed (Debian, Ubuntu: with python3-venv)."
 echo "需要 Python 3.11、3.12 或 3.13（Debian、Ubuntu 还要装 python3-venv）。"
 if [ -d wheels ]; then
-    echo "The packages here are for (这里的软件包适用于):"
+    echo "The packages here are for （这里的软件包适用于）："
     ls wheels | sed -n 's/^torch-.*-cp3\([0-9]*\)-\(.*\)\.whl$/    Python 3.\1, \2/p'
 fi
 exit 1

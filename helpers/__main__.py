@@ -14,7 +14,9 @@ import tempfile
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
-    sys.exit(f"error: Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}")
+    sys.exit(
+        f"error: Python 3.11 to 3.13 is needed (需要), this is {sys.version.split()[0]}"
+    )
 # `python3 path/to/helpers COMMAND` works from any folder, too: the course stands first.
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p) != HERE)]
@@ -270,15 +272,15 @@ def parser() -> argparse.ArgumentParser:
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
     threshold = {"type": between_0_and_1, "help": "default: that of the weights"}
     copies = {"choices": ("none", "flips", "d4"), "default": "none"}
-    languages = {"choices": ("en", "zh"), "default": "en"}
+    languages = {"choices": ("en", "zh")}
     option = add(open_)
     option("chapter", nargs="?", default="01", metavar="NN", help="default: 01")
-    option("--language", **languages)
+    option("--language", **languages, default=places.language())
     option("--browser", choices=("default", "none"), default="default")
     option = add(run)
     option("--mode", **modes)
     option("--only", default="", metavar="NN,NN", help="chapter numbers")
-    option("--language", **languages)
+    option("--language", **languages, default="en")
     option("--out", type=Path, help="default: outputs")
     add(test)
     option = add(data)

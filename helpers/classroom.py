@@ -24,8 +24,8 @@ NAME = "/fundus-course.zip"  # whatever the file is called here
 PAGE = Template((Path(__file__).parent / "classroom.html").read_text("utf-8"))
 WITH_WHEELS = """Packages for {systems} are in it: Python is all that is needed.
 <span lang="zh">文件里已经带有 {systems} 用的软件包，只需要装好 Python。</span>"""
-WITHOUT_WHEELS = """Python is needed, and a network for the packages at the first start.
-<span lang="zh">需要装好 Python；第一次启动时要联网下载软件包。</span>"""
+WITHOUT_WHEELS = """Python 3.11 to 3.13 is needed, and a network at the first start.
+<span lang="zh">需要装好 Python 3.11 到 3.13；第一次启动时要联网下载软件包。</span>"""
 BOARD = """Write on the board (写在黑板上):
 
     {addresses}
@@ -34,13 +34,16 @@ The page there has the file and the lines to copy (那一页上有文件和要�
   bash, zsh    export FUNDUS_REPO="{pack}"
   PowerShell   $env:FUNDUS_REPO = "{pack}"
   cmd          set "FUNDUS_REPO={pack}"
-  a cell above the set-up cell:
+  a cell above the set-up cell (在第一个代码单元格上方新建一个):
     import os; os.environ["FUNDUS_REPO"] = "{pack}"
 Colab and Kaggle run in the cloud and cannot reach it: students download the file from
 the page and put it beside the notebook, or into MyDrive or Kaggle's input.
+(Colab 和 Kaggle 在云端，连不上：请学生下载后，放到 Notebook 旁边、MyDrive 或
+Kaggle 的 input。)
 If nobody gets through: let Python pass this machine's firewall (private networks), all
 in the same network, no guest Wi-Fi, and NO_PROXY={host} where there is a proxy.
-To end: Ctrl-C."""
+(谁都打不开：在防火墙里允许 Python 使用专用网络；所有人连同一个网络，不要用访客 Wi-Fi。)
+To end (结束): Ctrl-C."""
 
 
 def _packages(file: Path) -> str:

@@ -34,29 +34,35 @@ BARE, READER, DEVELOPER = (f"requirements{x}.txt" for x in ("", "-lab", "-dev"))
 ADVICE = (  # what pip prints, what helps; the first that fits
     (
         r"Errno 28\b|No space left|Disk quota exceeded|not enough space",
-        "the disk is full: make room (up to 8 GB), or let TMPDIR name a larger disk",
+        "the disk is full: make room (up to 8 GB), or let TMPDIR name a larger disk "
+        "(磁盘满了：腾出空间，或者用 TMPDIR 换一个盘)",
     ),
     (
         r"ProxyError|Tunnel connection failed|407 Proxy",
-        "the proxy let nothing through: see HTTPS_PROXY and `pip config list`",
+        "the proxy let nothing through: see HTTPS_PROXY and `pip config list` "
+        "(代理不通：检查 HTTPS_PROXY)",
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED|SSLError",
-        "a certificate was not accepted: let PIP_CERT name that of your network",
+        "a certificate was not accepted: let PIP_CERT name that of your network "
+        "(证书没有通过：用 PIP_CERT 指出所在网络的证书)",
     ),
     (
         r"NewConnectionError|NameResolutionError|Timeout|timed out|Connection ?reset|"
         r"Connection (refused|aborted|broken)|Network is unreachable",
-        "the package index could not be reached: is there a network?",
+        "the package index could not be reached: is there a network? "
+        "(连不上软件源：检查网络，或者用 PIP_INDEX_URL 换一个镜像)",
     ),
     (
         r"Permission denied|Read-only file system|Access is denied",
-        "no right to write there: copy the course to a folder of your own",
+        "no right to write there: copy the course to a folder of your own "
+        "(没有写入权限：把课程复制到自己的文件夹)",
     ),
     (
         r"No matching distribution found",
         "the index has no such version for this Python: take Python 3.11 to 3.13, or "
-        "another index (PIP_INDEX_URL)",
+        "another index, PIP_INDEX_URL (没有适合这个 Python 的版本：用 Python 3.11 到 "
+        "3.13，或者换一个镜像)",
     ),
 )
 
@@ -68,11 +74,13 @@ class PackagesMissingError(ImportError):
         version = ".".join(map(str, sys.version_info[:3]))
         super().__init__(
             f"{error}. This kernel is {sys.executable}, Python {version}; the course "
-            "needs Python 3.11 to 3.13 and some packages. Choose the kernel .venv, or "
-            "type this in a terminal and restart the kernel.\n"
-            "缺少软件包，或者 Python 版本不对。请选择内核 .venv；"
-            "或者在终端里运行下面这一行，再重启内核：\n"
-            f'"{sys.executable}" -m pip install -r "{ROOT / BARE}"'
+            "needs Python 3.11 to 3.13 and some packages. Choose the kernel .venv "
+            f"(`{places.COMMAND} open` makes it); or, if only packages lack, type this "
+            "in a terminal and restart the kernel.\n"
+            "这个内核缺少软件包，或者 Python 版本不对（要 3.11 到 3.13）。请把内核换成 "
+            f".venv（没有的话，先运行 {places.COMMAND} open）；\n"
+            "只是缺软件包的，也可以在终端里运行下面这一行，再重启内核：\n"
+            f'{places.typed(sys.executable)} -m pip install -r "{ROOT / BARE}"'
         )
 
     def _render_traceback_(self) -> list[str]:
@@ -165,6 +173,7 @@ def install(python: Path, name: str) -> None:
     if WHEELS.is_dir() and name == READER:
         pip += ["--no-index", "--find-links", str(WHEELS)]
         print(f"Installing from {WHEELS}, without a network; this takes minutes.")
+        print("正在安装压缩包自带的软件包，不用联网，需要几分钟。")
     else:
         size = "about 0.4 GB"
         if sys.platform == "linux" and has_gpu():
@@ -176,6 +185,7 @@ def install(python: Path, name: str) -> None:
             size = "0.4 to 3 GB, with the torch that your index has"
             size = size if code else "0.2 GB"
         print(f"Downloading {size}; with the installation this takes minutes.")
+        print("正在下载并安装软件包，需要几分钟。")
     code, lines = stream([*pip, "-r", str(ROOT / name)], "installing")
     if code:
         raise OSError(
@@ -183,8 +193,10 @@ def install(python: Path, name: str) -> None:
             "run the same command again."
         )
     if sys.platform == "win32" and has_gpu():
-        print("torch is for the CPU. For your NVIDIA card (about 2.5 GB) type:")
-        print(f'"{python}" -m pip install --upgrade torch --index-url {GPU_INDEX}')
+        print("torch is for the CPU. For your NVIDIA card (about 2.5 GB) end this with")
+        print("Ctrl-C and type (torch 现在只用 CPU；要用显卡，按 Ctrl-C 结束后运行):")
+        command = f"-m pip install --upgrade torch --index-url {GPU_INDEX}"
+        print(f"{places.typed(python)} {command}")
 
 
 def has_pip(python: Path) -> bool:
@@ -217,12 +229,12 @@ def make_environment(name: str) -> None:
     """Make .venv from a requirements file, or repair an interrupted installation."""
     if sys.version_info >= (3, 14):
         print("Python 3.11 to 3.13 is tested; this one is newer. Going on.")
-    print(f"First run: making an environment in {VENV}")
+    print(f"First run: making an environment in (第一次运行，建立环境) {VENV}")
     if not has_pip(python_of(VENV)):
         create()
     install(python_of(VENV), name)
     saving.write_bytes(VENV / "stamp", stamp(name).encode())
-    print("The environment is ready.")
+    print("The environment is ready. 环境建好了。")
 
 
 def run_elsewhere(command: str, arguments: list[str]) -> int | None:

@@ -18,8 +18,8 @@ WAIT = 8  # seconds until an address must have answered
 PHANTOMS = """\
 NO REAL DATA: these are PHANTOMS, drawn eyes. Scores on them say nothing about
 patients. Chapter 04 shows how to get photographs. Drawing takes half a minute, once.
-没有真实数据：用的是仿真眼底图，分数与病人无关；怎样得到照片，见第 04 章。
-绘制约需半分钟，只画一次。"""
+没有真实数据，用的是仿真眼底图；上面的分数不能说明真实照片上的表现。
+怎样得到照片，见第 04 章。绘制约需半分钟，只画一次。"""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def bring(mode: str, say: fetch.Say) -> Eyes:
         )
     say(f"No photographs were fetched ({reason}).")
     say(f"Import your own with `{ways}`, or CHASEDB1, or go on with drawn eyes.")
-    say(f"没有下载到照片。用 `{ways}` 导入自己的副本（或 CHASEDB1），")
-    say("或者先用画出来的眼睛继续。")
+    say("没有下载到照片，下面用仿真眼底图继续。")
+    say(f"有自己的副本，用 `{ways}` 导入（CHASEDB1 也可以）。")
     return Eyes(DRAWN, _drawn(mode)[0])
 
 

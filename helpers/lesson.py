@@ -115,7 +115,7 @@ def _why(mode: str, name: str | None) -> Hint:
     if places.dataset() and name:
         return "as FUNDUS_DATASET asks", "由 FUNDUS_DATASET 指定"
     if name == eyes.DRAWN:
-        return f"as {mode} mode draws its own", f"{mode} 模式自己画"
+        return f"as {mode} mode draws its own", f"{mode} 模式用仿真眼底图"
     return {
         "DRIVE": ("which is here", "已找到"),
         "CHASEDB1": ("as DRIVE is not here", "因为没有 DRIVE"),

@@ -5,6 +5,7 @@ Standard library only, so that it can be imported before anything is installed.
 
 from __future__ import annotations
 
+import locale
 import os
 import shutil
 import sys
@@ -19,6 +20,22 @@ _WINDOWS = "py" if shutil.which("py") else "python"
 COMMAND = f"{_WINDOWS if sys.platform == 'win32' else 'python3'} -m helpers"
 KAGGLE = Path("/kaggle/input")
 MY_DRIVE = Path("/content/drive/MyDrive/fundus-data")
+
+
+def typed(program: Path | str) -> str:
+    """Return a program's path as it begins a line in this system's terminal.
+
+    With spaces in it, PowerShell, Windows' usual one, wants a mark in front.
+    """
+    if " " not in str(program):
+        return str(program)
+    return f'& "{program}"' if sys.platform == "win32" else f'"{program}"'
+
+
+def language() -> str:
+    """Return "zh" where this system speaks Chinese, else "en"."""
+    name = locale.getlocale()[0] or ""
+    return "zh" if name.startswith(("zh", "Chinese")) else "en"
 
 
 def mode() -> str:

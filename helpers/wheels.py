@@ -50,7 +50,7 @@ def _uv() -> list[str]:
         return [found]
     raise OSError(
         "uv is missing; it finds out which packages another system needs. Install it "
-        f'with: "{sys.executable}" -m pip install uv'
+        f"with: {places.typed(sys.executable)} -m pip install uv"
     )
 
 

@@ -49,3 +49,25 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     monkeypatch.delenv("FUNDUS_DATA")
     monkeypatch.setattr(places, "ROOT", tmp_path)
     assert places.data_dir() == tmp_path / "data"
+
+
+def test_a_program_is_written_as_a_terminal_takes_it(monkeypatch):
+    assert places.typed("/a/python") == "/a/python"
+    monkeypatch.setattr(places.sys, "platform", "linux")
+    assert places.typed("/a b/python") == '"/a b/python"'
+    monkeypatch.setattr(places.sys, "platform", "win32")
+    assert places.typed("C:/a b/python.exe") == '& "C:/a b/python.exe"'
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("zh_CN", "zh"),
+        ("Chinese (Simplified)_China", "zh"),
+        ("de_DE", "en"),
+        (None, "en"),
+    ],
+)
+def test_a_chapter_opens_in_the_language_of_the_system(monkeypatch, name, language):
+    monkeypatch.setattr(places.locale, "getlocale", lambda: (name, "UTF-8"))
+    assert places.language() == language

@@ -226,10 +226,9 @@ def test_windows_with_an_nvidia_card_is_told_which_torch(monkeypatch, pips, caps
     assert "NVIDIA" not in capsys.readouterr().out
     monkeypatch.setattr(environment.shutil, "which", lambda _: "nvidia-smi.exe")
     environment.install(Path("py thon"), READER)
-    command = (
-        f'"py thon" -m pip install --upgrade torch --index-url {environment.GPU_INDEX}'
-    )
-    assert command in capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    index = f"--index-url {environment.GPU_INDEX}"
+    assert f'& "py thon" -m pip install --upgrade torch {index}' in said, "PowerShell"
 
 
 # What the user has set must not lead elsewhere; with a real pip

@@ -169,7 +169,10 @@ def test_a_failure_is_remembered_for_the_day(network, home, monkeypatch):
     said = []
     eyes.bring("lesson", said.append)
     assert "DRIVE: no route; CHASEDB1: no route" in "\n".join(said)
-    assert any("--from FILE" in line and "没有下载到照片" in line for line in said)
+    english, chinese = (
+        any(w in x for x in said) for w in ("Import your", "没有下载到")
+    )
+    assert english and chinese and sum("--from FILE" in line for line in said) == 2
     note = home / ".not-fetched"
     today = datetime.date.today().isoformat()
     assert note.read_text("utf-8").startswith(f"{today} DRIVE: no route")

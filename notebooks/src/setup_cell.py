@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib import parse, request
 ADDRESS, TAG = "https://github.com/OWNER/REPO", "main"
-HELP = """The course was not found, and fetching it failed (找不到课程，下载失败): {}
-Put its folder or pack (fundus-course.zip) into {}, MyDrive or Kaggle's input, or let
-FUNDUS_REPO be the address of either; run again. 放好课程或设置地址后，再运行。"""
+HELP = """The course was not found, and fetching it failed (找不到课程，下载失败): {0}
+Put its folder or pack (fundus-course.zip) into {1}, MyDrive or Kaggle's input, or let FUNDUS_REPO be its address; run again.
+请把课程文件夹或压缩包放进 {1}、MyDrive 或 Kaggle 的 input，或者用环境变量 FUNDUS_REPO 写明它的地址，再运行一次。"""
 HERE, MARK = Path.cwd(), "helpers/lesson.py"
 ROOM = HERE if os.access(HERE, os.W_OK) else Path(tempfile.gettempdir())
 PLACES = {HERE: 2, ROOM: 2, Path("/content/drive/MyDrive"): 2, Path("/kaggle/input"): 5}
