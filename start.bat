@@ -2,7 +2,7 @@
 rem Opens a chapter in the browser; the first start makes the environment.
 rem Double-click it, or for a chapter type:  start.bat 04 --language zh
 chcp 65001 >nul
-cd /d "%~dp0"
+pushd "%~dp0"
 if not exist helpers\__main__.py goto packed
 set PY=
 rem A Python that is not too old, and that the packages in wheels, if any, are for.
@@ -13,6 +13,7 @@ echo Python 3.11, 3.12 or 3.13 (64 bit) is needed: https://www.python.org/downlo
 echo 需要 Python 3.11、3.12 或 3.13（64 位）：https://www.python.org/downloads/windows/
 if exist wheels echo The packages here are for 这里的软件包适用于：
 if exist wheels dir /b wheels\torch-*.whl
+if exist wheels echo With a network: delete the folder wheels and start again. 有网络的话，删掉 wheels 文件夹，再启动。
 pause
 exit /b 1
 :packed

@@ -100,7 +100,7 @@ def class_(args: argparse.Namespace) -> int:
     The pack is made anew, with CHASEDB1 where it is there, or with the sets that are
     named, or it is the file of --pack as it is.
     """
-    from helpers import classroom, pack
+    from helpers import classroom, download, pack
 
     named = args.names if args.names != FOR_CLASS else []  # one by one, on purpose
     if args.pack and named:
@@ -112,8 +112,8 @@ def class_(args: argparse.Namespace) -> int:
     file, place = args.pack, places.data_dir()
     if not file:
         file = places.output_dir() / "fundus-course.zip"
-        passed_on = [FOR_CLASS] if datasets.found(FOR_CLASS, place) else []
-        pack.write(file, place, named or passed_on)
+        verified, *_ = download.state(FOR_CLASS, place)
+        pack.write(file, place, named or [FOR_CLASS] * bool(verified))
     classroom.serve(file, args.port, print)
     return 0
 

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import tomllib
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def get_eyes(name: str) -> Dataset:
     return get(name)
 
 
-def _holds(place: Path, name: str) -> bool:
+def _holds_some(place: Path, name: str) -> bool:
     """Tell whether a folder holds any file of a set."""
     dataset = get(name)
     files = {f for form in forms(name) for f in form} or {
@@ -140,23 +141,41 @@ def _holds(place: Path, name: str) -> bool:
     return place.is_dir() and any(locate(place, f).is_file() for f in files)
 
 
-def home(name: str, data_dir: Path | str) -> Path:
-    """Return the folder of a set in the data folder: where it lies, or would.
+def _holds_each_split(place: Path, name: str) -> bool:
+    """Tell whether a folder holds the last image of each split: no mere fragment."""
+    dataset = get(name)
+    images = [dataset.path(dataset.image, x[-1]) for x in dataset.splits.values()]
+    return place.is_dir() and all(locate(place, f).is_file() for f in images)
+
+
+def _places(name: str, base: Path) -> Iterator[Path]:
+    """Yield the folders below a data folder that a set may be in, the usual one first.
 
     It may have another letter case (drive), more to its name (DRIVE (1)), lie one
     folder deeper (DRIVE/DRIVE), or be the data folder itself.
     """
-    base = Path(data_dir)
-    usual = base / get(name).name
-    if _holds(usual, name):
-        return usual
 
     def spelled(text: str) -> str:
         return "".join(filter(str.isalnum, text)).casefold()
 
-    near = (base, *sorted(base.glob("*")), *sorted(base.glob("*/*")))
-    named = (place for place in near if spelled(name) in spelled(place.name))
-    return next((place for place in named if _holds(place, name)), usual)
+    yield base / get(name).name
+    for place in (base, *sorted(base.glob("*")), *sorted(base.glob("*/*"))):
+        if spelled(name) in spelled(place.name):
+            yield place
+
+
+def _find(name: str, bases: Iterable[Path]) -> Path | None:
+    """Return the folder of a set, rather a whole one than a fragment."""
+    for fits in (_holds_each_split, _holds_some):
+        for base in bases:
+            if place := next((x for x in _places(name, base) if fits(x, name)), None):
+                return place
+    return None
+
+
+def home(name: str, data_dir: Path | str) -> Path:
+    """Return the folder of a set in the data folder: where it lies, or would."""
+    return _find(name, [Path(data_dir)]) or Path(data_dir) / get(name).name
 
 
 def folder(name: str, data_dir: Path | str) -> Path:
@@ -164,10 +183,9 @@ def folder(name: str, data_dir: Path | str) -> Path:
 
     Looked for in the data folder, then in what Kaggle attached.
     """
-    for base in (data_dir, *places.attached()):
-        if _holds(place := home(name, base), name):
-            return place
-    place, state = Path(data_dir) / name, "does not exist"
+    if place := _find(name, [Path(data_dir), *places.attached()]):
+        return place
+    place, state = Path(data_dir) / get(name).name, "does not exist"
     if place.is_dir():
         inside = sorted(path.name for path in place.iterdir())
         state = f"holds no file of {name}, only {', '.join(inside[:3])}"

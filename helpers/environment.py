@@ -27,6 +27,10 @@ VENV = ROOT / ".venv"
 WHEELS = ROOT / "wheels"  # of a pack for places without a network
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 GPU_INDEX = "https://download.pytorch.org/whl/cu130"  # cu126 for GTX cards, old drivers
+WITHOUT_WHEELS = """
+Where there is a network, delete the folder wheels first: its packages are for other
+systems or Pythons.
+有网络的话，先删掉 wheels 文件夹：里面的软件包不适用于这个系统或 Python。"""
 TICK = 8  # seconds between two signs of life
 PATIENCE = 10  # seconds that a process has to end after Ctrl-C
 CONSTRAINTS = "constraints.txt"
@@ -92,7 +96,7 @@ def stamp(name: str) -> str:
     chain = [BARE, READER, DEVELOPER]
     names = [CONSTRAINTS, *chain[: chain.index(name) + 1]]
     files = b"".join((ROOT / name).read_bytes() for name in names)
-    return hashlib.sha256(files + sys.version.encode()).hexdigest()
+    return hashlib.sha256(files).hexdigest()
 
 
 def requirements(name: str) -> list[tuple[str, str, str]]:
@@ -191,6 +195,7 @@ def install(python: Path, name: str) -> None:
         raise OSError(
             f"{advice(lines)}\nThe packages could not be installed, see above. Then "
             "run the same command again."
+            + (WITHOUT_WHEELS if "--no-index" in pip else "")
         )
     if sys.platform == "win32" and has_gpu():
         print("torch is for the CPU. For your NVIDIA card (about 2.5 GB) end this with")
@@ -244,7 +249,8 @@ def run_elsewhere(command: str, arguments: list[str]) -> int | None:
         return None
     mark, name = VENV / "stamp", DEVELOPER if command == "test" else READER
     good = {stamp(name), stamp(DEVELOPER)}  # a developer's holds what a reader needs
-    if not mark.is_file() or mark.read_text("utf-8") not in good:
+    there = mark.is_file() and python_of(VENV).is_file()  # its Python may be gone
+    if not there or mark.read_text("utf-8") not in good:
         make_environment(name)
     if inside:
         return None
@@ -258,22 +264,31 @@ def run_until_stopped(command: list) -> int:
     Ctrl-C in a terminal reaches all of them by itself, the stop button of an editor
     this one alone. Returns the exit code.
     """
-    alone = os.name == "posix" and not (sys.stdin and sys.stdin.isatty())
+    posix = os.name == "posix"
+    alone = posix and not (sys.stdin and sys.stdin.isatty())
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # else a child is deaf, too
+    group = {"process_group": 0} if alone else {}
+    child = subprocess.Popen(command, env=places.for_another_python(), **group)
 
     def hand_on(number: int, _) -> None:
         if alone:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
-        else:  # it has most likely had it, and is cleaning up
+        elif number != signal.SIGINT:
+            child.send_signal(number)
+        elif posix:  # it has most likely had it, and is cleaning up
             timer = threading.Timer(PATIENCE, child.send_signal, [number])
             timer.daemon = True
             timer.start()
 
-    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
-        signal.signal(
-            getattr(signal, name), hand_on
-        )  # before: a child inherits SIG_IGN
-    group = {"process_group": 0} if alone else {}
-    child = subprocess.Popen(command, env=places.for_another_python(), **group)
-    code = child.wait()
+    known = (getattr(signal, x, None) for x in ("SIGINT", "SIGTERM", "SIGHUP"))
+    heard = [x for x in known if x and signal.getsignal(x) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hand_on) for number in heard}  # not nohup's
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return code if code >= 0 else 128 - code  # as a shell says that a signal ended it

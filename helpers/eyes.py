@@ -7,6 +7,7 @@ that needs eyes tries to fetch one, once a day.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,8 @@ def bring(mode: str, say: fetch.Say) -> Eyes:
 
     FileNotFoundError where FUNDUS_DATASET asks for photographs that cannot be had.
     """
+    if eyes := find(mode, lambda _: None):  # put there since the set-up cell ran
+        return eyes
     names, reason = _names(mode), _fetch(_names(mode), say)
     if eyes := None if reason else find(mode, say):
         return eyes
@@ -99,9 +102,10 @@ def bring(mode: str, say: fetch.Say) -> Eyes:
             "FUNDUS_DATASET 指定的数据集：用上面的命令导入，或取消这个变量"
         )
     say(f"No photographs were fetched ({reason}).")
-    say(f"Import your own with `{ways}`, or CHASEDB1, or go on with drawn eyes.")
+    say(f"Import your own with `{ways}`, or CHASEDB1, and run this chapter again, or")
+    say("go on with drawn eyes.")
     say("没有下载到照片，下面用仿真眼底图继续。")
-    say(f"有自己的副本，用 `{ways}` 导入（CHASEDB1 也可以）。")
+    say(f"有自己的副本，用 `{ways}` 导入（CHASEDB1 也可以），再重新运行这一章。")
     return Eyes(DRAWN, _drawn(mode)[0])
 
 
@@ -128,17 +132,18 @@ def _notes() -> list[Path]:
     return [folder / ".not-fetched" for folder in folders]
 
 
-def _failed_today() -> str | None:
-    """Return why nothing could be fetched today, if that was tried."""
+def _failed_today(names: Iterable[str]) -> str | None:
+    """Return why none of these could be fetched today, if that was tried."""
     for note in filter(Path.is_file, _notes()):
         date, _, reason = note.read_text("utf-8", "replace").partition(" ")
-        if date == datetime.date.today().isoformat():
+        today = date == datetime.date.today().isoformat()
+        if today and all(f"{name}: " in reason for name in names):
             return f"tried earlier today: {reason.strip()}"
     return None
 
 
 def _remember(reason: str) -> None:
-    """Write down that nothing could be fetched today."""
+    """Write down why a set could not be fetched today, each by its name."""
     text = f"{datetime.date.today().isoformat()} {reason}\n"
     for note in _notes():
         try:
@@ -154,7 +159,7 @@ def _fetch(names: tuple[str, ...], say: fetch.Say) -> str | None:
         return (
             "the folder of FUNDUS_DATA is left as it is" if given else "FUNDUS_FETCH=0"
         )
-    if reason := _failed_today():
+    if reason := _failed_today(names):
         return reason
     say(f"There are no photographs here; trying {' and '.join(names)} for {WAIT} s ...")
     say(f"这里没有眼底照片，正在试着下载（最多等 {WAIT} 秒连接）……")

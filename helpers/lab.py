@@ -20,7 +20,8 @@ from pathlib import Path
 
 from . import places, saving
 
-START = 60  # seconds that JupyterLab may take until it answers
+START = 180  # seconds that JupyterLab may take until it answers
+TICK = 8  # seconds between two signs of life
 QUIET = (
     "--no-browser", "--LabApp.log_level=ERROR", "--ServerApp.log_level=ERROR",
     "--ServerApp.answer_yes=True",

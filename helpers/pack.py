@@ -59,7 +59,8 @@ def write(
 
     Sets lie in it under ``data``; names None means all that are there. The wheels in
     the folder ``wheels`` come in, too; None means those of the pack that this course
-    was unpacked from, if any. The same files give the same bytes.
+    was unpacked from, if any. The same files, their times included, give the same
+    bytes.
     """
     root, closed = places.ROOT, []
     course = {path for pattern in COURSE for path in root.glob(pattern)}

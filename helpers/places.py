@@ -34,13 +34,30 @@ def typed(program: Path | str) -> str:
 
 def language() -> str:
     """Return "zh" where this system speaks Chinese, else "en"."""
-    name = locale.getlocale()[0] or ""
+    try:
+        name = locale.getlocale()[0] or ""
+    except ValueError:  # a name of the system that Python does not know
+        name = ""
     return "zh" if name.startswith(("zh", "Chinese")) else "en"
+
+
+def is_writable(folder: Path) -> bool:
+    """Tell whether a file can be made in a folder; Windows' rights do not tell."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _variable(name: str) -> str:
+    """Return a FUNDUS_ variable as cmd.exe may have passed it: without its quotes."""
+    return os.environ.get(f"FUNDUS_{name}", "").strip(" \"'")
 
 
 def mode() -> str:
     """Return FUNDUS_MODE: "smoke", "lesson" (the default) or "full"."""
-    name = os.environ.get("FUNDUS_MODE") or "lesson"
+    name = _variable("MODE") or "lesson"
     if name not in MODES:
         raise ValueError(
             f"FUNDUS_MODE is {name!r}; choose one of {', '.join(MODES)} or unset it"
@@ -56,12 +73,12 @@ def data_dir() -> Path:
     else the first that exists; and, where neither does, ``data`` beside ``helpers`` or,
     if that place is read-only, beside the results.
     """
-    if given := os.environ.get("FUNDUS_DATA", "").strip(" \"'"):  # as cmd.exe passes it
+    if given := _variable("DATA"):
         return Path(given).expanduser().resolve()
     places = (ROOT / "data", MY_DRIVE)
     there = [place for place in places if place.is_dir()]
     full = [place for place in there if any(place.glob("[!.]*"))]
-    new = ROOT if os.access(ROOT, os.W_OK) else output_dir().parent
+    new = ROOT if is_writable(ROOT) else output_dir().parent
     return [*full, *there, new / "data"][0]
 
 
@@ -76,7 +93,7 @@ def attached() -> list[Path]:
 
 def dataset() -> str | None:
     """Return FUNDUS_DATASET, the set that the chapters are to work with, if any."""
-    return os.environ.get("FUNDUS_DATASET", "").strip().upper() or None
+    return _variable("DATASET").upper() or None
 
 
 def may_fetch() -> bool:
@@ -84,12 +101,12 @@ def may_fetch() -> bool:
 
     Nor where FUNDUS_DATA names the folder: that is as its owner made it.
     """
-    return os.environ.get("FUNDUS_FETCH") != "0" and not data_dir_is_given()
+    return _variable("FETCH") != "0" and not data_dir_is_given()
 
 
 def data_dir_is_given() -> bool:
     """Tell whether FUNDUS_DATA names the data folder."""
-    return bool(os.environ.get("FUNDUS_DATA"))
+    return bool(_variable("DATA"))
 
 
 def output_dir() -> Path:
@@ -97,22 +114,22 @@ def output_dir() -> Path:
 
     FUNDUS_OUT decides where it is set; else it is ``outputs`` beside ``helpers``, or
     in the working directory where that place is read-only (Kaggle's input folder), or
-    with the temporary files where that one is, too.
+    in the user's own folder where that one is, too.
     """
-    homes = (ROOT, Path.cwd(), Path(tempfile.gettempdir()) / "fundus-course")
-    home = next((x for x in homes if os.access(x, os.W_OK)), homes[-1])
-    return Path(os.environ.get("FUNDUS_OUT") or home / "outputs").resolve()
+    homes = (ROOT, Path.cwd(), Path.home() / "fundus-course")
+    home = next(filter(is_writable, homes), homes[-1])
+    return Path(_variable("OUT") or home / "outputs").resolve()
 
 
 def report_file() -> Path | None:
     """Return the JSON file to which the running chapter adds its facts, if any."""
-    name = os.environ.get("FUNDUS_REPORT")
+    name = _variable("REPORT")
     return Path(name).resolve() if name else None
 
 
 def run_id() -> str | None:
     """Return the name that ``helpers run`` gave to this run of the whole course."""
-    return os.environ.get("FUNDUS_RUN") or None
+    return _variable("RUN") or None
 
 
 def for_another_python() -> dict[str, str]:

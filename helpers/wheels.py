@@ -58,8 +58,9 @@ def _index() -> list[str]:
     """Return the option that lets uv ask the index that pip is set to ask, if any."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     said = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    found = re.findall(r"\.index-url='(.+)'", said.stdout)
-    return ["--default-index", found[-1]] if found else []
+    found = dict(re.findall(r"^(\S*)\.index-url='(.+)'", said.stdout, re.MULTILINE))
+    chosen = found.get(":env:", next(reversed(found.values()), None))
+    return ["--default-index", chosen] if chosen else []
 
 
 def _choose(system: str, python: str, links: list[str]) -> list[str]:

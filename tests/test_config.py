@@ -40,12 +40,11 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     assert places.output_dir() == tmp_path.resolve() / "out"
     assert places.data_dir_is_given()
     monkeypatch.delenv("FUNDUS_OUT")
-    monkeypatch.setattr(places.tempfile, "gettempdir", lambda: str(tmp_path / "temp"))
-    monkeypatch.setattr(places.os, "access", lambda *_: False)  # neither course nor cwd
-    assert places.output_dir() == tmp_path.resolve() / "temp/fundus-course/outputs"
-    readable = lambda path, _: Path(path) == tmp_path.resolve()  # noqa: E731
-    monkeypatch.setattr(places.os, "access", readable)  # a read-only course
-    assert places.output_dir() == tmp_path.resolve() / "outputs"
+    monkeypatch.setattr(places, "is_writable", lambda _: False)  # neither may be
+    monkeypatch.setattr(places.Path, "home", lambda: tmp_path.resolve() / "me")
+    assert places.output_dir() == tmp_path.resolve() / "me/fundus-course/outputs"
+    monkeypatch.setattr(places, "is_writable", lambda x: x != places.ROOT)
+    assert places.output_dir() == tmp_path.resolve() / "outputs"  # a read-only course
     monkeypatch.delenv("FUNDUS_DATA")
     monkeypatch.setattr(places, "ROOT", tmp_path)
     assert places.data_dir() == tmp_path / "data"
@@ -71,3 +70,17 @@ def test_a_program_is_written_as_a_terminal_takes_it(monkeypatch):
 def test_a_chapter_opens_in_the_language_of_the_system(monkeypatch, name, language):
     monkeypatch.setattr(places.locale, "getlocale", lambda: (name, "UTF-8"))
     assert places.language() == language
+
+
+def test_a_system_without_a_known_language_speaks_english(monkeypatch):
+    def unknown():
+        raise ValueError("unknown locale: hi-IN")
+
+    monkeypatch.setattr(places.locale, "getlocale", unknown)
+    assert places.language() == "en"
+
+
+def test_a_folder_is_writable_where_a_file_can_be_made(tmp_path):
+    assert places.is_writable(tmp_path)
+    assert not places.is_writable(tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []

@@ -76,6 +76,13 @@ def test_a_folder_in_the_working_directory(content, place):
     assert str(content / place) in done.stdout, done.stderr
 
 
+def test_the_folder_that_is_named(tmp_path, content):
+    shutil.copytree(ROOT / "helpers", tmp_path / "my course/helpers")
+    for named in ("../my course", str(tmp_path / "my course")):
+        done = set_up(content, FUNDUS_REPO=named)
+        assert "my course/helpers" in done.stdout, done.stderr
+
+
 def test_the_clone_around_it_and_not_one_further_up(tmp_path):
     for place in (tmp_path, tmp_path / "inner"):
         shutil.copytree(ROOT / "helpers", place / "helpers")
@@ -124,15 +131,20 @@ def in_colab(sessions: str, web, text: str) -> str:
 
 
 @pytest.mark.parametrize("branch", ["main", "lessons/autumn"])
-def test_a_copy_opened_from_a_fork_comes_from_the_fork(content, web, branch):
-    fork = "https://github.com/teacher/eyes"
+@pytest.mark.parametrize("public", [True, False])
+def test_a_copy_opened_from_a_fork_comes_from_the_fork(content, web, branch, public):
+    folder, address = web
+    fork = f"{address}/teacher/eyes"
+    if public:
+        (folder / "teacher/eyes").mkdir(parents=True)
     path = f"{fork}/blob/{branch}/notebooks/zh/05_preprocessing.ipynb"
     sessions = f'[{{"path": "fileId={quote(path, safe="")}", "kernel": {{}}}}]'
-    text = in_colab(sessions, web, FIND)
+    text = in_colab(sessions, web, at("https://example.org/original", "v1"))
     told = 'print(source, tag) or sys.exit("end")'
     text = text.replace('print(f"Fetching the course', f'{told}; print(f"')
     done = set_up(content, text, COLAB_JUPYTER_IP="127.0.0.1")
-    assert done.stdout.split() == [fork, branch], done.stderr
+    expected = [fork, branch] if public else ["https://example.org/original", "v1"]
+    assert done.stdout.split() == expected, done.stderr
 
 
 @pytest.mark.parametrize("sessions", ["", "[]", '[{"path": "fileId=1AbC"}]', "<html>"])
@@ -188,11 +200,11 @@ def test_where_nothing_can_be_written_the_course_goes_elsewhere(
     tmp_path, content, course_zip
 ):
     text = FIND.replace("os.access(HERE, os.W_OK)", "False")  # chmod stops no root
-    (tmp_path / "TMPDIR").mkdir()
-    where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tmp_path / "TMPDIR")
+    (tmp_path / "home").mkdir()
+    home = dict.fromkeys(("HOME", "USERPROFILE"), tmp_path / "home")
     for _ in range(2):  # the second time it is found there
-        done = set_up(content, text, FUNDUS_REPO=str(course_zip), **where)
-        assert str(tmp_path / "TMPDIR/fundus_course") in done.stdout, done.stderr
+        done = set_up(content, text, FUNDUS_REPO=str(course_zip), **home)
+        assert str(tmp_path / "home/fundus_course") in done.stdout, done.stderr
     assert "Fetching" not in done.stdout and list(content.iterdir()) == []
 
 

@@ -4,22 +4,23 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib import parse, request
 ADDRESS, TAG = "https://github.com/OWNER/REPO", "main"
-HELP = """The course was not found, and fetching it failed (找不到课程，下载失败): {0}
-Put its folder or pack (fundus-course.zip) into {1}, MyDrive or Kaggle's input, or let FUNDUS_REPO be its address; run again.
+HELP = """The course was not found, and fetching it failed (找不到课程，下载失败): {0}\nPut its folder or pack (fundus-course.zip) into {1}, MyDrive or Kaggle's input, or let FUNDUS_REPO be its address.
 请把课程文件夹或压缩包放进 {1}、MyDrive 或 Kaggle 的 input，或者用环境变量 FUNDUS_REPO 写明它的地址，再运行一次。"""
 HERE, MARK = Path.cwd(), "helpers/lesson.py"
-ROOM = HERE if os.access(HERE, os.W_OK) else Path(tempfile.gettempdir())
+ROOM = HERE if os.access(HERE, os.W_OK) else Path.home()
 PLACES = {HERE: 2, ROOM: 2, Path("/content/drive/MyDrive"): 2, Path("/kaggle/input"): 5}
 class SetUpError(RuntimeError):
     def _render_traceback_(self): return [str(self)]  # Jupyter shows the words alone
 def near(name):  # in these places, so many levels deep
     return [path for p in PLACES for n in range(PLACES[p]) for path in sorted(p.glob("*/" * n + name))]
 def course_folder():
-    for mark in filter(os.path.isfile, [*(p / MARK for p in (HERE, *HERE.parents)), *near(MARK)]): return mark.parents[1]
+    above = [place / MARK for place in (HERE / os.environ.get("FUNDUS_REPO", ""), *HERE.parents)]
+    for mark in filter(os.path.isfile, [*above, *near(MARK)]): return mark.parents[1]
     address, tag = ADDRESS, TAG
     with contextlib.suppress(Exception):  # Colab tells where a copy is from; no promise
-        told = request.urlopen(f"http://{os.environ['COLAB_JUPYTER_IP']}:9000/api/sessions", timeout=1).read()
-        address, tag = re.search(r"fileId=(http.+?)/blob/(.+?)/notebooks/", parse.unquote(told.decode())).groups()
+        told = request.urlopen(f"http://{os.environ['COLAB_JUPYTER_IP']}:9000/api/sessions", timeout=1)
+        told = re.search(r"fileId=(http.+?)/blob/(.+?)/notebooks/", parse.unquote(told.read().decode()))
+        if request.urlopen(told[1], timeout=5): address, tag = told.groups()  # it is public
     given = [os.environ.get("FUNDUS_REPO"), *map(str, near("fundus-course*.zip")), address]
     source, _, digest = next(filter(None, given)).partition("#sha256=")
     print(f"Fetching the course (正在下载课程): {source}")
@@ -29,9 +30,8 @@ def course_folder():
             if digest not in ("", hashlib.sha256(pack).hexdigest()): raise OSError("wrong SHA-256")
             zipfile.ZipFile(io.BytesIO(pack)).extractall(f"{part}/course")
         elif "OWNER/REPO" not in source:
-            clone = ["git", "clone", "-q", "--depth=1", source, f"{part}/course"]
-            clone += ["-b", tag] if source == address else []  # a new session: no questions
-            subprocess.run(clone, check=True, capture_output=True, text=True, start_new_session=True)
+            clone = ["git", "clone", "-q", "--depth=1", *(["-b", tag] if source == address else []), source]
+            subprocess.run([*clone, f"{part}/course"], check=True, capture_output=True, text=True, start_new_session=True)
         for mark in Path(part).rglob(MARK): return mark.parents[1].rename(ROOM / "fundus_course")
     raise OSError(f"there is no course at {source}")
 try:

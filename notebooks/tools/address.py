@@ -14,7 +14,7 @@ UNPUBLISHED = "https://github.com/OWNER/REPO"
 OPEN = {"en": "Open in Colab", "zh": "在 Colab 中打开"}
 BADGE = "open-in-colab.svg"  # beside the notebooks of each language
 IN_COLAB = rf"{COLAB}[\w.-]+/[\w.-]+/blob/[\w./-]+?/(?=notebooks/)"
-SSH = r"^(?:ssh://(?:[^/@]+@)?|[\w.-]+@)([^:/]+)(?::\d+)?[:/]"
+SSH = r"^(?:ssh://(?:[^/@]+@)?([^:/]+)(?::\d+)?/|[\w.-]+@([^:/]+):)"
 CHAPTER = r"(notebooks/(?:zh/)?\w+\.ipynb)"
 # A badge, or the plain link that stands in its place on a host Colab cannot read.
 LINK = re.compile(
@@ -86,7 +86,7 @@ def ask_git(root: Path, *command: str) -> str:
 def origin(root: Path) -> str:
     """Return the address of the repository that this one was cloned from."""
     there = ask_git(root, "remote", "get-url", "origin")
-    web = re.sub(SSH, r"https://\1/", there)
+    web = re.sub(SSH, lambda m: f"https://{m[1] or m[2]}/", there)
     if not re.match(r"https?://", web):
         raise ValueError(
             f"git's remote 'origin' is {there or 'missing'}: readers cannot clone from "

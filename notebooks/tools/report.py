@@ -282,6 +282,12 @@ def write_all(out: Path) -> None:
         folder = out / Path(place).relative_to(LANGUAGES["en"])
         if (folder / "report.json").is_file():
             report = json.loads((folder / "report.json").read_text("utf-8"))
+            chapters = report["chapters"]  # but those whose notebook is gone
+            report["chapters"] = {
+                number: entry
+                for number, entry in chapters.items()
+                if (folder / f"{entry['chapter']}.ipynb").is_file()
+            }
             for entry in report["chapters"].values():
                 write_page(folder, report, entry)
             write_index(folder, report)
