@@ -43,20 +43,22 @@ In VS Code instead: open this folder and the chapter, then Select Kernel > {pyth
 
 
 def free_port() -> int:
-    """Return the first free port of this machine from 8888 on, else any."""
-    for port in (*range(8888, 8908), 0):
-        with contextlib.suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
-            return listener.getsockname()[1]
-    raise OSError("this machine lets no port be opened, so JupyterLab cannot start")
+    """Return a port of this machine that is free, and that nobody asks for by name."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def wait_for(process: subprocess.Popen, address: str) -> None:
-    """Return once the server answers; OSError where it ended or says nothing."""
+    """Return once the server answers; OSError where it ended or says nothing.
+
+    A proxy of the network is not asked: it does not know this machine's own server.
+    """
     end = time.monotonic() + START
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(address, timeout=START).close()
+            direct.open(address, timeout=START).close()
             return
         time.sleep(0.2)
     raise OSError(
@@ -85,6 +87,8 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="fundus-") as settings:
         saving.write_json(Path(settings) / "overrides.json", SETTINGS)
         command.append(f"--LabApp.app_settings_dir={settings}")
+        # else the chapters of last time come back too, each with a kernel
+        command.append(f"--LabApp.workspaces_dir={settings}/workspaces")
         variables = places.for_jupyter(token)
         process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL)
         try:

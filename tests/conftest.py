@@ -82,6 +82,26 @@ def published(tmp_path_factory) -> str:
     return target.as_uri()
 
 
+@pytest.fixture(scope="module")  # while it runs, asyncio cannot be used by others
+def browser():
+    """Start the Chromium of this machine, or playwright's own; skip without one."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    options = [  # it needs no screen, and asks nobody for anything
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update",
+        "--disable-sync",
+    ]  # fmt: skip
+    with sync_api.sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=found, args=options)
+        except sync_api.Error as error:
+            pytest.skip(f"needs Chromium: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
 def pytest_make_parametrize_id(val):
     """Name bytes alike: those of an archive hold the time, other in each worker."""
     return "bytes" if isinstance(val, bytes) else None

@@ -1,34 +1,9 @@
-"""In a real browser, Chromium: what only a browser can tell."""
-
-import shutil
+"""The report of `run` in a real browser, Chromium: what only a browser can tell."""
 
 import made_run
 import pytest
 
 from notebooks.tools import LANGUAGES
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-OPTIONS = [  # a browser that needs no screen, and asks nobody for anything
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Start the Chromium of this machine, or playwright's own; skip without one."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    with sync_api.sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=found, args=OPTIONS)
-        except sync_api.Error as error:
-            pytest.skip(f"needs Chromium: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
-
-
-# The report of `run`
 
 BEYOND = """() => [...document.querySelectorAll("main *, header *, footer *")]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1)

@@ -35,7 +35,9 @@ def jupyter(monkeypatch, tmp_path):
 
     (tmp_path / "login").touch()
     monkeypatch.setenv("FACTS", str(tmp_path / "facts.json"))
-    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # must not be asked
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setattr(lab.subprocess, "Popen", start)
     monkeypatch.setattr(lab.webbrowser, "open", opened.append)
     return tmp_path / "facts.json", opened
@@ -72,7 +74,7 @@ def test_a_server_that_does_not_start_is_a_message(monkeypatch):
         lab.serve(places.ROOT / "notebooks/a.ipynb", str, browser=False)
 
 
-def test_a_port_in_use_is_passed_over():
+def test_a_port_in_use_is_not_taken():
     first = lab.free_port()
     with lab.socket.socket() as taken:
         taken.bind(("127.0.0.1", first))
