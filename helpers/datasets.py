@@ -144,7 +144,8 @@ def _holds_some(place: Path, name: str) -> bool:
 def _holds_each_split(place: Path, name: str) -> bool:
     """Tell whether a folder holds the last image of each split: no mere fragment."""
     dataset = get(name)
-    images = [dataset.path(dataset.image, x[-1]) for x in dataset.splits.values()]
+    last = [members[-1] for members in dataset.splits.values() if members]
+    images = [dataset.path(dataset.image, image_id) for image_id in last]
     return place.is_dir() and all(locate(place, f).is_file() for f in images)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -22,9 +23,10 @@ from . import places, saving
 
 START = 180  # seconds that JupyterLab may take until it answers
 TICK = 8  # seconds between two signs of life
+PATIENCE = 10  # seconds that it has to end
 QUIET = (
     "--no-browser", "--LabApp.log_level=ERROR", "--ServerApp.log_level=ERROR",
-    "--ServerApp.answer_yes=True",
+    "--ServerApp.answer_yes=True", "--LabApp.extension_manager=readonly",
 )  # fmt: skip
 SETTINGS = {  # no question about news, and no request for it
     "@jupyterlab/apputils-extension:notification": {
@@ -49,21 +51,38 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_for(process: subprocess.Popen, address: str) -> None:
+def wait_for(
+    process: subprocess.Popen, address: str, say: Callable[[str], None]
+) -> None:
     """Return once the server answers; OSError where it ended or says nothing.
 
     A proxy of the network is not asked: it does not know this machine's own server.
     """
-    end = time.monotonic() + START
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while process.poll() is None and time.monotonic() < end:
+    start = told = time.monotonic()
+    say("Starting JupyterLab ... 正在启动 JupyterLab")
+    while process.poll() is None and (now := time.monotonic()) < start + START:
         with contextlib.suppress(OSError):
-            direct.open(address, timeout=START).close()
+            direct.open(address, timeout=TICK).close()
             return
+        if now - told > TICK:
+            told = now
+            say(f"  {now - start:.0f} s so far")
         time.sleep(0.2)
     raise OSError(
-        f"JupyterLab did not start (see above). Try it: {sys.executable} -m jupyterlab"
+        "JupyterLab did not start (see above). Try it: "
+        f"{places.typed(sys.executable)} -m jupyterlab"
     )
+
+
+def end(process: subprocess.Popen) -> None:
+    """End the server, whatever has reached it already."""
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def serve(
@@ -91,15 +110,16 @@ def serve(
         command.append(f"--LabApp.workspaces_dir={settings}/workspaces")
         variables = places.for_jupyter(token)
         process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL)
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + 15))
         try:
-            wait_for(process, f"{server}/login")
+            wait_for(process, f"{server}/login", say)
             say(WORDS[language].format(address=address, python=sys.executable))
             if browser:
                 webbrowser.open(address)
             return process.wait()
         except KeyboardInterrupt:
-            say("JupyterLab has ended.")
             return 0
-        finally:  # Ctrl-C reaches both, a signal perhaps this one alone
-            process.terminate()
-            process.wait()
+        finally:  # Ctrl-C has reached it, too, a signal perhaps this process alone
+            end(process)
+            signal.signal(signal.SIGTERM, before)
+            say("JupyterLab has ended. JupyterLab 已结束。")

@@ -1,7 +1,6 @@
 """Presets, refusals and places."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
@@ -46,6 +45,8 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     monkeypatch.setattr(places, "is_writable", lambda x: x != places.ROOT)
     assert places.output_dir() == tmp_path.resolve() / "outputs"  # a read-only course
     monkeypatch.delenv("FUNDUS_DATA")
+    monkeypatch.undo()
+    monkeypatch.delenv("FUNDUS_DATA", raising=False)
     monkeypatch.setattr(places, "ROOT", tmp_path)
     assert places.data_dir() == tmp_path / "data"
 

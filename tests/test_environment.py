@@ -382,6 +382,31 @@ def test_what_stops_the_command_alone_stops_what_it_started(tmp_path, name):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_nohup_protects_a_command(tmp_path):
+    text = "import time; print('ready', flush=True); time.sleep(1)"
+    command = [sys.executable, "-c", STARTS, str(environment.ROOT), text]
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with subprocess.Popen(command, **options) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake Python is a shell script")
+def test_another_python_takes_the_environment_that_is_there(monkeypatch, house):
+    happened = fake_venv(monkeypatch, house)
+    monkeypatch.setattr(environment, "is_installed", lambda *_: False)
+    assert environment.run_elsewhere("run", ["run"]) == 0
+    monkeypatch.setattr(sys, "version", "3.13.9 (another one)")
+    assert environment.run_elsewhere("run", ["run"]) == 0
+    assert happened[1:] == [READER]
+    environment.python_of(house / ".venv").unlink()
+    assert environment.run_elsewhere("run", ["run"]) == 0
+    assert happened[3:] == [READER], "its Python was gone"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_a_command_that_a_signal_ended_ends_as_a_shell_says():
     text = "import os; os.kill(os.getpid(), 9)"
     command = [sys.executable, "-c", STARTS, str(environment.ROOT), text]

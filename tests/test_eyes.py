@@ -184,6 +184,32 @@ def test_a_failure_is_remembered_for_the_day(network, home, monkeypatch):
     assert len(network.tries) == 2, "another day"
 
 
+def test_a_failure_stands_for_the_sets_that_were_tried(network, home, monkeypatch):
+    monkeypatch.setenv("FUNDUS_DATASET", "DRIVE")
+    with pytest.raises(FileNotFoundError):
+        eyes.bring("lesson", quiet)
+    monkeypatch.setenv("FUNDUS_DATASET", "CHASEDB1")
+    network.up = {"CHASEDB1"}
+    assert eyes.bring("lesson", quiet).dataset == "CHASEDB1"
+
+
+def test_what_was_put_there_since_the_set_up_cell_is_used(network, home):
+    assert eyes.bring("lesson", quiet).dataset == "PHANTOM"
+    touched(home / "DRIVE", DRIVE)
+    assert eyes.bring("lesson", quiet).dataset == "DRIVE"
+
+
+def test_a_fragment_does_not_hide_a_whole_set(home):
+    touched(home / "DRIVE", sorted(DRIVE)[:9])
+    touched(home / "DRIVE (1)", DRIVE)
+    assert datasets.folder("DRIVE", home) == home / "DRIVE (1)" and found() == "DRIVE"
+    touched(home / "CHASEDB1", sorted(CHASE)[:2])
+    attached = home.parent / "kaggle/datasets/owner/chase/CHASEDB1"
+    touched(attached, CHASE)
+    assert datasets.folder("CHASEDB1", home) == attached
+    assert datasets.home("CHASEDB1", home) == home / "CHASEDB1", "to be written to"
+
+
 def test_a_failure_is_remembered_beside_results_too(network, home):
     home.write_text("a file in place of the folder")
     eyes.bring("lesson", quiet)

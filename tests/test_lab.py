@@ -54,8 +54,8 @@ def test_a_chapter_is_opened_with_this_python(jupyter, language, word):
     address = (
         f"http://localhost:{port}/lab/tree/notebooks/02_pytorch.ipynb?token={token}"
     )
-    assert opened == [address] and address in said[0] and word in said[0]
-    assert sys.executable in said[0], "for those who use VS Code"
+    assert opened == [address] and address in said[1] and word in said[1]
+    assert sys.executable in said[1], "for those who use VS Code"
     assert Path(facts["env"]["JUPYTER_PATH"]) == Path(sys.prefix) / "share/jupyter"
     assert '"fetchNews": "false"' in facts["settings"]
     assert token not in " ".join(facts["words"]), "others on this machine may see these"
@@ -91,4 +91,4 @@ def test_ctrl_c_ends_it_with_a_word(monkeypatch, jupyter):
 
     monkeypatch.setattr(lab, "wait_for", stop)
     assert lab.serve(places.ROOT / "notebooks/a.ipynb", said.append) == 0
-    assert said == ["JupyterLab has ended."]
+    assert "JupyterLab has ended." in said[-1]

@@ -167,6 +167,7 @@ def test_a_strange_address_is_refused(project, capsys, given):
         ("https://me:secret@github.com/me/eyes", "https://github.com/me/eyes"),
         ("git@github.com:me/eyes.git", "https://github.com/me/eyes"),
         ("git@gitee.com:me/eyes.git", "https://gitee.com/me/eyes.git"),
+        ("git@gitee.com:123/eyes.git", "https://gitee.com/123/eyes.git"),
         ("ssh://git@git.school:2222/me/eyes", "https://git.school/me/eyes"),
         ("https://me@git.school/me/eyes", "https://git.school/me/eyes"),
     ],

@@ -180,7 +180,7 @@ def test_the_chinese_index_is_chinese(out):
         "出错",
     ):
         assert term in words
-    known = "PHANTOM test CPU with threads smoke English Dice AUC U-Net Sato Rand E no"
+    known = "PHANTOM test Notebook CPU with threads smoke English Dice AUC U-Net Sato Rand E no"
     assert {*re.findall("[A-Za-z-]{2,}", words)} <= {*known.split(), "lesson", "full"}
     assert 'href="../index.html"' in text
 
@@ -197,6 +197,14 @@ def test_chinese_alone_is_found_from_the_usual_place(tmp_path):
     assert "url=zh/index.html" in (tmp_path / "index.html").read_text("utf-8")
     text = (tmp_path / "zh/01_first.html").read_text("utf-8")
     assert "../" not in text, "there is no English page"
+
+
+def test_a_notebook_that_is_gone_does_not_end_a_run(tmp_path):
+    made_run.write(tmp_path, "en")
+    (tmp_path / "01_first.ipynb").unlink()
+    report.write_all(tmp_path)
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert "01_first.html" not in text and "09_results.html" in text
 
 
 def test_real_photographs_are_credited_and_no_phantoms_claimed(tmp_path):

@@ -100,10 +100,13 @@ def test_what_fails_is_said_with_the_last_words(tools, tmp_path, fails, words):
 
 
 def test_uv_asks_the_index_that_pip_is_set_to(tools, tmp_path):
-    tools.index = "global.index-url='https://a.invalid/simple'\n"
-    tools.index += ":env:.index-url='https://b.invalid/simple'\nglobal.timeout='9'\n"
+    a, b = "https://a.invalid/simple", "https://b.invalid/simple"
+    tools.index = f":env:.index-url='{b}'\nglobal.index-url='{a}'\nglobal.timeout='9'\n"
     wheels.fetch(tmp_path, ["win_amd64"], ["3.12"], str)
-    assert after(tools.uv[0], "--default-index") == ["https://b.invalid/simple"]
+    assert after(tools.uv[-1], "--default-index") == [b], "pip's own order"
+    tools.index = f"global.index-url='{a}'\n"
+    wheels.fetch(tmp_path, ["win_amd64"], ["3.12"], str)
+    assert after(tools.uv[-1], "--default-index") == [a]
 
 
 def test_without_uv_one_sentence_says_how_to_get_it(monkeypatch, tools, tmp_path):
