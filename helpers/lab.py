@@ -36,9 +36,12 @@ SETTINGS = {  # no question about news, and no request for it
 }
 WORDS = {
     "en": """The chapter is at {address}
+Once the bar at its foot says Idle: Run > Run All Cells, or Shift + Enter for one cell.
 To end: save the notebook, then press Ctrl-C here.
 In VS Code instead: open this folder and the chapter, then Select Kernel > {python}""",
     "zh": """本章的地址：{address}
+底部的状态栏显示 Idle 以后，点 Run > Run All Cells（运行所有单元格），
+或者按 Shift + Enter 运行一个单元格。
 结束：先保存 Notebook，再在这里按 Ctrl-C。
 也可以用 VS Code：打开这个文件夹和这一章，点“选择内核”，选 {python}""",
 }
