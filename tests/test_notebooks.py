@@ -172,6 +172,7 @@ def comparable(outputs: list) -> list:
     for output in outputs:
         data = output.get("data", {"text": output.get("text")})
         text = data.get("text/plain") or data.get("text") or ""
+        text = re.sub(r"(?m)^(Fetching the course|Still fetching).*\n?", "", text)
         text = re.sub(rf"\d+(?:\.\d+)?(?:e-?\d+)?(?= ?{UNIT})|{CLOCK}", "TIME", text)
         found.append((text, data.get("image/png"), data.get("text/html")))
     return found
