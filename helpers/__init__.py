@@ -14,6 +14,9 @@ fetch        bytes from elsewhere: an address, a folder, an archive
 download     data sets fetched and imported, every file verified
 pack         course, data and wheels in one file
 wheels       the reader's packages for other systems and Pythons
+progress     the reader's own record: what was answered, and at which try
+tickets      one small file that a student hands in, and the reading of many
+roster       the teacher's table of a class, made from tickets
 classroom    the pack served on the local network, to a class
 phantom      drawn eyes and cells with known answers, for runs without data
 eyes         which eyes the chapters use: found, fetched once a day, or drawn
