@@ -11,8 +11,18 @@ from pathlib import Path
 from . import environment
 
 try:
-    from . import config, datasets, eyes, fundus, phantom, places, questions, rescue
-    from . import runtime, saving
+    from . import (
+        config,
+        datasets,
+        eyes,
+        fundus,
+        phantom,
+        places,
+        questions,
+        rescue,
+        runtime,
+        saving,
+    )
 except ImportError as error:  # a chapter's kernel may be another Python
     raise environment.PackagesMissingError(error) from None
 
@@ -127,8 +137,8 @@ def _why(mode: str, name: str | None) -> questions.Words:
 def ask(number: str, mine, *given) -> None:
     """Judge an answer to a question, such as "05.2"; never raises for what it gets.
 
-    ``given`` is what the answer is worked out from. The first wrong try gets a hint, the
-    second a stronger one, the third the answer; None is not answered yet.
+    ``given`` is what the answer is worked out from. The first wrong try gets a hint,
+    the second a stronger one, the third the answer; None is not answered yet.
     """
     print(*questions.ask(number, mine, given), sep="\n")
 

@@ -33,7 +33,7 @@ def typed(program: Path | str) -> str:
 
 
 def language() -> str:
-    """Return FUNDUS_LANGUAGE, "en" or "zh"; else "zh" where this system speaks Chinese."""
+    """Return FUNDUS_LANGUAGE, else "zh" where this system speaks Chinese, or "en"."""
     if (given := _variable("LANGUAGE")) in ("en", "zh"):
         return given
     try:
