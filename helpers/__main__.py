@@ -123,7 +123,7 @@ def class_(args: argparse.Namespace) -> int:
 
 def roster_of(names: list[str], args: argparse.Namespace) -> int:
     """Make the table of a class from the folder of its tickets."""
-    from helpers import roster
+    from helpers import questions, roster
 
     folder = Path(names[0])
     if len(args.names) > 1 or args.pack or not folder.is_dir():
@@ -132,23 +132,17 @@ def roster_of(names: list[str], args: argparse.Namespace) -> int:
             f"{' '.join(args.names)}: name one folder of tickets{one}, or data sets "
             f"for a pack: {', '.join(datasets.DATASETS)}"
         )
-    print(roster.make(folder, args.out or folder, asked(), args.language))
+    titles, out = questions.all_titles(), args.out or folder
+    print(roster.make(folder, out, titles, args.language))
     return 0
 
 
 def progress(args: argparse.Namespace) -> int:
     """Show what you have answered, what to take up again, and the way on."""
-    from helpers import progress
+    from helpers import progress, questions
 
-    print(progress.report(asked(), language=args.language))
+    print(progress.report(questions.all_titles(), language=args.language))
     return 0
-
-
-def asked() -> dict:
-    """Return the titles of all that the chapters ask."""
-    from helpers import questions
-
-    return {chapter: questions.titles(chapter) for chapter in questions.chapters()}
 
 
 def bring(name: str, args: argparse.Namespace) -> bool:

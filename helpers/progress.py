@@ -91,13 +91,13 @@ class Book:
         self._news: list[Words] = []
 
     def note(self, number: str, answer: str, right: bool) -> None:
-        """Note a try, unless it is the last answer once more."""
+        """Note a try, unless it is the last one once more."""
         answer = answer.encode(errors="replace").decode()  # any text can be written
         if len(answer) > 200:  # a file stays small; the rest still tells two apart
             answer = answer[:180] + hashlib.sha256(answer.encode()).hexdigest()[:20]
 
         def change(entry: dict) -> None:
-            if not entry["tries"] or entry["tries"][-1][0] != answer:
+            if entry["tries"][-1:] != [[answer, bool(right)]]:
                 entry["tries"].append([answer, bool(right)])
 
         self._change(number, change)
