@@ -125,12 +125,12 @@ def roster_of(names: list[str], args: argparse.Namespace) -> int:
     """Make the table of a class from the folder of its tickets."""
     from helpers import questions, roster
 
-    folder = Path(names[0])
-    if len(args.names) > 1 or args.pack or not folder.is_dir():
-        one = "; unpack it first" if folder.is_file() else ""
+    folder, one = Path(names[0]), len(args.names) == 1 and not args.pack
+    if not one or not folder.is_dir():
+        why = "unpack it first" if folder.is_file() else "there is no such folder"
         raise ValueError(
-            f"{' '.join(args.names)}: name one folder of tickets{one}, or data sets "
-            f"for a pack: {', '.join(datasets.DATASETS)}"
+            f"{' '.join(args.names)}: {why if one else 'too much at once'}; name one "
+            f"folder of tickets, or sets for a pack ({', '.join(datasets.DATASETS)})"
         )
     titles, out = questions.all_titles(), args.out or folder
     print(roster.make(folder, out, titles, args.language))

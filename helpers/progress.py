@@ -250,6 +250,7 @@ WORDS = {
         "chapter": "Chapter {}",
         "recall": "recall {}",
         "none": "not begun",
+        "more": " ({})",
         "right": "{} of {} right",
         "first": "{} at the first try",
         "shown": "answers shown: {}",
@@ -274,6 +275,7 @@ WORDS = {
         "chapter": "第 {} 章",
         "recall": "回想 {}",
         "none": "还没有开始",
+        "more": "（{}）",
         "right": "{1} 题里答对 {0} 题",
         "first": "一次答对 {} 题",
         "shown": "看了答案 {} 题",
@@ -285,7 +287,7 @@ WORDS = {
         "again": "值得再做的题：",
         "way_on": "下一步：{}",
         "then": "，然后是",
-        "and": "、",
+        "and": "，",
         "end": "全部答完了；挑最喜欢的一章，讲给别人听",
         "command": "打开它：{}",
         "kept": "记录在 {}，只在这台电脑上，不会发送到任何地方。"
@@ -379,7 +381,7 @@ def _line(facts: Facts, name: str, words: Mapping[str, str]) -> str:
         "tried": ("no ", words["was_tried"].format(facts.tries)),
         "open": (" ? ", ""),
     }[facts.state]
-    return f"  [{mark}] {name}" + (f" ({more})" if more else "")
+    return f"  [{mark}] {name}" + (words["more"].format(more) if more else "")
 
 
 def _kept(chapter: str, words: Mapping[str, str]) -> str:

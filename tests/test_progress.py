@@ -232,8 +232,8 @@ def test_the_report_of_a_chapter():
     assert "[ ? ] recall 1 What is a fov?\n" in said
     assert "The way on: recall 1 What is a fov?, then Chapter 04\n" in said
     said = progress.report(TITLES, "02", "zh")
-    assert "第 02 章  3 题里答对 2 题、一次答对 1 题、看了答案 1 题\n" in said
-    assert "[OK ] 2.2 卷积 (第 2 次答对)\n" in said and "不会发送到任何地方" in said
+    assert "第 02 章  3 题里答对 2 题，一次答对 1 题，看了答案 1 题\n" in said
+    assert "[OK ] 2.2 卷积（第 2 次答对）\n" in said and "不会发送到任何地方" in said
     said.encode("gbk")
     for chapter, asked in TITLES.items():
         for number in asked:
