@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import environment, progress, questions, roster, tickets
+from helpers import environment, lesson, progress, questions, roster, tickets
 from helpers.progress import Facts
 
 commands = importlib.import_module("helpers.__main__")
@@ -57,7 +57,7 @@ def handed_in(monkeypatch, tmp_path) -> Path:
         books = answered(monkeypatch, *tries, *([("04.r1", False)] if k == 3 else []))
         if k >= 15:
             progress.book("04").reveal("04.2")
-        sentence = "" if k % 5 else f"=1+1 <i>{name}</i> 不懂"
+        sentence = "" if k % 4 else f"=1+1 <i>{name}</i> 不懂"
         tickets.write(name, sentence, books, folder)
     (folder / "ticket-Tim.json").write_text('{"ticket": 1, "name": "Ti')
     (folder / "作业.pdf").write_bytes(b"%PDF-1.7 ...")
@@ -326,6 +326,26 @@ def test_the_command_shows_progress(monkeypatch, tmp_path, capsys):
     assert commands.main(["progress", "--language", "zh"]) == 0
     said = capsys.readouterr().out
     assert "第 04 章  5 题里答对 1 题" in said and str(tmp_path / "progress") in said
+
+
+def test_the_last_cell_of_a_chapter(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(questions, "all_titles", lambda: TITLES)
+    monkeypatch.setenv("FUNDUS_OUT", str(tmp_path))
+    monkeypatch.setenv("FUNDUS_PROGRESS", "1")
+    monkeypatch.setenv("FUNDUS_LANGUAGE", "zh")
+    (tmp_path / "progress").mkdir()
+    (tmp_path / "progress/04.json").write_text("[]")
+    answered(monkeypatch, ("04.2", True))
+    lesson._say("04", ["judged"])
+    lesson._say("04", ["judged"])
+    assert capsys.readouterr().out.count("不是完好的学习记录") == 1
+    lesson.progress("04")
+    lesson.ticket()
+    said = capsys.readouterr().out
+    assert "[OK ] 4.2 两位标注者的 Dice\n" in said and "引号里写上名字" in said
+    assert not list(tmp_path.glob("ticket*"))
+    lesson.ticket("王小明", "不懂")
+    assert (tmp_path / "ticket-王小明.json").is_file()
 
 
 def test_dates_are_those_of_the_student(tmp_path):
