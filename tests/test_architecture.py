@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "photo": {"datasets", "fundus", "inference", "figures"},
     "eyes": {"datasets", "fetch", "download", "phantom"},
     "questions": {"progress"},
-    "rescue": {"questions"},
+    "rescue": set(),
     "lesson": {
         "datasets", "fundus", "phantom", "eyes", "questions", "progress", "tickets",
         "rescue",
