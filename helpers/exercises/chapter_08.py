@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from helpers.questions import Between, Contract, Exercise, Question
+from helpers.questions import Between, Contract, Exercise, Question, Words
 
 QUESTIONS: dict[str, Question] = {}
 EXERCISES: dict[str, Exercise] = {}
@@ -102,35 +102,6 @@ EXERCISES["08.5"] = Exercise(
     ),
 )
 
-
-def diagnose(curve):
-    causes = {
-        "a": "overfitting",
-        "b": "prevalence",
-        "c": "learning rate",
-        "d": "normal",
-    }
-    return causes[curve]
-
-
-EXERCISES["08.8"] = Exercise(
-    ("Four curves", "四条曲线"),
-    diagnose,
-    tuple((curve,) for curve in "abcd"),
-    (
-        "What does the curve level off at? When do the two lines part?",
-        "曲线停在哪个高度？两条线从哪里分开？",
-    ),
-    (
-        (
-            lambda curve: "leak" if curve == "d" else diagnose(curve),
-            (
-                "Are the two curves measured on the same kind of picture, in one mode?",
-                "两条曲线是在同样的条件下量的吗？",
-            ),
-        ),
-    ),
-)
 
 QUESTIONS["08.1"] = Question(
     ("BCE of a network that says 0.5 everywhere", "处处答 0.5 的网络的 BCE"),
@@ -327,6 +298,102 @@ QUESTIONS["08.7"] = Question(
                 "学习率会从低处重新开始。",
             ),
         ),
+    ),
+)
+_LEAK = (
+    "leak",
+    (
+        "Are the two curves measured on the same kind of picture, in one mode?",
+        "两条曲线是在同样的条件下量的吗？",
+    ),
+)
+
+
+def _curve(
+    letter: str, answer: str, first: Words, second: Words, reason: Words, *mistakes
+) -> Question:
+    """Make the question for one of the four sketches."""
+    title = f"the cause of curve ({letter})", f"曲线 ({letter}) 的原因"
+    return Question(title, answer, (first, second), reason, mistakes=mistakes)
+
+
+QUESTIONS["08.8"] = _curve(
+    "a",
+    "overfitting",
+    (
+        "Where do the two lines part, and which of them turns?",
+        "两条线从哪里分开？拐头的是哪一条？",
+    ),
+    (
+        "The network goes on improving on the images that it knows, and on no others.",
+        "网络在见过的图像上越来越好，在没见过的图像上却不是。",
+    ),
+    (
+        "From where red rises it learns its training images by heart: stop there, or "
+        "augment more.",
+        "从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。",
+    ),
+)
+QUESTIONS["08.9"] = _curve(
+    "b",
+    "prevalence",
+    (
+        "At which mark of the ruler do both lines rest?",
+        "两条线停在尺子的哪个刻度上？",
+    ),
+    (
+        "Both rest on the dotted line. What does a network know that stays there?",
+        "两条线都停在点线上。停在那里的网络知道些什么？",
+    ),
+    (
+        "It knows only how rare vessels are: images and labels do not belong together, "
+        "or the learning rate is far too small.",
+        "它只知道血管多稀少：图像和标签没有对上，或者学习率太小。",
+    ),
+    (
+        "overfitting",
+        (
+            "Then blue would fall on. Here both rest, and at the same height.",
+            "那样的话蓝线会继续降。这里两条都停住，高度也一样。",
+        ),
+    ),
+)
+QUESTIONS["08.10"] = _curve(
+    "c",
+    "learning rate",
+    (
+        "Both jump about, rise, and end. What is too large?",
+        "两条线都乱跳、上升，然后中断。什么太大了？",
+    ),
+    (
+        "Each step overshoots the valley (chapter 02).",
+        "每一步都冲过了谷底（第 02 章）。",
+    ),
+    (
+        "The steps are too long, or fp16 overflows: take a tenth of it.",
+        "步子太大，或者 fp16 溢出：先降到十分之一。",
+    ),
+)
+QUESTIONS["08.11"] = _curve(
+    "d",
+    "normal",
+    (
+        "On what is blue measured, on what red, and when?",
+        "蓝线是在什么图像上量的，红线呢？各在什么时候量？",
+    ),
+    (
+        "Blue: augmented patches, train mode, before the update. Red: clean images, "
+        "evaluation mode, after it.",
+        "蓝线：增强过的图像块，训练模式，更新之前。红线：干净的整图，评估模式，更新之后。",
+    ),
+    (
+        "Blue is measured under harder conditions than red, so it may stay above.",
+        "蓝线的测量条件比红线难，所以可以一直在上面。",
+    ),
+    _LEAK,
+    (
+        "overfitting",
+        ("Then red would rise while blue falls.", "那样的话，蓝线下降时红线会上升。"),
     ),
 )
 CONTRACTS["08.share"] = Contract(

@@ -528,13 +528,13 @@ if config == course.config:  # as the form above was when you opened it
 
 # %% tags=["exercise"]
 def two_steps(weight, learning_rate):
-    w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
-    optimizer = torch.optim.SGD([w], learning_rate)
-    for _ in range(2):
-        pass  # your five lines here, in order
-        # zh: pass  # 把你的五行按顺序写在这里
-    return None  # then: return w.item()
-    # zh: return None  # 写完后改成：return w.item()
+    # w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
+    # optimizer = torch.optim.SGD([w], learning_rate)
+    # for _ in range(2):
+    #     ...
+    # return w.item()
+    return None  # uncomment the lines above; your five lines take the place of ...
+    # zh: return None  # 去掉上面几行的 #，把 ... 换成你的五行
 
 
 two_steps = lesson.exercise("08.5", two_steps)
@@ -794,40 +794,37 @@ print("(c) ends early: from there on its loss is NaN, not a number")
 # zh: print("(c) 后面一段没有线：从那里起损失成了 NaN，不是数")
 
 # %% [markdown] lang="en"
-# **Exercise 8.8** Name the cause of each: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over.
+# **Guess 8.8 to 8.11.** Name the cause of each: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over.
 
-# %% [markdown] lang="zh" of="ecce83ed"
+# %% [markdown] lang="zh" of="8e9db469"
 # 图中文字：train 训练 · validation 验证 · step 步 · loss 损失。
 #
-# **练习 8.8** 说出每条曲线的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。
+# **猜一猜 8.8 到 8.11** 说出每条曲线的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。
 
-
-# %% tags=["exercise"]
-def diagnose(curve):
-    causes = {"a": None, "b": None, "c": None, "d": None}  # your answers
-    # zh: causes = {"a": None, "b": None, "c": None, "d": None}  # 你的答案
-    return causes[curve]
-
-
-diagnose = lesson.exercise("08.8", diagnose)
+# %%
+cause_of_a = None  # your guess: "overfitting", "prevalence", ...
+# zh: cause_of_a = None  # 你的猜测："overfitting"、"prevalence" ...
+cause_of_b = None
+cause_of_c = None
+cause_of_d = None
+lesson.ask("08.8", cause_of_a)
+lesson.ask("08.9", cause_of_b)
+lesson.ask("08.10", cause_of_c)
+lesson.ask("08.11", cause_of_d)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
 # (a) From where red rises, the network learns its training images by heart: stop there, or augment more. (b) Both stay at the mark of the ruler: images and labels do not belong together, or the learning rate is far too small. (c) The steps are too long (or fp16 overflows). (d) This is what you will usually see here: the training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
 #
-# {{solution 08.8}}
-#
 # </details>
 #
 # If your curve rests at the mark "untrained", no gradient reaches the weights; at "double sigmoid", there is a sigmoid too many. If it rests anywhere and you do not know why, let the network overfit one patch (chapter 07, section 11) and search the fault there.
 
-# %% [markdown] lang="zh" of="de8a165d"
+# %% [markdown] lang="zh" of="c8482c5c"
 # <details><summary>参考答案</summary>
 #
 # (a) 从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。(b) 两条线都停在尺子的刻度上：图像和标签没有对上，或者学习率太小。(c) 学习率太大（或者 fp16 溢出）。(d) 在这门课里，这是最常见的样子：训练损失是在增强过的图像块上、训练模式下、每次更新之前量的，验证损失是在干净的整幅图像上、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
-#
-# {{solution 08.8}}
 #
 # </details>
 #
