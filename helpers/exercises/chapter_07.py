@@ -249,6 +249,15 @@ QUESTIONS["07.3"] = Question(
         "Its pixels enter the mean and the variance that our patch is measured by.",
         "它的像素也算进了均值和方差，我们的图像块要用这两个数。",
     ),
+    mistakes=(
+        (
+            False,
+            (
+                "A convolution sees each patch alone. What does batch norm look at?",
+                "卷积对每个图像块单独做。批归一化看的是什么？",
+            ),
+        ),
+    ),
 )
 QUESTIONS["07.5"] = Question(
     ("the level with most parameters", "参数最多的一层"),

@@ -333,6 +333,13 @@ QUESTIONS["08.8"] = _curve(
         "augment more.",
         "从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。",
     ),
+    (
+        "leak",
+        (
+            "A leak makes red too good. Here it gets worse.",
+            "数据泄漏会让红线好得不真实，这里它却变差了。",
+        ),
+    ),
 )
 QUESTIONS["08.9"] = _curve(
     "b",
@@ -372,6 +379,13 @@ QUESTIONS["08.10"] = _curve(
     (
         "The steps are too long, or fp16 overflows: take a tenth of it.",
         "步子太大，或者 fp16 溢出：先降到十分之一。",
+    ),
+    (
+        "overfitting",
+        (
+            "Then blue would fall smoothly. Here even blue gets worse.",
+            "那样的话，蓝线会平稳下降。这里连蓝线也变差了。",
+        ),
     ),
 )
 QUESTIONS["08.11"] = _curve(

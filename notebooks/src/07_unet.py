@@ -1254,9 +1254,9 @@ two_sigmoid_floor = lesson.exercise("07.10", two_sigmoid_floor)
 #
 # </details>
 #
-# **Guess 7.11 to 7.14.** Which fault has A, which B, C and D? A tempting answer is `"steps"`: it only needs more of them. Compare each curve with the landmarks before you say so.
+# Which fault is it in **Guess 7.11** for A, **Guess 7.12** for B, **Guess 7.13** for C, **Guess 7.14** for D? A tempting answer is `"steps"`: it only needs more of them. Compare each curve with the landmarks before you say so.
 
-# %% [markdown] lang="zh" of="5b4422b0"
+# %% [markdown] lang="zh" of="c84ad8d6"
 # <details><summary>参考答案</summary>
 #
 # 在血管像素上，“logit” 最好是 1，损失是 ln(1 + e^-1)，约 0.313。在背景上最好是 0，损失是 ln 2，约 0.693。再按占比加权。
@@ -1265,7 +1265,7 @@ two_sigmoid_floor = lesson.exercise("07.10", two_sigmoid_floor)
 #
 # </details>
 #
-# **猜一猜 7.11 到 7.14** A、B、C、D 各是哪种毛病？有一个诱人的答案是 `"steps"`：多训练几步就好。先把每条曲线和路标比一比，再下结论。
+# A、B、C、D 各是哪种毛病：**猜一猜 7.11** 问 A，**猜一猜 7.12** 问 B，**猜一猜 7.13** 问 C，**猜一猜 7.14** 问 D。有一个诱人的答案是 `"steps"`：多训练几步就好。先把每条曲线和路标比一比，再下结论。
 
 # %%
 fault_of_a = None  # "label", "sigmoid", "pairs" or "optimizer"

@@ -794,12 +794,12 @@ print("(c) ends early: from there on its loss is NaN, not a number")
 # zh: print("(c) 后面一段没有线：从那里起损失成了 NaN，不是数")
 
 # %% [markdown] lang="en"
-# **Guess 8.8 to 8.11.** Name the cause of each: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over.
+# Name the cause of each: **Guess 8.8** for (a), **Guess 8.9** for (b), **Guess 8.10** for (c), **Guess 8.11** for (d). The causes: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over.
 
-# %% [markdown] lang="zh" of="8e9db469"
+# %% [markdown] lang="zh" of="29396331"
 # 图中文字：train 训练 · validation 验证 · step 步 · loss 损失。
 #
-# **猜一猜 8.8 到 8.11** 说出每条曲线的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。
+# 每条曲线是什么原因：**猜一猜 8.8** 问 (a)，**猜一猜 8.9** 问 (b)，**猜一猜 8.10** 问 (c)，**猜一猜 8.11** 问 (d)。可选的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。
 
 # %%
 cause_of_a = None  # your guess: "overfitting", "prevalence", ...
@@ -812,21 +812,23 @@ lesson.ask("08.9", cause_of_b)
 lesson.ask("08.10", cause_of_c)
 lesson.ask("08.11", cause_of_d)
 
+# %% fold="Show the causes, and what to do" fold_zh="显示原因和对策" tags=["answer"]
+print("(a) overfitting: stop where red begins to rise, or augment more")
+# zh: print("(a) overfitting：在红线开始上升处停下，或者加强数据增强")
+print("(b) prevalence: do images and labels belong together? A far too low rate?")
+# zh: print("(b) prevalence：图像和标签对得上吗？学习率是不是太低？")
+print("(c) learning rate: take a tenth of it; with fp16, a scaler")
+# zh: print("(c) learning rate：降到十分之一；用 fp16 时要缩放损失")
+print("(d) normal: in this course the usual sight")
+# zh: print("(d) normal：这门课里最常见的样子")
+
 # %% [markdown] lang="en"
-# <details><summary>Solution</summary>
-#
-# (a) From where red rises, the network learns its training images by heart: stop there, or augment more. (b) Both stay at the mark of the ruler: images and labels do not belong together, or the learning rate is far too small. (c) The steps are too long (or fp16 overflows). (d) This is what you will usually see here: the training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
-#
-# </details>
+# Why does red stay below blue in (d)? The training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images, in evaluation mode and after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
 #
 # If your curve rests at the mark "untrained", no gradient reaches the weights; at "double sigmoid", there is a sigmoid too many. If it rests anywhere and you do not know why, let the network overfit one patch (chapter 07, section 11) and search the fault there.
 
-# %% [markdown] lang="zh" of="c8482c5c"
-# <details><summary>参考答案</summary>
-#
-# (a) 从红线上升处开始，网络在死记训练图像：在那里停下，或者加强数据增强。(b) 两条线都停在尺子的刻度上：图像和标签没有对上，或者学习率太小。(c) 学习率太大（或者 fp16 溢出）。(d) 在这门课里，这是最常见的样子：训练损失是在增强过的图像块上、训练模式下、每次更新之前量的，验证损失是在干净的整幅图像上、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
-#
-# </details>
+# %% [markdown] lang="zh" of="43391491"
+# (d) 里的红线为什么一直低于蓝线？训练损失是在增强过的图像块上、训练模式下、每次更新之前量的；验证损失是在干净的整幅图像上、评估模式下、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
 #
 # 如果曲线停在“未训练”的刻度上，是梯度没有传到权重；停在 “double sigmoid”，是多了一个 sigmoid。停在别处又不知道为什么，就让网络故意过拟合一个图像块（第 07 章第 11 节），在那里查错。
 
