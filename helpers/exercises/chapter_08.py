@@ -174,6 +174,22 @@ QUESTIONS["08.3"] = Question(
         "BCE 对所有像素取平均，而全黑在大多数像素上是对的。"
         "没有重叠，Dice 损失接近 1，最差。",
     ),
+    mistakes=(
+        (
+            "bce",
+            (
+                "It takes the mean over all pixels, and most of them are background.",
+                "它对所有像素取平均，而大多数像素是背景。",
+            ),
+        ),
+        (
+            "both",
+            (
+                "One of them finds all black cheap: most pixels are black.",
+                "其中一种认为全黑的代价很低：大多数像素本来就是黑的。",
+            ),
+        ),
+    ),
     also=(
         ("soft dice", ("Soft Dice, yes.", "对，就是软 Dice。")),
         ("dice loss", ("The Dice loss, yes.", "对，就是 Dice 损失。")),
@@ -412,8 +428,8 @@ QUESTIONS["08.11"] = _curve(
 )
 CONTRACTS["08.share"] = Contract(
     (
-        "vessel share of the training eyes, and its entropy",
-        "训练图像的血管像素占比和它的熵",
+        "vessel share, and its entropy",
+        "血管像素占比和它的熵",
     ),
     {"DRIVE": (0.126, 0.379)},
     tolerance=0.0006,

@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** write a U-Net from its parts and say the shape after each; choose between `train()` and `eval()`; count parameters and find the memory; run the network on an image of any size; say what a skip connection is worth; tell from a loss curve why a network does not learn.
 #
-# **Minutes** MINUTES to read and try, 1 to compute.
+# **Minutes** 104 to read and try, 1 to compute.
 #
 # **You need** classes, `nn.Conv2d`, logits, the sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (chapter 04), the prepared image (chapter 05), patches (chapter 06).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="bb8f9927"
+# %% [markdown] lang="zh" of="26b3749a"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
-# **用时** 阅读和练习 MINUTES 分钟，计算 1 分钟。
+# **用时** 阅读和练习 104 分钟，计算 1 分钟。
 #
 # **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
@@ -164,7 +164,7 @@ print(
 #
 # 顶上的方框高和宽最大，底部的通道最多。
 
-# %% [markdown] lang="en" minutes="10"
+# %% [markdown] lang="en" minutes="9"
 # ## 1 Down: convolve twice, then halve
 #
 # In the course's network every 3×3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2×2 max pooling.
@@ -289,7 +289,7 @@ print("it learns", {name: tuple(p.shape) for name, p in norm.named_parameters()}
 # %% tags=["show-source"]
 from helpers.unet import DoubleConv
 
-# %% [markdown] lang="en" minutes="9"
+# %% [markdown] lang="en" minutes="6"
 # ## 2 The same input, two answers
 #
 # Batch norm looks at the whole batch.
@@ -388,7 +388,7 @@ if course.mode == "smoke":
 # %% [markdown] lang="zh" of="2deeeb54"
 # 从第一行到最后一行，没有训练过任何权重；黑帧只改动了运行统计量。所以：每次预测之前 `model.eval()`，继续训练之前 `model.train()`。`torch.no_grad()` 是另一回事：它省下计算梯度要用的内存，对批归一化没有影响。课程的函数会自己切换，再切换回来（`helpers/inference.py` 里的 `predict_logits`）。
 
-# %% [markdown] lang="en" minutes="4"
+# %% [markdown] lang="en" minutes="3"
 # ## 3 Up: a stamp for every pixel
 #
 # On the way up a 2×2 *transposed convolution* with stride 2 doubles the side. Each input pixel is multiplied with a 2×2 stamp (the kernel), and the results are laid side by side. Read the 4×4 result: which stamp is which? The two tables below it count how many stamps cover each output pixel, for stamps of 2×2 and of 3×3.
@@ -437,7 +437,7 @@ print(
 #
 # </details>
 
-# %% [markdown] lang="en" minutes="3"
+# %% [markdown] lang="en" minutes="2"
 # ## 4 Across: joined, not added
 #
 # Pooling kept the largest of four values and forgot where it stood. The maps from *before* the pooling still know, so they are carried over and laid on the maps that come from below.
@@ -544,7 +544,7 @@ difference = (two[:, 1] - two[:, 0]).sigmoid() - foreground
 print(f"soft-max against sigmoid of the difference: {difference.abs().max():.0e}")
 # zh: print(f"softmax 与“差的 sigmoid”之差：{difference.abs().max():.0e}")
 
-# %% [markdown] lang="en" minutes="10"
+# %% [markdown] lang="en" minutes="9"
 # ## 6 The whole U
 #
 # All parts are there. First a U with two poolings, as a class of your own, written out line by line as in chapter 02: the parts in `__init__`, the way through them in `forward`. Follow the comments with a finger on the map. Each joining doubles the channels, so the block after it takes twice as many as it gives.
@@ -635,7 +635,7 @@ def feature_maps(model, image):
 for name, maps in feature_maps(UNet().eval(), patch).items():
     print(f"{name:10} {tuple(maps.shape)}")
 
-# %% [markdown] lang="en" minutes="14"
+# %% [markdown] lang="en" minutes="13"
 # ## 7 What it costs
 #
 # **Parameters by formula.** A 3×3 convolution from $i$ to $o$ channels has $9io$ weights: each of the $o$ outputs has a block of 3 × 3 × $i$ of its own. So a block has
@@ -778,7 +778,7 @@ figures.show(
 #
 # 显存主要花在顶层，参数主要在底层。显存不够时，减小批量或图像块有用，减少层数几乎没用。底部也不是压缩过的图像：它的数比输入的分块还多。网络是拿“在哪里”换“是什么”。
 
-# %% [markdown] lang="en" minutes="13"
+# %% [markdown] lang="en" minutes="11"
 # ## 8 565 is odd
 #
 # Three poolings halve the side three times, and pooling rounds down. On the way up everything is doubled exactly. The next cell follows the sides of the course's images down and up, then sends one through the U written by hand and through the course's `UNet`, and prints what each of them says.
@@ -929,14 +929,37 @@ figures.show("Maps by level: squares get coarser downwards, fine lines return up
 # zh: figures.show("每一层的特征图：越往下方格越粗，往上细线又回来了。")
 
 # %% [markdown] lang="en"
-# Downwards the squares get coarser. At the bottom one number stands for 8 × 8 pixels, and no single channel there can draw a vessel of two pixels. Upwards the fine lines are back. Did they come across, over the skips, or did the many channels at the bottom remember them together? Section 10 tests it. A regular pattern in maps on the way up, dots or a checkerboard, is the unequal numbers of the 2×2 stamps (section 3), which the convolutions have not smoothed away. In the last layer the head weighs the channels so that little of it reaches the answer.
+# Downwards the squares get coarser. At the bottom one number stands for 8 × 8 pixels, and no single channel there can draw a vessel of two pixels. Upwards the fine lines are back. Did they come across, over the skips, or did the many channels at the bottom remember them together? Section 10 tests it.
+#
+# A regular pattern in maps on the way up, dots or a checkerboard, is the print of the unequal numbers in the 2×2 stamps (section 3). How strong is it? The next cell measures, for each channel, how much of its variation is one and the same pattern in every 2×2 block: right after the last up-convolution (`up.2`), after the two convolutions that follow (`decoder.2`), and in the logits.
 
-# %% [markdown] lang="zh" of="8ad8d48c"
+# %% [markdown] lang="zh" of="080e0b22"
 # 图中文字：down 向下 · up 向上 · px 边长像素 · ch. 通道号。
 #
-# 越往下，格子越粗。到了底部，一个数代表 8 × 8 个像素，那里任何单个通道都画不出两个像素宽的血管。往上走，细线又回来了。它们是从跳跃连接横着过来的，还是底部的许多通道合起来记住的？第 10 节来检验。向上的图里如果有规则的小点或棋盘格，那是 2×2 印章里四个数不相等留下的花纹（第 3 节），卷积没有完全抹平。最后的头部给各通道加权，花纹很少会留到结果里。
+# 越往下，格子越粗。到了底部，一个数代表 8 × 8 个像素，那里任何单个通道都画不出两个像素宽的血管。往上走，细线又回来了。它们是从跳跃连接横着过来的，还是底部的许多通道合起来记住的？第 10 节来检验。
+#
+# 向上的图里如果有规则的小点或棋盘格，那是 2×2 印章里四个数不相等留下的花纹（第 3 节）。花纹有多强？下一个单元格对每个通道测量：它的变化里，有多少是在每个 2×2 小块里都一样的花纹。分别在最后一次上卷积之后 (`up.2`)、后面两次卷积之后 (`decoder.2`)，以及 logits 里测量。
 
-# %% [markdown] lang="en" minutes="17"
+
+# %%
+def pattern(maps):
+    """Return how much of each channel is one pattern in every 2 x 2 block, 0 to 1."""
+    phases = [maps[0, :, i::2, j::2].mean((1, 2)) for i in (0, 1) for j in (0, 1)]
+    return torch.stack(phases).std(0) / maps[0].std((1, 2))
+
+
+for name in ("up.2", "decoder.2", "head"):
+    strength = pattern(seen[name])
+    print(f"{name:10} median {strength.median():.3f}, largest {strength.max():.3f}")
+    # zh: print(f"{name:10} 中位数 {strength.median():.3f}，最大 {strength.max():.3f}")
+
+# %% [markdown] lang="en"
+# With DRIVE the pattern makes up about 40 % of the variation right after the up-convolution, about 5 % after the convolutions (though one channel keeps much of it), and less than 1 % in the logits. So the rest of the network learns to take it away.
+
+# %% [markdown] lang="zh" of="c9ca02fb"
+# 使用 DRIVE 时，花纹刚出上卷积时约占变化的 40%，再经过卷积约占 5%（个别通道仍然很强），到 logits 里不到 1%。可见网络的其余部分学会了把它消掉。
+
+# %% [markdown] lang="en" minutes="15"
 # ## 10 Cut the bridge
 #
 # What is a skip worth? We silence all of them, train two networks that differ in nothing else, and compare.
@@ -1100,7 +1123,7 @@ print(
 #
 # 一对结果是例子，不是证明。换一个种子，数字就不同；种子相同而 CPU 线程数不同，求和时舍入的次序就不同，数字也会不同。**选做：** 改掉 `train_small` 里的两个种子，看结果的哪一部分不变。
 
-# %% [markdown] lang="en" minutes="19"
+# %% [markdown] lang="en" minutes="20"
 # ## 11 Overfit one patch on purpose
 #
 # Before a long training, try a short one: one patch, again and again. A healthy network learns it by heart, Dice above 0.99. If it cannot, something is broken, and more data will not mend it. `fit` does it with the five lines and lets us break one thing at a time.

@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** compute both losses by hand, read the training loop line by line, say why a GPU trains with short numbers, forecast how long training takes, read a loss curve, and stop a run and resume it with the same weights, bit for bit, as without the break.
 #
-# **Minutes** MINUTES to read and try; 8 to compute on two cores, most of it in the background.
+# **Minutes** 73 to read and try; 8 to compute on two cores, most of it in the background.
 #
 # **You need** logits, sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (04), patches (06), the network (07).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="2578f923"
+# %% [markdown] lang="zh" of="01b16a85"
 # **学完这一章你能** 手算两种损失，逐行读懂训练循环，说明 GPU 训练为什么用低精度数，预估训练时间，看懂损失曲线，并且中断后续训，得到的权重与不中断时逐比特相同。
 #
-# **用时** 阅读和练习 MINUTES 分钟；用两个 CPU 核计算约 8 分钟，大部分在后台。
+# **用时** 阅读和练习 73 分钟；用两个 CPU 核计算约 8 分钟，大部分在后台。
 #
 # **预备知识** logits、sigmoid 和训练一步的五行代码（第 02 章“第一个模块”），Dice（第 04 章），图像块（第 06 章），网络（第 07 章）。
 #
@@ -52,7 +52,7 @@ from torch.nn import functional
 from helpers import datasets, figures, inference, places, runtime, saving, training
 from helpers.unet import UNet, count_parameters
 
-# %% [markdown] lang="en" minutes="10"
+# %% [markdown] lang="en" minutes="9"
 # ## Start first, understand while it runs
 #
 # Training takes minutes, so we start it at once and use the minutes to understand it. Five cells do that. The first holds the loss, the number that training makes small: three functions from `helpers/losses.py`, which we take apart below. They are pasted here so that you can change them: `make_run` below hands `bce_dice_loss` to the training. Edit the losses, run the five cells again, and the network is trained with your version.
@@ -154,7 +154,7 @@ else:
     print("Nothing is trained here; the last cells load weights that are there.")
     # zh: print("这里不训练；最后的单元格会加载现成的权重。")
 
-# %% [markdown] lang="en" minutes="4"
+# %% [markdown] lang="en" minutes="3"
 # ## What the loss says before anything is learnt
 #
 # While it runs: a loss is one number that says how wrong the network is. The first one is **binary cross-entropy** (BCE). At pixel $i$ the network gives vessel the probability $p_i$, and the label $y_i$ is 1 for vessel, 0 for background; over $N$ pixels
@@ -208,7 +208,7 @@ lesson.contract("08.share", (share, constant), course)
 # %% [markdown] lang="zh" of="e7573e91"
 # 如果训练时 BCE 停在第二个数上不再下降，网络就只学到了一件事：血管有多稀少。
 
-# %% [markdown] lang="en" minutes="14"
+# %% [markdown] lang="en" minutes="11"
 # ## Two losses by hand
 #
 # Take four pixels, two of them vessel. Which of the four costs most?
@@ -345,7 +345,7 @@ for answer, p_everywhere in answers.items():
     print(f"{answer}: BCE {bce:.3f}, Dice loss {1 - dice:.3f}")
     # zh: print(f"{answer}：BCE {bce:.3f}，Dice 损失 {1 - dice:.3f}")
 
-# %% [markdown] lang="en" minutes="4"
+# %% [markdown] lang="en" minutes="3"
 # ## A ruler for losses
 #
 # So they complement each other. BCE gives every pixel a slope, but for BCE all black is a cheap answer; for Dice it is the worst. The course trains with BCE plus half the Dice loss. Now we make a ruler: the loss of some answers that you will meet. The mark "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own. (If you changed the loss, the ruler does not follow.)
@@ -404,7 +404,7 @@ for entry in run.history[-1:]:
     print(f"at step {entry['step']}: validation Dice {entry['dice']:.3f}")
     # zh: print(f"第 {entry['step']} 步：验证 Dice {entry['dice']:.3f}")
 
-# %% [markdown] lang="en" minutes="17"
+# %% [markdown] lang="en" minutes="16"
 # ## The loop on one screen
 #
 # Here is one whole step, `train_step` from `helpers/training.py`. Look for the five lines of chapter 02 in it, in their order: forward (`logits = ...`), loss, clear (`zero_grad`), backward, update (`step`). The rest moves the batch to the device and takes care of short numbers, which the next subsection explains.
@@ -557,7 +557,7 @@ two_steps = lesson.exercise("08.5", two_steps)
 #
 # </details>
 
-# %% [markdown] lang="en" minutes="6"
+# %% [markdown] lang="en" minutes="5"
 # ## How far a step goes: AdamW and one cycle
 #
 # Plain gradient descent moves a weight by learning rate times gradient. **AdamW** keeps two numbers for each weight, a running mean $m$ of its gradients $g$ and a running mean $v$ of their squares. In step $t$, with learning rate $\eta$,
@@ -645,7 +645,7 @@ figures.show(
 #
 # 调度在开始时就排到了最后一步，所以长训练的前一半不等于一次短训练：想少走几步，要在启动前设 `STEPS`。
 
-# %% [markdown] lang="en" minutes="9"
+# %% [markdown] lang="en" minutes="7"
 # ## Checkpoint, stop, resume
 #
 # A laptop is closed, a Colab session ends, and the training with it. The background run writes `checkpoint.pt` after each validation. (Colab deletes its files with the machine: copy this one to Drive, chapter 01, if you want to go on later.)
@@ -750,7 +750,7 @@ for part in ("nothing", "model", "optimizer", "schedule", "batches"):
 # background = training.Background(run, folder / "checkpoint.pt").start()
 # ```
 
-# %% [markdown] lang="en" minutes="8"
+# %% [markdown] lang="en" minutes="6"
 # ## Four curves and what each means
 #
 # What to do when the loss does not fall, when the training does not converge? Look at the two curves together. Four sketches, not measurements: blue is the training loss, red and dashed the validation loss, the dotted line is the ruler's "vessel share only". (The loss is NaN, the memory is too small, and more: [FAQ](../FAQ.md#training).)
@@ -832,7 +832,7 @@ print("(d) normal: in this course the usual sight")
 #
 # 如果曲线停在“未训练”的刻度上，是梯度没有传到权重；停在 “double sigmoid”，是多了一个 sigmoid。停在别处又不知道为什么，就让网络故意过拟合一个图像块（第 07 章第 11 节），在那里查错。
 
-# %% [markdown] lang="en" minutes="3"
+# %% [markdown] lang="en" minutes="2"
 # ## Watch it arrive
 #
 # Back to your own run. `draw` shows its losses with two marks of the ruler, the Dice on the validation eyes, and one held-out eye as the network sees it now, beside its label.
@@ -909,7 +909,7 @@ if not run.history:
 #
 # 最先出现的是粗血管；大部分时间都花在细血管上。曲线明显低于下面那条点线，说明网络已经学会看图了。
 
-# %% [markdown] lang="en" minutes="5"
+# %% [markdown] lang="en" minutes="4"
 # ## Train or load
 #
 # The best weights so far, by the validation images' average precision, go to `weights.pt`; they need not be the last ones. They are stored together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
