@@ -30,7 +30,7 @@ if __name__ == "__main__" and not importlib.util.find_spec("jupytext"):
 import jupytext
 import nbformat
 
-from . import LANGUAGES, ROOT, chosen, numbers, outputs, paste, translate
+from . import LANGUAGES, ROOT, chosen, glossary, numbers, outputs, paste, translate
 from .address import badges, set_address
 from .strip import with_strip
 
@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         paths = sources(root, args.chapters)
         if args.check:
             problems = [p for path in paths for p in Chapter(root, path).check()]
-            problems += numbers.check(root)
+            problems += numbers.check(root) + glossary.check(root)
         else:
             if args.repo is not None:
                 address, tag = set_address(root, args.repo, args.tag)
@@ -246,6 +246,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             for path in paths if args.bless else []:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
+            problems += glossary.write(root)
     except (OSError, ValueError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")
