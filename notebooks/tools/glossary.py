@@ -19,8 +19,8 @@ THEMES = {
     "Evaluation": "评估",
 }
 HEAD = {
-    "en": "# Glossary\n\nThe words of the course, each in one sentence, with the chapter "
-    "that teaches it. [中文](GLOSSARY.zh-CN.md)\n\n| term | what it is | chapter |\n"
+    "en": "# Glossary\n\nThe words of the course, each in one sentence, with the "
+    "chapter that teaches it. [中文](GLOSSARY.zh-CN.md)\n\n| term | what it is | chapter |\n"
     "|---|---|---|\n",
     "zh": "# 术语表\n\n课程用到的术语，每个一句话，最后一列是讲到它的那一章。"
     "“d2l”是《动手学深度学习》的用词，“论文”是中文论文和博文常见的写法，"
@@ -82,7 +82,7 @@ def problems(root: Path) -> list[str]:
     right_and_wrong = translate.read_terms(root / TERMS)
     for row in (row for rows in themes(root).values() for row in rows):
         term = words(row, "en")[0]
-        for language, column in SENTENCE.items():
+        for column in SENTENCE.values():
             if not re.fullmatch(r".*[.。？?]", row[column]):
                 found.append(f"{term}: no sentence under {column!r}")
         for word in translate.wrong_words(row[SENTENCE["zh"]], *right_and_wrong):
