@@ -20,8 +20,8 @@ THEMES = {
 }
 HEAD = {
     "en": "# Glossary\n\nThe words of the course, each in one sentence, with the "
-    "chapter that teaches it. [中文](GLOSSARY.zh-CN.md)\n\n| term | what it is | chapter |\n"
-    "|---|---|---|\n",
+    "chapter that teaches it. [中文](GLOSSARY.zh-CN.md)\n\n"
+    "| term | what it is | chapter |\n|---|---|---|\n",
     "zh": "# 术语表\n\n课程用到的术语，每个一句话，最后一列是讲到它的那一章。"
     "“d2l”是《动手学深度学习》的用词，“论文”是中文论文和博文常见的写法，"
     "与本课程相同的不再列出。[English](GLOSSARY.md)\n",
