@@ -22,8 +22,11 @@ from .address import COLAB, course_address, github_slug
 EDITIONS = ("student", "instructor", "slides")
 MANIFEST = "edition.json"  # what an edition wrote, so that it may be written anew
 FOLD = re.compile(
-    r"<details>\s*<summary>\s*((?:Solution|参考答案)[^<]*)</summary>\s*(.*?)\s*</details>",
+    r"(\n*)<details>\s*<summary>\s*((?:Solution|参考答案)[^<]*)</summary>\s*(.*?)\s*</details>",
     re.S,
+)
+LINK = re.compile(  # or code, in which nothing is a link
+    r"^```.*?^```|`[^`\n]+`|\[([^\[\]]*)\]\(([^)\s]+)\)", re.M | re.S
 )
 FOR_TEACHERS = {
     "en": "**Instructor's edition: answers and solutions, not for students.**",
@@ -90,7 +93,7 @@ def point_links(notebook: dict, language: str, chapters: set[str], root: Path) -
 
     def point(match: re.Match) -> str:
         words, target = match[1], match[2]
-        if re.match(r"[a-z]+:|#", target):
+        if target is None or re.match(r"[a-z]+:|#", target):
             return match[0]
         path, mark, anchor = target.partition("#")
         path = posixpath.normpath(posixpath.join(LANGUAGES[language], path))
@@ -102,11 +105,7 @@ def point_links(notebook: dict, language: str, chapters: set[str], root: Path) -
         return words
 
     for cell in texts(notebook):
-        parts = re.split(r"(^```.*?^```)", cell["source"], flags=re.M | re.S)
-        parts[::2] = [
-            re.sub(r"\[([^\[\]]*)\]\(([^)\s]+)\)", point, part) for part in parts[::2]
-        ]
-        cell["source"] = "".join(parts)
+        cell["source"] = LINK.sub(point, cell["source"])
 
 
 # ---- The instructor edition ----
@@ -125,7 +124,7 @@ def instructor(notebook: dict, language: str) -> dict:
     cells = []
     for number, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] == "markdown":
-            cell["source"] = FOLD.sub(r"**\1**\n\n\2", cell["source"])
+            cell["source"] = FOLD.sub(r"\1**\2**\n\n\3", cell["source"])
         if number == 0:
             cell["source"] += f"\n\n{FOR_TEACHERS[language]}"
         cells.append(cell)
