@@ -290,7 +290,7 @@ def test_a_computed_answer_is_called_so():
         patch.setattr(questions, "find", lambda number, kind: asked)
         lines = editions.note("ask", "04.1", "en").splitlines()
     assert lines[2] == "> - Answer: computed by the cell; with DRIVE 0.807"
-    assert lines[3] == "> - computed by the cell!"
+    assert lines[3] == "> - …!"
 
 
 def test_a_run_gives_instructors_the_outputs_that_answer(project):
@@ -401,7 +401,8 @@ def test_slides_show_the_chapters_heading_and_its_figures(project):
         page = (folder / place / "04_name.html").read_text("utf-8")
         first, second = re.findall(r"<section>(.*?)</section>", page, re.S)
         assert {"en": "A question?", "zh": "问题？"}[language] in first
-        assert "DRIVE" in first and "2026-01-02" in first
+        assert "lesson" in first and "DRIVE" in first and "2026-01-02" in first
+        assert "Staal" in first, "whose photographs these are"
         assert f"<h2>{words}</h2>" in second
         assert f'base64,{PIXEL}" alt="{ALT[language]}"' in second
         assert "<pre>Said below.</pre>" in second
@@ -411,8 +412,8 @@ def test_slides_show_the_chapters_heading_and_its_figures(project):
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ('slides = ["nothing"]', "no cell holds 'nothing'"),
-        ('slides = ["lesson.ask"]', "has no figure"),
+        ('slides = ["nothing"]', "'nothing': no cell holds it"),
+        ('slides = ["lesson.ask"]', "has no stored figure"),
         ("slides = []", "names no cells for slides"),
         (None, "names no cells for slides"),
     ],

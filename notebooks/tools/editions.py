@@ -160,7 +160,7 @@ def note(kind: str, number: str, language: str) -> str:
         )
         known = ("; with DRIVE ", "；用 DRIVE 时为 ")[side] + ", ".join(task.known)
         shown = value + (known if computed and task.known else "")
-        reason = task.reason[side].replace("{answer}", value)
+        reason = task.reason[side].replace("{answer}", "…" if computed else value)
         answers = [say(("Answer", "答案")[side], shown), reason]
         answers += [
             say(f"{('Hint', '提示')[side]} {k}", hint[side])

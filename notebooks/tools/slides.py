@@ -13,6 +13,10 @@ from helpers import datasets
 
 from . import outputs, report
 
+ORIGIN = {
+    "en": "Figures: {mode} run on {dataset}, {device}, {date}.",
+    "zh": "图：{mode} 模式，数据 {dataset}，设备 {device}，日期 {date}。",
+}
 MAX_LINES = 4  # of what a cell prints: more cannot be read from the last row
 
 
@@ -29,35 +33,16 @@ def page(notebook: dict, chapter, language: str) -> str:
     language : str
         "en" or "zh".
     """
-    words, shown = named(chapter), []
     english = outputs.code_cells(chapter.notebook("en")["cells"])
-    mine, heading = {}, ""
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            mine[len(mine)] = (cell, heading)
-        elif found := re.findall(r"^#{2,} (.+)", cell["source"], re.M):
-            heading = re.sub(r"[*`]", "", found[-1])
-    for word in words:
-        place = (k for k, cell in enumerate(english) if word in cell["source"])
-        if (k := next(place, None)) is None:
-            raise ValueError(f"{chapter.path.stem}: no cell holds {word!r} for a slide")
-        cell, heading = mine[k]
-        told = report.shown_outputs(cell, heading)
-        pictures = [output for output in told if "image" in output]
-        if not pictures:
-            raise ValueError(
-                f"{chapter.path.stem}: the cell that holds {word!r} has no figure; "
-                "take it from a run in lesson mode with --store FOLDER"
-            )
-        said = [o["text"] for o in told if "text" in o]
-        said = "\n".join(said).strip().splitlines()
-        shown.append(
-            {
-                "heading": heading,
-                "pictures": pictures,
-                "said": "\n".join(said) if len(said) <= MAX_LINES else "",
-            }
-        )
+    with_headings, slides = under_headings(notebook["cells"]), []
+    for word in named(chapter):
+        places = (k for k, x in enumerate(english[1:], 1) if word in x["source"])
+        try:
+            slides.append(slide(*with_headings[next(places)]))
+        except (StopIteration, ValueError) as error:
+            why = str(error) or "no cell holds it"
+            where = f"{chapter.path.stem}: the slide of {word!r}"
+            raise ValueError(f"{where}: {why}") from None
     title, _, question = notebook["cells"][0]["source"].partition("\n")
     facts = notebook["metadata"].get("course", {}).get("outputs")
     known = datasets.DATASETS.get(facts["dataset"]) if facts else None
@@ -65,18 +50,40 @@ def page(notebook: dict, chapter, language: str) -> str:
         language={"zh": "zh-CN"}.get(language, language),
         title=title.lstrip("# "),
         question=question.strip().strip("*"),
-        origin=outputs.ORIGIN[language].format(**facts).strip("*") if facts else "",
+        origin=ORIGIN[language].format(**facts) if facts else "",
         credit=known.citation if known and not known.drawn else "",
-        slides=shown,
+        slides=slides,
     )
+
+
+def under_headings(cells: list[dict]) -> list[tuple[dict, str]]:
+    """List the code cells, each with the heading that it stands under."""
+    found, heading = [], ""
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            found.append((cell, heading))
+        elif headings := re.findall(r"^#{2,} (.+)", cell["source"], re.M):
+            heading = re.sub(r"[*`]", "", headings[-1])
+    return found
+
+
+def slide(cell: dict, heading: str) -> dict:
+    """Return what a slide shows: heading, figures, and a few lines printed with them."""
+    told = report.shown_outputs(cell, heading)
+    pictures = [output for output in told if "image" in output]
+    if not pictures:
+        raise ValueError(
+            "its cell has no stored figure; take one from a run with --store FOLDER"
+        )
+    said = "\n".join(output["text"] for output in told if "text" in output).strip()
+    said = said if said.count("\n") < MAX_LINES else ""
+    return {"heading": heading, "pictures": pictures, "said": said}
 
 
 def named(chapter) -> list[str]:
     """Return the words that name the cells of a chapter's slides."""
     path = chapter.root / f"notebooks/src/teaching/{chapter.path.name[:2]}.toml"
-    words = (
-        tomllib.loads(path.read_text("utf-8")).get("slides") if path.exists() else []
-    )
-    if not words:
+    told = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    if not told.get("slides"):
         raise ValueError(f"{path} names no cells for slides: slides = [WORD, ...]")
-    return words
+    return told["slides"]
