@@ -68,7 +68,7 @@ def under_headings(cells: list[dict]) -> list[tuple[dict, str]]:
 
 
 def slide(cell: dict, heading: str) -> dict:
-    """Return what a slide shows: heading, figures, and a few lines printed with them."""
+    """Return what a slide shows: heading, figures, and the few lines beside them."""
     told = report.shown_outputs(cell, heading)
     pictures = [output for output in told if "image" in output]
     if not pictures:
