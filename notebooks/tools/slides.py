@@ -29,20 +29,22 @@ def page(notebook: dict, chapter, language: str) -> str:
         The notebook of the language, with outputs.
     chapter : build.Chapter
         Its source; `slides` in notebooks/src/teaching/NN.toml names the cells, each by
-        a word that its English code holds.
+        a word in its English code: the first such cell with a figure is taken.
     language : str
         "en" or "zh".
     """
     english = outputs.code_cells(chapter.notebook("en")["cells"])
     with_headings, slides = under_headings(notebook["cells"]), []
     for word in named(chapter):
-        places = (k for k, x in enumerate(english[1:], 1) if word in x["source"])
-        try:
-            slides.append(slide(*with_headings[next(places)]))
-        except (StopIteration, ValueError) as error:
-            why = str(error) or "no cell holds it"
-            where = f"{chapter.path.stem}: the slide of {word!r}"
-            raise ValueError(f"{where}: {why}") from None
+        places = [k for k, x in enumerate(english) if k and word in x["source"]]
+        made = [slide(*with_headings[k]) for k in places]
+        if not (drawn := [each for each in made if each["pictures"]]):
+            why = "the cell has no stored figure; take one from a run: --store FOLDER"
+            raise ValueError(
+                f"{chapter.path.stem}: the slide of {word!r}: "
+                + (why if places else "no cell holds it")
+            )
+        slides.append(drawn[0])
     title, _, question = notebook["cells"][0]["source"].partition("\n")
     facts = notebook["metadata"].get("course", {}).get("outputs")
     known = datasets.DATASETS.get(facts["dataset"]) if facts else None
@@ -71,10 +73,6 @@ def slide(cell: dict, heading: str) -> dict:
     """Return what a slide shows: heading, figures, and the few lines beside them."""
     told = report.shown_outputs(cell, heading)
     pictures = [output for output in told if "image" in output]
-    if not pictures:
-        raise ValueError(
-            "its cell has no stored figure; take one from a run with --store FOLDER"
-        )
     said = "\n".join(output["text"] for output in told if "text" in output).strip()
     said = said if said.count("\n") < MAX_LINES else ""
     return {"heading": heading, "pictures": pictures, "said": said}
