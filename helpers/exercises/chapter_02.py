@@ -560,10 +560,10 @@ CONTRACTS["02.kernel"] = Contract(
     0.005,
 )
 CONTRACTS["02.conv"] = Contract(
-    ("loss of one convolution after 400 steps", "只有一个卷积，400 步后的损失"),
+    ("loss of one convolution after 600 steps", "只有一个卷积，600 步后的损失"),
     1.4,
     0.01,
 )
 CONTRACTS["02.module"] = Contract(
-    ("loss with the ReLU after 400 steps", "有 ReLU，400 步后的损失"), 0.0016, 0.001
+    ("loss with the ReLU after 600 steps", "有 ReLU，600 步后的损失"), 0.002, 0.001
 )

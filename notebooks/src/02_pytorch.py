@@ -131,11 +131,11 @@ guess = None  # your guess: four numbers in brackets, such as (1, 2, 3, 4)
 # zh: guess = None  # 你的猜测：括号里四个数，例如 (1, 2, 3, 4)
 lesson.ask("02.2", guess)
 
-# %% tags=["answer"]
+# %% fold="Draw the batch, and say its shape" fold_zh="画出这一批，并输出它的形状" tags=["answer"]
 pictures = [figures.to_picture(piece.numpy()) for piece in batch]
 figures.show_images(pictures, [f"batch[{k}]" for k in range(4)], 4, 2)
-figures.show("Four square pieces of the photograph: vessels, optic disc, fovea, vessels.")
-# zh: figures.show("照片的四个正方形小块，依次是血管、视盘、颞侧和血管。")
+figures.show("Four square pieces of the photograph: vessels, the bright optic disc, the dark macula, vessels.")
+# zh: figures.show("照片的四个正方形小块，依次是血管、明亮的视盘、较暗的黄斑、血管。")
 print(f"batch has shape {tuple(batch.shape)}: (B, C, H, W).")
 # zh: print(f"batch 的形状是 {tuple(batch.shape)}：(B, C, H, W)。")
 
@@ -571,6 +571,8 @@ figures.show(f"The walk into the valley with the learning rate {RATE}.")
 inputs = photo[None, 1:2, 293:413, 100:220]  # green, (1, 1, 120, 120)
 inputs = (inputs - inputs.mean()) / inputs.std()  # mean 0, standard deviation 1
 target = functional.conv2d(inputs, sobel[None, None])  # (1, 1, 118, 118)
+
+# %% fold="Draw input and target" fold_zh="画出输入和目标"
 pictures = [inputs[0, 0].numpy(), target[0, 0].numpy()]
 titles = ["input, green channel", "target"]
 figures.show_images(pictures, titles, 2, 3, limits=(-3, 3))
@@ -851,7 +853,7 @@ print(tuple(inputs.shape), "->", tuple(edge_net(inputs).shape))
 strength = target.abs()  # the new target
 
 
-def train(net, steps=400, rate=0.1):
+def train(net, steps=600, rate=0.05):
     """Train a network towards `strength`; return the loss of each step."""
     optimizer = torch.optim.SGD(net.parameters(), lr=rate)
     history = []
