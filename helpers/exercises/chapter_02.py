@@ -430,11 +430,14 @@ def _behaviour(module: type[nn.Module], width: int) -> tuple:
         for p in net.parameters():
             p.copy_(torch.linspace(-1, 1, p.numel()).reshape(p.shape))
         answer = net(torch.linspace(-1, 1, 36).reshape(1, 1, 6, 6))
-    learns, shape = ("numbers to learn", "可学习的数"), ("shape", "形状")
-    if not count:
-        return pick(learns), count
-    low, high = answer.min().item(), answer.max().item()
-    return pick(learns), count, pick(shape), tuple(answer.shape), low, high
+    if answer is None:
+        return (None,)
+    said = [pick(("numbers to learn", "可学习的数")), count]
+    if count:
+        said += [pick(("shape", "形状")), tuple(answer.shape)]
+    if count and answer.shape[2:] == (6, 6):
+        said += [pick(("from, to", "从、到")), answer.min().item(), answer.max().item()]
+    return tuple(said)
 
 
 class _NoSuper(nn.Module):
@@ -478,6 +481,12 @@ class _Unpadded(VesselNet):
     def __init__(self, width):
         super().__init__(width)
         self.first.padding = self.last.padding = (0, 0)
+
+
+class _HalfPadded(VesselNet):
+    def __init__(self, width):
+        super().__init__(width)
+        self.last.padding = (0, 0)
 
 
 EXERCISES["02.11"] = Exercise(
@@ -545,6 +554,14 @@ EXERCISES["02.11"] = Exercise(
             (
                 "The answer is smaller than the image: where is padding=1?",
                 "结果比图像小：padding=1 写了吗？",
+            ),
+        ),
+        (
+            _HalfPadded,
+            (
+                "The answer is smaller than the image: one of the two convolutions has "
+                "no padding=1.",
+                "结果比图像小：两个卷积里有一个没写 padding=1。",
             ),
         ),
     ),

@@ -331,6 +331,8 @@ right.set(xlabel="row", ylabel="value", ylim=(0, 1))
 right.legend(frameon=False)
 vein = line[1].argmin()
 wall, core = line[0, vein - 8 : vein + 14].min(), line[0, vein + 3 : vein + 8].max()
+spot, arrow = (rows[vein] + 5, core + 0.01), {"arrowstyle": "->"}
+right.annotate("light reflex", spot, (rows[vein] - 60, 0.93), arrowprops=arrow)
 figures.show(
     "Left: a piece of the photograph with a white line across four vessels. Right: red "
     "and green values along the line; green falls into four deep valleys, red hardly."
@@ -345,12 +347,12 @@ print(f"Across it red falls to {wall:.2f}, but is {core:.2f} in the middle.")
 # zh: print(f"穿过它时，红色降到 {wall:.2f}，正中却是 {core:.2f}。")
 
 # %% [markdown] lang="en"
-# Blood swallows green light, so vessels are deep valleys in green and shallow ones in red. The small rise in the middle of the vein, which the numbers show better than the curve, is the *central light reflex*: the round wall mirrors the lamp. Arteries show it most. In a wide vessel this bright streak can make a program see two thin vessels instead of one, or none.
+# Blood swallows green light, so vessels are deep valleys in green and shallow ones in red. The small rise in the middle of the vein, at the arrow, is the *central light reflex*: the round wall mirrors the lamp. Arteries show it most. In a wide vessel this bright streak can make a program see two thin vessels instead of one, or none.
 
-# %% [markdown] lang="zh" of="cd8d879f"
-# 图中文字：red 红色通道 · green 绿色通道 · row 行 · value 像素值。
+# %% [markdown] lang="zh" of="89601903"
+# 图中文字：red 红色通道 · green 绿色通道 · light reflex 中央反光 · row 行 · value 像素值。
 #
-# 血液吸收绿光，所以血管在绿色曲线上是深谷，在红色曲线上只是浅谷。静脉正中略微变亮，曲线上不明显，数字更清楚。这是血管中央反光 (central light reflex)：圆弧形的血管壁像镜子一样反射灯光，动脉上最明显。血管很粗时，这条亮带会让程序看成两条细血管，或者干脆看不见。
+# 血液吸收绿光，所以血管在绿色曲线上是深谷，在红色曲线上只是浅谷。静脉正中有一个小小的凸起，就在箭头处。这是血管中央反光 (central light reflex)：圆弧形的血管壁像镜子一样反射灯光，动脉上最明显。血管很粗时，这条亮带会让程序看成两条细血管，或者干脆看不见。
 
 # %% [markdown] lang="en" minutes="12"
 # ## Why the photograph was resized

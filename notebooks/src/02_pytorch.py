@@ -629,7 +629,8 @@ print(f"loss {losses[0]:.2f} -> {losses[-1]:.5f}")
 
 # %% fold="Draw the loss and the learnt kernel" fold_zh="画出损失和学到的卷积核"
 learnt = net.weight.detach()[0, 0]
-fig, axes = plt.subplots(1, 4, figsize=(11, 2.9), dpi=figures.DPI)
+fig, axes = plt.subplots(2, 2, figsize=(6.8, 5.8), dpi=figures.DPI)
+axes = axes.ravel()
 axes[0].semilogy(losses, color=figures.BLUE)
 axes[0].set(xlabel="step", ylabel="loss")
 draw(axes[1], first[0, 0], "random start")
@@ -652,14 +653,14 @@ lesson.contract("02.kernel", gap)
 # %% [markdown] lang="en"
 # The program found an edge filter from an image and its answer.
 #
-# Two words in that cell keep the *memory* of a computation apart from its numbers. `loss` remembers how it was computed, all the way back; `loss.item()` is a plain Python number, and a list of such numbers holds no memory. `.detach()` gives the same numbers as a tensor without the memory, and `.clone()` copies them, or else the training would change `first`, too. PyTorch tells you when you need them:
+# Two words in that cell keep the *memory* of a computation apart from its numbers. `loss` remembers how it was computed, all the way back; `loss.item()` is a plain Python number, and a list of such numbers holds no memory. `.detach()` gives the same numbers as a tensor without the memory, and `.clone()` copies them, or else the training would change `first`, too. Inside `with torch.no_grad():` nothing is remembered from the start. PyTorch tells you when you need them:
 
-# %% [markdown] lang="zh" of="08aee5c4"
+# %% [markdown] lang="zh" of="c6609c05"
 # 图中文字：random start 随机的初始值 · learnt 学到的 · Sobel, never shown 从未给程序看过的 Sobel 卷积核 · step 步 · loss 损失。
 #
 # 只凭一张图像和它的答案，程序就找到了检测边缘的卷积核。
 #
-# 训练单元格里有两个词，把数值和计算的*记录*分开。`loss` 记得自己是怎样一路算出来的；`loss.item()` 是普通的 Python 数，存进列表也不带记录。`.detach()` 给出同样的数值、不带记录的张量；`.clone()` 再复制一份，不然训练会把 `first` 也改掉。需要它们的时候，PyTorch 会提醒：
+# 训练单元格里有两个词，把数值和计算的*记录*分开。`loss` 记得自己是怎样一路算出来的；`loss.item()` 是普通的 Python 数，存进列表也不带记录。`.detach()` 给出同样的数值、不带记录的张量；`.clone()` 再复制一份，不然训练会把 `first` 也改掉。写在 `with torch.no_grad():` 里的计算，从一开始就不留记录。需要它们的时候，PyTorch 会提醒：
 
 # %%
 try:
@@ -837,9 +838,11 @@ print(tuple(inputs.shape), "->", tuple(edge_net(inputs).shape))
 # - `forward` says what becomes of an input. You call the *network*, `edge_net(x)`, and that calls `forward`.
 # - What has numbers to learn is made in `__init__` as a layer from `nn`. What has none may be a function from `nn.functional`: `functional.relu(x)`. The layer `nn.ReLU()` does the same.
 #
-# Where one layer simply follows the other, `nn.Sequential` needs no class. Here are three networks for the strength of edges, and a function with the five lines:
+# In the chapters to come you will read `width: int` in such a line: a note on the kind of argument, which Python does not check.
+#
+# Where one layer simply follows the other, `nn.Sequential` needs no class. (A class may also begin from it, `class Block(nn.Sequential)`, and hand it its layers, as in chapter 07.) Here are three networks for the strength of edges, and a function with the five lines:
 
-# %% [markdown] lang="zh" of="eff88079"
+# %% [markdown] lang="zh" of="17e31a34"
 # 一行一行看：
 #
 # - `class EdgeNet(nn.Module)` 是图纸，`EdgeNet(8)` 按图纸造出一个网络。`self` 就是正在建造或使用的那个网络。`nn.Module` 是 PyTorch 自己的图纸，凡是有数要学的都从它开始，我们在上面添加。
@@ -847,7 +850,9 @@ print(tuple(inputs.shape), "->", tuple(edge_net(inputs).shape))
 # - `forward` 写明输入要经过什么。使用时调用的是*网络*，`edge_net(x)`，它会去调用 `forward`。
 # - 有数要学的，在 `__init__` 里做成 `nn` 的层；没有数要学的，可以用 `nn.functional` 的函数：`functional.relu(x)`。写成层就是 `nn.ReLU()`，作用相同。
 #
-# 如果只是一层接一层，用 `nn.Sequential` 就行，不必写类。下面是三个求边缘强度的网络，以及一个含五行代码的函数：
+# 后面几章里会看到 `width: int` 这样的写法：注明参数的类型，Python 并不检查。
+#
+# 如果只是一层接一层，用 `nn.Sequential` 就行，不必写类。（类也可以从它开始，`class Block(nn.Sequential)`，再把各层交给它，第 07 章就这样写。）下面是三个求边缘强度的网络，以及一个含五行代码的函数：
 
 # %%
 strength = target.abs()  # the new target
@@ -898,7 +903,8 @@ lesson.contract("02.conv", curves["conv"][-1])
 lesson.contract("02.module", curves["conv, ReLU, conv"][-1])
 
 # %% fold="Draw the three losses and two answers" fold_zh="画出三条损失曲线和两个结果" tags=["answer"]
-fig, axes = plt.subplots(1, 4, figsize=(12, 3), dpi=figures.DPI)
+fig, axes = plt.subplots(2, 2, figsize=(7, 6.4), dpi=figures.DPI)
+axes = axes.ravel()
 styles = ("black", "-"), (figures.ORANGE, "--"), (figures.BLUE, "-")
 for (name, history), (colour, style) in zip(curves.items(), styles, strict=True):
     axes[0].semilogy(history, style, color=colour, label=name)
