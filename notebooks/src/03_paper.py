@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** say what each arrow of the U does; follow a tile through the whole U, 572 to 388, with a pencil; say why the paper crops, copies and up-convolves; count the 23 layers and the 31 million parameters; read what others write about U-Net with a friendly and critical eye.
 #
-# **Minutes** 108 to read and try, 1 to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (10 minutes) are not counted.
+# **Minutes** 108 to read and try, 1 to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
 #
 # **You need** chapter 02: a convolution by hand, `nn.Conv2d`, (B, C, H, W), logits and the sigmoid. No data set.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="ffd1721c"
+# %% [markdown] lang="zh" of="af88e8bf"
 # **学完这一章你能** 说出 U 形图里每个箭头做什么；拿一支笔，把一块输入从 572 一路算到 388；说清论文为什么裁剪、为什么复制、为什么用上卷积；数清 23 层和 3100 万个参数；读别人介绍 U-Net 的文章时，看得到它的好，也有自己的判断。
 #
-# **用时** 阅读和练习 108 分钟，计算 1 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（10 分钟）没有算进去。
+# **用时** 阅读和练习 108 分钟，计算 1 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
 #
 # **预备知识** 第 02 章：手算卷积、`nn.Conv2d`、(B, C, H, W)、logits 和 sigmoid。不需要数据集。
 #
@@ -1497,16 +1497,16 @@ for name, (network, side) in both.items():
 # %% [markdown] lang="en" minutes="3"
 # ## 11 Beside the blog post
 #
-# (Elective, for reading at home; the two folded tables take about ten minutes.) This course began with a Chinese blog post, 《U-net学习笔记》 ("U-Net study notes"), and we thank its author: without it there would be no course. Its preface says what it wants to be: “本文只是记录自己的学习过程,并不是面向技术向的硬核文章” (it only records how I learned this, and is no hard-core technical article). Please read what follows with that sentence in mind. Notes are no textbook, and several of these readings are invited by the brevity of the paper itself.
+# (Elective, for reading at home; the two folded tables take another five minutes.) This course began with a Chinese blog post, 《U-net学习笔记》 ("U-Net study notes"), and we thank its author: without it there would be no course. Its preface says what it wants to be: “本文只是记录自己的学习过程,并不是面向技术向的硬核文章” (it only records how I learned this, and is no hard-core technical article). Please read what follows with that sentence in mind. Notes are no textbook, and several of these readings are invited by the brevity of the paper itself.
 #
 # The post gets the most important things right: that a label for every pixel is wanted and why a doctor needs it; the meaning of the coloured arrows; four steps down and four up; the sizes 572, 570, 568 and 282, 280; 28 doubled to 56; the cut from 64 to 56 and the joined 56 × 56 × 1024, then 54 and 52; the final 388 × 388 × 2 as a choice between two classes; that the up-convolution is no inverse of a convolution. We checked these against the network above, and they stand.
 #
 # Two tables follow: nine places to correct, and twelve where nothing is wrong and something can be added. The next cell shows what can be shown in a line of code; its numbers are those of the rows.
 
-# %% [markdown] lang="zh" of="a36afd92"
+# %% [markdown] lang="zh" of="18c91b3c"
 # ## 11 对照博文
 #
-# （选读，可以留着回家看；两张折叠的表大约要读十分钟。）首先要感谢中文博文《U-net学习笔记》：这门课就是由它而来的。作者在前言里写道：“本文只是记录自己的学习过程,并不是面向技术向的硬核文章。”下面的对照，请带着这句话来读：学习笔记不是教科书；其中几处，是论文自己写得太短，容易让人这样理解。
+# （选读，可以留着回家看；两张折叠的表另要五分钟。）首先要感谢中文博文《U-net学习笔记》：这门课就是由它而来的。作者在前言里写道：“本文只是记录自己的学习过程,并不是面向技术向的硬核文章。”下面的对照，请带着这句话来读：学习笔记不是教科书；其中几处，是论文自己写得太短，容易让人这样理解。
 #
 # 最重要的地方它都写对了：要给每个像素一个标签，以及医生为什么需要它；各色箭头的意思；向下四步，向上四步；572、570、568 和 282、280 这些大小；28 翻倍成 56；64 裁到 56，拼成 56 × 56 × 1024，再到 54、52；最后 388 × 388 × 2 是在两类中选一类；上卷积不是卷积的逆操作。我们用上面的网络核对过，都成立。
 #
