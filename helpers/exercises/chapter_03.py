@@ -363,7 +363,6 @@ QUESTIONS["03.1"] = Question(
             ),
         ),
     ),
-    known=("196",),
 )
 _ROW_3 = [0, 0, 0, 2, 0, 0, 0, 0]
 QUESTIONS["03.2"] = Question(
@@ -749,7 +748,6 @@ QUESTIONS["03.13"] = Question(
         ((388, 388, 2), _PAPERS_TILE),
         ((2, 404, 404), _CHANNELS_LAST),
     ),
-    known=("404",),
 )
 QUESTIONS["03.17"] = Question(
     ("level with the most parameters", "参数最多的一层"),
