@@ -33,7 +33,7 @@ def typed(program: Path | str) -> str:
 
 
 def language() -> str:
-    """Return FUNDUS_LANGUAGE, "en" or "zh"; else "zh" where this system speaks Chinese."""
+    """Return FUNDUS_LANGUAGE, else "zh" where this system speaks Chinese, or "en"."""
     if (given := _variable("LANGUAGE")) in ("en", "zh"):
         return given
     try:
@@ -41,6 +41,11 @@ def language() -> str:
     except ValueError:  # a name of the system that Python does not know
         name = ""
     return "zh" if name.startswith(("zh", "Chinese")) else "en"
+
+
+def pick(words: tuple[str, str]) -> str:
+    """Return the English or the Chinese of two, as ``language`` says."""
+    return words[language() == "zh"]
 
 
 def is_writable(folder: Path) -> bool:
@@ -121,6 +126,11 @@ def output_dir() -> Path:
     homes = (ROOT, Path.cwd(), Path.home() / "fundus-course")
     home = next(filter(is_writable, homes), homes[-1])
     return Path(_variable("OUT") or home / "outputs").resolve()
+
+
+def keeps_progress() -> bool:
+    """Tell whether a reader's answers go to a file: not with FUNDUS_PROGRESS=0."""
+    return _variable("PROGRESS") != "0"
 
 
 def report_file() -> Path | None:

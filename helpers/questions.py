@@ -1,8 +1,8 @@
 """Questions and exercises that keep their secret: a hint first, the answer last.
 
-What a chapter asks lies in helpers/exercises: ``chapter_04.py`` has QUESTIONS, EXERCISES
-and CONTRACTS by number ("04.2"), ``chapter_04.toml`` the recall questions. The functions
-here return the lines to show; ``lesson`` prints them.
+What a chapter asks lies in helpers/exercises: ``chapter_04.py`` has QUESTIONS,
+EXERCISES and CONTRACTS by number ("04.2"), ``chapter_04.toml`` the recall questions.
+The functions here return the lines to show; ``lesson`` prints them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import places, progress
+from . import progress
+from .places import pick
 
 Words = tuple[str, str]  # English, Chinese
 FOLDER = Path(__file__).parent / "exercises"
@@ -41,8 +42,8 @@ class Question:
     """A question, answered by a value.
 
     ``answer``, and the values in ``mistakes`` and ``also``, are values or functions of
-    what the cell hands over. ``mistakes`` pairs typical wrong answers with the hint that
-    names them, ``also`` answers that are right in another way with a word on it.
+    what the cell hands over. ``mistakes`` pairs typical wrong answers with the hint
+    that names them, ``also`` answers that are right in another way with a word on it.
     ``hints`` are for the first and the second wrong try; ``reason``, which comes with
     the answer, may hold ``{answer}``. ``known`` are strings in which the answer reads
     with DRIVE: none of them stands in the chapter before the cell that answers.
@@ -78,9 +79,9 @@ class Exercise:
 class Contract:
     """A number that a chapter claims.
 
-    ``value`` is the number, or a dict of numbers by data set; ``tolerance`` is absolute,
-    or a dict by kind of device ("cpu", "cuda"). In other modes than ``modes`` nothing
-    is claimed.
+    ``value`` is the number, or a dict of numbers by data set; ``tolerance`` is
+    absolute, or a dict by kind of device ("cpu", "cuda"). In other modes than ``modes``
+    nothing is claimed.
     """
 
     title: Words
@@ -162,6 +163,11 @@ def titles(chapter: str) -> dict[str, Words]:
     return found
 
 
+def all_titles() -> dict[str, dict[str, Words]]:
+    """Return the titles of each chapter."""
+    return {chapter: titles(chapter) for chapter in chapters()}
+
+
 def _order(number: str) -> tuple:
     chapter, _, rest = number.partition(".")
     return chapter, int(rest) if rest.isdigit() else math.inf
@@ -215,7 +221,7 @@ def same(mine, expected, tolerance: float = 1e-3) -> bool:
 
 
 def show(value) -> str:
-    """Return a value as one short line: four digits of a fraction, whole numbers whole."""
+    """Return a value as one short line; a fraction with four digits."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isfinite(value):
@@ -231,11 +237,6 @@ def show(value) -> str:
 
 
 # ---- What is said ----
-
-
-def pick(words: Words) -> str:
-    """Return the words in the language of this edition."""
-    return words[places.language() == "zh"]
 
 
 def _head(mark: str, number: str, title: Words) -> str:
@@ -364,7 +365,7 @@ def _own_line(function: Callable, error: Exception) -> str | None:
 
 
 def _changed(mine: _Outcome, reference: _Outcome, names: Sequence[str]) -> str | None:
-    """Name the argument that the reader's function changed and the reference did not."""
+    """Name an argument that the reader's function changed, the reference not."""
     kinds = (np.ndarray, list, dict, set)
     for name, after, proper in zip(names, mine.after, reference.after, strict=False):
         comparable = isinstance(proper, kinds) or hasattr(proper, "detach")
@@ -457,7 +458,7 @@ def _diagnosis(mine, task, got, expected, wrong, silent, hurt) -> list[str]:
 
 
 def contract(number: str, mine, dataset: str, mode: str, device: str) -> list[str]:
-    """Compare a number with the one that the chapter claims; return the line to show."""
+    """Compare a number with the one that is claimed; return the line to show."""
     claim = find(number, "CONTRACTS")
     value, tolerance = claim.value, claim.tolerance
     if isinstance(value, dict):
@@ -498,7 +499,8 @@ def recall(chapter: str, letters: str) -> list[str]:
         said = (
             f"{len(asked)} letters are needed, one a question, such as 'bacda'; "
             f"? for one still open. These are {len(given)}.",
-            f"需要 {len(asked)} 个字母，每题一个，例如 'bacda'；还没想好的写 ?。现在有 {len(given)} 个。",
+            f"需要 {len(asked)} 个字母，每题一个，例如 'bacda'；还没想好的写 ?。"
+            f"现在有 {len(given)} 个。",
         )
         return [f"{OPEN} {pick(said)}"]
     book = progress.book(chapter)

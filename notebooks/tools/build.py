@@ -30,14 +30,26 @@ if __name__ == "__main__" and not importlib.util.find_spec("jupytext"):
 import jupytext
 import nbformat
 
-from . import LANGUAGES, ROOT, chosen, localise, numbers, outputs, paste, recall
-from . import translate
+from . import (
+    LANGUAGES,
+    ROOT,
+    chosen,
+    localise,
+    numbers,
+    outputs,
+    paste,
+    recall,
+    translate,
+)
 from .address import badges, set_address
 from .strip import with_strip
 
 MAX_BYTES = 1_000_000
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, others
-OURS = ("include", "lang", "of", "fold", "fold_zh", "title", "title_zh", "minutes")
+OURS = {  # metadata of the sources that no notebook carries
+    "include", "lang", "of", "minutes", "number",
+    "fold", "fold_zh", "title", "title_zh",
+}  # fmt: skip
 
 
 def sources(root: Path, chapters: list[str]) -> list[Path]:
@@ -151,6 +163,7 @@ class Chapter:
                 else:
                     english = localise.in_language(cell.source, "en")
                     self.say(cell, *paste.code_problems(english))
+                    self.say(cell, *localise.problems(cell.source))
                 count += 1
                 cell.metadata["number"] = f"[{self.path.name[:2]}-{count:02d}]"
 
@@ -284,7 +297,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             for path in paths if args.bless else []:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")
     return 1 if problems else 0

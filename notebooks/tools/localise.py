@@ -18,12 +18,9 @@ CHINESE = re.compile(r"( *)# zh: ?(.*)")
 
 
 def _pairs(source: str) -> Iterator[tuple[slice, slice, list[str]]]:
-    """Yield the lines of a statement, those of its `# zh:` comment, and the latter's code.
+    """Yield a statement's lines, those of its `# zh:` comment, and the comment's code.
 
-    Raises
-    ------
-    ValueError
-        Where such a comment stands under no statement.
+    A comment under no statement is left out.
     """
     lines = source.splitlines()
     marked = (k for k, line in enumerate(lines) if CHINESE.fullmatch(line))
@@ -33,7 +30,8 @@ def _pairs(source: str) -> Iterator[tuple[slice, slice, list[str]]]:
     ]
     if not runs:
         return
-    statements = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.stmt)]
+    tree = ast.parse(source)
+    statements = [n for n in ast.walk(tree) if isinstance(n, ast.stmt)]
     for run in runs:
         indent = CHINESE.fullmatch(lines[run[0]])[1]
         above = [
@@ -42,7 +40,7 @@ def _pairs(source: str) -> Iterator[tuple[slice, slice, list[str]]]:
             if n.end_lineno == run[0] and n.col_offset == len(indent)
         ]
         if not above:
-            raise ValueError(f"no statement above {lines[run[0]].strip()!r}")
+            continue
         code = [indent + CHINESE.fullmatch(lines[k])[2] for k in run]
         first = max(n.lineno for n in above) - 1
         yield slice(first, run[0]), slice(run[0], run[-1] + 1), code
@@ -60,12 +58,12 @@ def in_language(source: str, language: str) -> str:
 
 
 class _Mask(ast.NodeTransformer):
-    """Blanks the texts of a syntax tree; of an f-string its expressions stay, sorted."""
+    """Blanks the texts of a syntax tree; an f-string's expressions stay, sorted."""
 
-    def visit_Constant(self, node):  # noqa: N802 -- ast's name
+    def visit_Constant(self, node):
         return ast.Constant("") if isinstance(node.value, str) else node
 
-    def visit_JoinedStr(self, node):  # noqa: N802
+    def visit_JoinedStr(self, node):
         fields = [
             (
                 self.visit(x.value),
@@ -88,17 +86,16 @@ def masked(source: str) -> str:
 
 def problems(source: str) -> list[str]:
     """Name what is wrong with the texts in the code of a cell."""
+    found, pairs = [], list(_pairs(source))
+    english, chinese = (in_language(source, language) for language in ("en", "zh"))
+    if lost := [x for x in english.splitlines() if CHINESE.fullmatch(x)]:
+        found.append(f"no statement ends right above {lost[0].strip()!r}")
     try:
-        pairs = list(_pairs(source))
-        same = masked(in_language(source, "en")) == masked(in_language(source, "zh"))
-        tree = ast.parse(source)
-    except (ValueError, SyntaxError) as error:
-        return [str(error)]
-    found = (
-        []
-        if same
-        else ["a `# zh:` statement differs from the English by more than texts"]
-    )
+        tree, same = ast.parse(source), masked(english) == masked(chinese)
+    except SyntaxError as error:
+        return [*found, f"{type(error).__name__}: {error}"]
+    if not same:
+        found.append("a `# zh:` statement differs from the English by more than texts")
     if re.search(r"\bplt\.show\(", source):
         found.append("figures.show(alt) shows a figure, with its alternative text")
     translated = {english.stop for english, _, _ in pairs}

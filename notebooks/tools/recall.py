@@ -1,4 +1,4 @@
-"""The end of a chapter: its recall questions, and the cell that says where one stands."""
+"""The end of a chapter: recall questions, and the cell that says where one stands."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 LETTERS = "abcd"
 MINUTES = "3"  # to answer them
 HEADING = {
-    "en": "## Recall\n\nWithout scrolling back: {count} questions, {earlier} from earlier "
-    "chapters. Write one letter a question in place of each `?`.",
+    "en": "## Recall\n\nWithout scrolling back: {count} questions, {earlier} from "
+    "earlier chapters. Write one letter a question in place of each `?`.",
     "zh": "## 回想一下\n\n先别往回翻。{count} 道题，其中 {earlier} 道来自前面的章节。"
     "把每个 `?` 换成一个字母。",
 }
@@ -24,7 +24,7 @@ lesson.progress("{chapter}")
 lesson.ticket(NAME, NOT_CLEAR)"""
 TITLE = {
     "title": "Where you stand, and a ticket for your teacher",
-    "title_zh": "学到哪里了，以及给老师的反馈条",
+    "title_zh": "学到哪里了，以及给老师的反馈单",
 }
 
 
