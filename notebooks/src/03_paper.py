@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** say what each arrow of the U does; follow a tile through the whole U, 572 to 388, with a pencil; say why the paper crops, copies and up-convolves; count the 23 layers and the 31 million parameters; read what others write about U-Net with a friendly and critical eye.
 #
-# **Minutes** 108 to read and try, 1 to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
+# **Minutes** 107 to read and try, 1 to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
 #
 # **You need** chapter 02: a convolution by hand, `nn.Conv2d`, (B, C, H, W), logits and the sigmoid. No data set.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="af88e8bf"
+# %% [markdown] lang="zh" of="6f86a50c"
 # **学完这一章你能** 说出 U 形图里每个箭头做什么；拿一支笔，把一块输入从 572 一路算到 388；说清论文为什么裁剪、为什么复制、为什么用上卷积；数清 23 层和 3100 万个参数；读别人介绍 U-Net 的文章时，看得到它的好，也有自己的判断。
 #
-# **用时** 阅读和练习 108 分钟，计算 1 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
+# **用时** 阅读和练习 107 分钟，计算 1 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
 #
 # **预备知识** 第 02 章：手算卷积、`nn.Conv2d`、(B, C, H, W)、logits 和 sigmoid。不需要数据集。
 #
@@ -310,9 +310,9 @@ for k, step in enumerate(steps):
 # 9. **conv 0 1 0** again.
 # 10. **conv 1×1**: minus 1. Above zero means "a line that stands alone".
 #
-# After each of the 3-square convolutions a negative number becomes 0 (ReLU). The kernels are chosen by us; a network would learn its own. Take a pencil: the next cell draws the empty form.
+# After each of the 3-square convolutions a negative number becomes 0 (ReLU). The kernels are chosen by us; a network would learn its own. Take a pencil: below the code you find the empty form.
 
-# %% [markdown] lang="zh" of="7561d661"
+# %% [markdown] lang="zh" of="98afc29d"
 # ## 3 二十个方格上的 U-Net
 #
 # 先不看大的，看一个小的：不是图像，而是一行二十个数；不是五层，而是两层；不是 64 个通道，而是一个。全部手算。
@@ -330,7 +330,7 @@ for k, step in enumerate(steps):
 # 9. 再一次 **conv 0 1 0**。
 # 10. **conv 1×1**（1×1 卷积）：减 1。大于零就表示“单独的一条线”。
 #
-# 每次三格的卷积之后，负数都变成 0 (ReLU)。卷积核 (kernel) 是我们选的；真正的网络自己学。拿一支笔：下一个单元格画出一张空表。
+# 每次三格的卷积之后，负数都变成 0 (ReLU)。卷积核 (kernel) 是我们选的；真正的网络自己学。拿一支笔：代码下面有一张空表。
 
 
 # %%
@@ -379,7 +379,7 @@ ROWS = {  # name: what is written beside it, colour of its arrow
     "cropped": ("7  row 2, cropped", figures.GREY),
     "joined": ("8  join 7 and 6, conv", figures.BLUE),
     "answer": ("9  conv 0 1 0", figures.BLUE),
-    "logits": ("10  conv 1x1: minus 1", figures.PURPLE),
+    "logits": ("10  conv 1×1: minus 1", figures.PURPLE),
 }
 
 
@@ -1494,25 +1494,25 @@ for name, (network, side) in both.items():
 # %% [markdown] lang="zh" of="38d42ca5"
 # 带填充时，五层网络接受的边长是 16 的倍数。第 07 章一行一行地搭课程的网络：同一个类，四层，通道少一些，一个输出：[07 网络](07_unet.ipynb)。第 10 章走另一个方向：训练原来的网络，重叠分块、权重图和初始化都照论文：[10 论文自己的做法](10_paper_way.ipynb)。
 
-# %% [markdown] lang="en" minutes="3"
+# %% [markdown] lang="en" minutes="2"
 # ## 11 Beside the blog post
 #
 # (Elective, for reading at home; the two folded tables take another five minutes.) This course began with a Chinese blog post, 《U-net学习笔记》 ("U-Net study notes"), and we thank its author: without it there would be no course. Its preface says what it wants to be: “本文只是记录自己的学习过程,并不是面向技术向的硬核文章” (it only records how I learned this, and is no hard-core technical article). Please read what follows with that sentence in mind. Notes are no textbook, and several of these readings are invited by the brevity of the paper itself.
 #
 # The post gets the most important things right: that a label for every pixel is wanted and why a doctor needs it; the meaning of the coloured arrows; four steps down and four up; the sizes 572, 570, 568 and 282, 280; 28 doubled to 56; the cut from 64 to 56 and the joined 56 × 56 × 1024, then 54 and 52; the final 388 × 388 × 2 as a choice between two classes; that the up-convolution is no inverse of a convolution. We checked these against the network above, and they stand.
 #
-# Two tables follow: nine places to correct, and twelve where nothing is wrong and something can be added. The next cell shows what can be shown in a line of code; its numbers are those of the rows.
+# Two tables follow: nine places to correct, and twelve where nothing is wrong and something can be added. For nine of them the network itself can be asked, which the folded cell does; its numbers are those of the rows.
 
-# %% [markdown] lang="zh" of="18c91b3c"
+# %% [markdown] lang="zh" of="98e7d2a6"
 # ## 11 对照博文
 #
 # （选读，可以留着回家看；两张折叠的表另要五分钟。）首先要感谢中文博文《U-net学习笔记》：这门课就是由它而来的。作者在前言里写道：“本文只是记录自己的学习过程,并不是面向技术向的硬核文章。”下面的对照，请带着这句话来读：学习笔记不是教科书；其中几处，是论文自己写得太短，容易让人这样理解。
 #
 # 最重要的地方它都写对了：要给每个像素一个标签，以及医生为什么需要它；各色箭头的意思；向下四步，向上四步；572、570、568 和 282、280 这些大小；28 翻倍成 56；64 裁到 56，拼成 56 × 56 × 1024，再到 54、52；最后 388 × 388 × 2 是在两类中选一类；上卷积不是卷积的逆操作。我们用上面的网络核对过，都成立。
 #
-# 下面有两张表：需要改正的九处；没有错、还可以补充的十二处。能用一行代码看清的，先放在下一个单元格里，编号就是表里的行号。
+# 下面有两张表：需要改正的九处；没有错、还可以补充的十二处。其中九行可以问网络自己，由下面折叠的单元格来问；编号就是表里的行号。
 
-# %%
+# %% fold="Ask the network about nine of the rows" fold_zh="让网络回答其中九行"
 before, after = steps[11], steps[15]  # level 4: before the pooling, after the up
 x = torch.empty(1, 64, 568, 568, device="meta")
 said = {1: f"pooled: {tuple(nn.MaxPool2d(2)(x).shape)}"}

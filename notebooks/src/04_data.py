@@ -16,16 +16,16 @@
 # right; read a label in any encoding; say how well two annotators agree, and with which score; split
 # images by person, so that a score means something.
 #
-# **Minutes** 45 to read and try, 1 to compute.
+# **Minutes** 54 to read and try, 1 to compute.
 #
 # **You need** chapter 01; arrays and their shapes from chapter 02.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="348efd25"
+# %% [markdown] lang="zh" of="3d7e57dc"
 # **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位标注者有多一致，用哪个分数来说；按人划分图像，让分数有意义。
 #
-# **用时** 阅读和练习 45 分钟，计算 1 分钟。
+# **用时** 阅读和练习 54 分钟，计算 1 分钟。
 #
 # **预备知识** 第 01 章；第 02 章里的数组和形状。
 #
@@ -39,6 +39,7 @@ course = lesson.start()
 # %%
 import hashlib
 import random
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -68,8 +69,10 @@ for name in ("DRIVE", "CHASEDB1"):
     # zh: print("  条款：", facts.terms)
     print("  home: ", facts.home)
     # zh: print("  主页：", facts.home)
-    print("  cite: ", facts.citation)
-    # zh: print("  引用：", facts.citation)
+    print(
+        textwrap.fill(f"  cite:  {facts.citation}", 88, subsequent_indent="         ")
+    )
+    # zh: print(textwrap.fill(f"  引用： {facts.citation}", 88, subsequent_indent="         "))
 
 # %% [markdown] lang="en"
 # DRIVE is the benchmark of this field, but it may not be passed on. CHASE_DB1 may: its
