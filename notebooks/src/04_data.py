@@ -453,12 +453,12 @@ Image.fromarray(eye.vessels[0]).save(folder / "one_bit.png")
 Image.fromarray(255 * eye.vessels[0].astype(np.uint8)).save(folder / "grey.png")
 for name in ("grey.png", "one_bit.png", "palette.gif"):
     with Image.open(folder / name) as picture:
-        stored, grey = np.asarray(picture), np.asarray(picture.convert("L"))
-    values = np.unique(stored).astype(int), np.unique(grey)
+        as_stored, as_grey = np.asarray(picture), np.asarray(picture.convert("L"))
+    values = np.unique(as_stored).astype(int), np.unique(as_grey)
     print(f"{name}: stored {values[0]}, as grey {values[1]};", end=" ")
     # zh: print(f"{name}：存的值 {values[0]}，换成灰度 {values[1]}；", end=" ")
-    print(f"vessel pixels by > 127: {(stored > 127).sum()}")
-    # zh: print(f"用 > 127 读出的血管像素：{(stored > 127).sum()}")
+    print(f"vessel pixels by > 127: {(as_stored > 127).sum()}")
+    # zh: print(f"用 > 127 读出的血管像素：{(as_stored > 127).sum()}")
 print(f"vessel pixels in truth: {eye.vessels.sum()}")
 # zh: print(f"真正的血管像素：{eye.vessels.sum()}")
 
