@@ -992,13 +992,13 @@ figures.show(
     "Three curves against the clip limit, from 2 to none. AUC goes from "
     f"{rows['clip 2/256'][0]:.2f} to {rows['no clip'][0]:.2f}, noise from "
     f"{rows['clip 2/256'][3]:.1f} to {rows['no clip'][3]:.1f} grey levels; step over "
-    "noise is best for a small limit."
+    f"noise is best with {calmest}."
 )
 # zh: figures.show(
 # zh:     "三条随截断阈值变化的曲线，阈值从 2 到不截断。AUC 从 "
 # zh:     f"{rows['clip 2/256'][0]:.2f} 到 {rows['no clip'][0]:.2f}，噪声从 "
 # zh:     f"{rows['clip 2/256'][3]:.1f} 到 {rows['no clip'][3]:.1f} 个灰度级；"
-# zh:     "灰度差与噪声之比在阈值小时最好。"
+# zh:     f"灰度差与噪声之比在 {calmest} 时最好。"
 # zh: )
 
 # %% [markdown] lang="en"
