@@ -173,9 +173,9 @@ QUESTIONS["05.1"] = Question(
     ),
     (
         "{answer}, as a mean over the training images. A whole eye has bright and dark "
-        "corners, so no channel is far from a coin.",
+        "corners, so no channel comes near 1.",
         "是 {answer}（训练图像的平均）。整只眼睛有亮的角落，也有暗的角落，"
-        "所以哪个通道都离抛硬币不远。",
+        "所以哪个通道都离 1 很远。",
     ),
     mistakes=(
         (
@@ -376,7 +376,7 @@ QUESTIONS["05.7"] = Question(
         ),
     ),
     (
-        "The highest has {answer}. On DRIVE, 16, 40 and no clip are level, within "
+        "{answer} comes out highest. On DRIVE, 16, 40 and no clip are level, within "
         "0.002: AUC hardly minds the grain.",
         "最高的是 {answer}。在 DRIVE 上，16、40 和不截断 (no clip) 持平，"
         "相差不到 0.002：AUC 几乎不在意颗粒。",

@@ -534,12 +534,12 @@ figures.show_images(
     size=2.4,
 )
 figures.show(
-    "CLAHE by hand and by the library look the same; ten times their difference is a "
-    "smooth pattern, with vessels faintly in it."
+    "CLAHE by hand and by the library look the same; ten times their difference is "
+    "mostly dark, a little lighter where there is structure."
 )
 # zh: figures.show(
-# zh:     "手写的 CLAHE 和库函数的结果看上去一样；差的十倍是一片平滑的图案，"
-# zh:     "隐约看得见血管。"
+# zh:     "手写的 CLAHE 和库函数的结果看上去一样；差的十倍大部分是暗的，"
+# zh:     "有结构的地方稍亮。"
 # zh: )
 
 # %% [markdown] lang="en"
@@ -642,11 +642,11 @@ pictures = {
 figures.show_images([p[crop] for p in pictures.values()], list(calls), size=2.4)
 figures.show(
     "The same piece of the eye after three calls. Right: vessels on a calm background. "
-    "With kernel_size=8 and with clip_limit=2.0 the background is full of strong grain."
+    "With kernel_size=8 there is more grain, with clip_limit=2.0 it is black and white."
 )
 # zh: figures.show(
-# zh:     "同一块眼底的三种调用结果。正确的调用：背景平静，血管清楚。kernel_size=8 和 "
-# zh:     "clip_limit=2.0 两种写法：背景布满粗大的颗粒。"
+# zh:     "同一块眼底的三种调用结果。正确的调用：背景平静，血管清楚。kernel_size=8：颗粒更重。"
+# zh:     "clip_limit=2.0：背景布满黑白颗粒。"
 # zh: )
 for name, (kernel_size, clip_limit) in calls.items():
     areas = []
