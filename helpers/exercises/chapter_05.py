@@ -259,8 +259,8 @@ QUESTIONS["05.2"] = Question(
 
 QUESTIONS["05.5"] = Question(
     (
-        "grey value 0.5 after gamma 1.2 of the classic chain",
-        "0.5 经过经典流程的 gamma 1.2",
+        "what gamma 1.2 of the classic chain makes of 0.5",
+        "经典流程的 gamma 1.2 把灰度 0.5 变成多少",
     ),
     0.5 ** (1 / 1.2),
     (

@@ -294,14 +294,14 @@ print(f"{sum(back)} of 8 views came back unchanged")
 # A turn by 15 degrees does not take pixels to pixels. So we ask the other way round:
 # for each pixel of the **new** patch, where in the old image does it look? That place
 # lies between four pixels, and its value is interpolated. PyTorch's `grid_sample` does
-# it, given the places in its own unit: the whole image reaches from -1 to 1 along each
+# it, given the places in its own unit: the whole image reaches from −1 to 1 along each
 # axis, and a place is written (x, y), the column first.
 #
 # **Exercise 6.3** Write `as_grid(row, column, height, width)`: a displacement in pixels
 # becomes the pair (x, y) for `grid_sample` (with `align_corners=False`). How large is
 # 10 px to the right in an image of 128 × 128?
 
-# %% [markdown] lang="zh" of="f477e6eb"
+# %% [markdown] lang="zh" of="e08738ab"
 # ## 任意角度：每个像素去问该看哪里
 #
 # 旋转 15 度，像素不会正好落在像素上。所以反过来问：**新**图像块的每个像素，要去旧图像的哪里看？那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的单位：整幅图沿每个轴从 −1 到 1，写成 (x, y)，列在前。
