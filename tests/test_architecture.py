@@ -109,7 +109,9 @@ def test_heavy_packages_stay_where_they_belong(name):
         assert "torch" not in roots
     if name != "figures":
         assert "matplotlib" not in roots
-    assert not roots & {"IPython", "tqdm", "ipywidgets", "google"}
+    if name not in ("figures", "rescue"):  # where they run in a notebook, it is there
+        assert "IPython" not in roots
+    assert not roots & {"tqdm", "ipywidgets", "google"}
 
 
 @pytest.mark.parametrize("name", sorted(set(PARTS) - PRINTING))
