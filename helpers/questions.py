@@ -235,6 +235,8 @@ def show(value) -> str:
     if isinstance(value, float) and math.isfinite(value):
         whole = value.is_integer() and abs(value) < 1e15
         return str(int(value)) if whole else f"{value:.4g}"
+    if isinstance(value, set | frozenset):  # in one order, whatever the hashes are
+        return "{" + ", ".join(sorted(map(show, value))) + "}"
     if isinstance(value, tuple) and type(value) is tuple and len(value) < 10:
         inside = ", ".join(map(show, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"
