@@ -307,9 +307,9 @@ QUESTIONS["09.7"] = Question(
         ),
     ),
     reason=(
-        'Here it is "{answer}": having been taught by one person does not bind the '
-        "network to that person's slips.",
-        '这里是 "{answer}"：网络跟着一个人学，不等于学到了这个人的偏差。',
+        "Having been taught by one person does not bind the network to that person's "
+        "slips.",
+        "网络跟着一个人学，不等于学到了这个人的偏差。",
     ),
     mistakes=(
         (
