@@ -1391,9 +1391,9 @@ figures.show(
 # zh:     f"{smooth[-1]:.2f}，先快后慢。"
 # zh: )
 print(f"loss: {smooth[0]:.2f} in the first {few} steps, {smooth[-1]:.2f} ", end="")
-# zh: print(f"损失：最初 {few} 步 {smooth[0]:.2f}，最后 {smooth[-1]:.2f}；", end="")
+# zh: print(f"损失：最初 {few} 步平均 {smooth[0]:.2f}，最后 {smooth[-1]:.2f}，", end="")
 print(f"in the last {few}; single tiles still differ by {np.std(losses[-100:]):.2f}")
-# zh: print(f"（也是 {few} 步）；单个分块之间仍相差 {np.std(losses[-100:]):.2f}")
+# zh: print(f"也是 {few} 步的平均；单个分块之间仍相差 {np.std(losses[-100:]):.2f}")
 
 # %% [markdown] lang="en"
 # The loss of single tiles keeps jumping, because each shows another piece of tissue. Look at the mean.
