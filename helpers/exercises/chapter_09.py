@@ -325,8 +325,8 @@ QUESTIONS["09.7"] = Question(
 
 CONTRACTS["09.shipped"] = Contract(
     (
-        "AUC and Dice of the shipped network on the test eyes",
-        "课程附带的网络在测试图像上的 AUC 和 Dice",
+        "AUC and Dice of the shipped network",
+        "课程附带的网络的 AUC 和 Dice",
     ),
     {"DRIVE": (0.9802, 0.8226)},
     tolerance={"cpu": 1e-3, "cuda": 3e-3},

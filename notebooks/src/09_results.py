@@ -466,16 +466,16 @@ if split == "test":
 #
 # Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
 #
-# The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves. (Both come from the coarse grid of the plot above, so the first may differ from the table in the fourth digit.)
+# The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves. (Both come from the coarse grid of the plot above, so the first may differ a little from the table.)
 
-# %% [markdown] lang="zh" of="57f3c04e"
+# %% [markdown] lang="zh" of="a5538655"
 # 表中文字：pooled 合并分数 · auc_roc ROC 曲线下面积 · auc_pr 平均精确率 AP · sensitivity 灵敏度 · specificity 特异度 · accuracy 准确率 · trained 你训练的网络 · shipped 课程附带的网络 · second_observer 第二标注者 · sato Sato 滤波器。
 #
 # 每个分数下面是按眼睛算的 95% 置信区间（像 CHASE_DB1 那样两只眼睛同属一个孩子时，按孩子算），算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。（README 里，课程附带的网络在 DRIVE 上的 Dice 是 {{drive_test.pooled.dice:.3f}}：那里的阈值由交叉验证在二十只眼睛上选出，这里只用了四只。）
 #
 # 合并分数 (pooled) 把所有眼睛的像素放在一起数。各只眼睛分数的平均是另一个数：论文必须写明是哪一个。
 #
-# 下一个单元格把两种都打印出来。最后一行比较两个阈值：一个老老实实用验证图像选，另一个是偷看被评分的眼睛选出来的。（两个阈值都取自上图的粗网格，所以前一个 Dice 和表中的第四位小数可能不同。）
+# 下一个单元格把两种都打印出来。最后一行比较两个阈值：一个老老实实用验证图像选，另一个是偷看被评分的眼睛选出来的。（两个阈值都取自上图的粗网格，所以前一个 Dice 和表中的可能略有不同。）
 
 # %% tags=["answer"]
 for name, result in rows.items():
@@ -901,12 +901,12 @@ if not comparable:
 # %% [markdown] lang="en" minutes="2"
 # ## The way from photograph to score, on one page
 #
-# Here are the steps of chapters 04 to 09 on one validation eye, a part of it near the centre.
+# Here are the steps of chapters 04 to 09 on one validation eye, of which you see a part.
 
-# %% [markdown] lang="zh" of="6a68a361"
+# %% [markdown] lang="zh" of="6f0a4896"
 # ## 从照片到分数，一页纸看完
 #
-# 拿一只验证图像，把第 04 到 09 章的步骤走一遍，只看中间一块。
+# 拿一只验证图像，把第 04 到 09 章的步骤走一遍，图里是它的一部分。
 
 # %% fold="Take one eye through the chapters" fold_zh="让一只眼睛走过各章"
 eye_pred = probs >= threshold
