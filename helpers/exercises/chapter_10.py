@@ -680,6 +680,24 @@ QUESTIONS["10.17"] = Question(
         "than either rule.",
         "这里是 {answer}。在真实切片上，训练过的网络连错的细胞比另外两种方法少。",
     ),
+    mistakes=(
+        (
+            "threshold",
+            (
+                "Cells hold dark bodies as well. What does a rule that asks for "
+                "darkness alone call them?",
+                "细胞里面也有暗的东西。只问暗不暗的规则，会把它们当成什么？",
+            ),
+        ),
+        (
+            "sato",
+            (
+                "It finds ridges, but it was best for Dice, not for closed walls. One "
+                "hole joins two cells.",
+                "它找得到脊线，但宽度是按 Dice 选的，不管围不围得住。一个洞就连起两个细胞。",
+            ),
+        ),
+    ),
 )
 
 CONTRACTS["10.window"] = Contract(
