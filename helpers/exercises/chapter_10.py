@@ -694,7 +694,8 @@ QUESTIONS["10.17"] = Question(
             (
                 "It finds ridges, but it was best for Dice, not for closed walls. One "
                 "hole joins two cells.",
-                "它找得到脊线，但宽度是按 Dice 选的，不管围不围得住。一个洞就连起两个细胞。",
+                "它找得到脊线，但宽度是按 Dice 选的，不管围不围得住。"
+                "一个洞就连起两个细胞。",
             ),
         ),
     ),
