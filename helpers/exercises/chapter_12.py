@@ -65,7 +65,7 @@ QUESTIONS["12.4"] = Question(
         (
             "green",
             (
-                "The grey values themselves have moved: the network never saw such ones.",
+                "The grey values themselves have moved, to where it never saw any.",
                 "灰度值本身变了：这样的值，网络从没见过。",
             ),
         ),
