@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "figures": set(),
     "photo": {"datasets", "fundus", "inference", "figures"},
     "eyes": {"datasets", "fetch", "download", "phantom"},
+    "task": {"datasets", "fundus", "phantom", "inference", "metrics", "evaluation"},
     "lesson": {"datasets", "fundus", "phantom", "eyes"},
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",

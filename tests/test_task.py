@@ -1,0 +1,309 @@
+"""The final task: the record in order, one graded submission, an honest protocol."""
+
+import functools
+import json
+import string
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from helpers import datasets, fundus, inference, metrics, phantom, places, task
+from helpers.evaluation import evaluate
+
+SMALL = (100, 96)
+PARTS = {"train": ("41", "42"), "val": ("47",), "test": ("51", "52", "53")}
+EXAMPLE = {"tta": "none"}
+draw_once = functools.cache(phantom.draw)
+
+
+@pytest.fixture(autouse=True)
+def few_eyes(monkeypatch):
+    monkeypatch.setattr(task, "PHANTOMS", PARTS)
+    monkeypatch.setattr(phantom, "draw", draw_once)
+    monkeypatch.setattr(places, "language", lambda: "en")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Let bootstrap and baseline be cheap where no test looks at their numbers."""
+    short = functools.partial(metrics.resampled, num_resamples=20)
+    monkeypatch.setattr(metrics, "resampled", short)
+    ready = SimpleNamespace(threshold=0.7, probs=lambda image, fov: image[2:] * fov)
+    monkeypatch.setattr(task, "Segmenter", SimpleNamespace(load=lambda: ready))
+
+
+@pytest.fixture
+def turn(tmp_path):
+    return task.Turn("PHANTOM", tmp_path / "turn", SMALL, EXAMPLE)
+
+
+def guess(x, strength=0.4, seed=0) -> np.ndarray:
+    """Return probabilities that know the vessels, and noise."""
+    eye = phantom.draw(int(x.name), *SMALL, lamp=task.LAMP)
+    noise = np.random.default_rng([seed, int(x.name)]).random(x.fov.shape)
+    probs = strength * eye.vessels + (1 - strength) * noise
+    return (probs * x.fov).astype(np.float32)
+
+
+def guesses(eyes, **how) -> dict:
+    return {x.name: guess(x, **how) for x in eyes}
+
+
+def submitted(turn, threshold=0.5, **how) -> dict:
+    return turn.submit(guesses(turn.photographs(), **how), threshold)
+
+
+def broken(turn) -> list[str]:
+    return [line for ok, line in turn.protocol() if not ok]
+
+
+# Eyes
+
+
+def test_the_lamp_changes_the_photograph_and_no_label():
+    usual, other = phantom.draw(41, *SMALL), phantom.draw(41, *SMALL, lamp=task.LAMP)
+    assert other.image[1].mean() < 0.6 * usual.image[1].mean()
+    assert np.array_equal(usual.vessels, other.vessels)
+
+
+def test_no_eye_is_in_two_parts_or_in_the_chapters():
+    parts = [*task.PHANTOMS.values(), datasets.ids("PHANTOM", "all")]
+    names = [name for part in parts for name in part]
+    assert len(set(names)) == len(names)
+
+
+def test_photographs_come_without_labels(turn):
+    assert not hasattr(turn.photographs()[0], "vessels")
+    with pytest.raises(ValueError, match="submission only"):
+        turn.development("train", "test")
+
+
+def test_test_labels_of_chasedb1_are_not_read_before(tmp_path, monkeypatch):
+    place = tmp_path / "CHASEDB1"
+    monkeypatch.setattr(places, "data_dir", lambda: tmp_path)
+    for name in datasets.ids("CHASEDB1", "all"):
+        image = phantom.draw(51, *SMALL).image
+        picture = phantom.Image.fromarray(
+            (255 * image).astype("uint8").transpose(1, 2, 0)
+        )
+        place.mkdir(exist_ok=True)
+        picture.save(place / f"Image_{name}.jpg")
+    turn = task.Turn("CHASEDB1", tmp_path / "turn")
+    assert [x.name for x in turn.photographs()] == list(turn.ids("test"))
+    assert {turn.person(name) for name in turn.ids("test")} == {"11", "12", "13", "14"}
+    with pytest.raises(FileNotFoundError):  # there are no labels
+        submitted_to_nothing = {
+            x.name: np.zeros(x.fov.shape) for x in turn.photographs()
+        }
+        turn.state_plan("any")
+        turn.submit(submitted_to_nothing, 0.5)
+    assert not turn.entries("submit")
+
+
+def test_phantoms_where_chasedb1_is_not_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "data_dir", lambda: tmp_path)
+    assert task.begin("lesson").dataset == "PHANTOM"
+    assert task.begin("smoke").folder != task.begin("lesson").folder
+
+
+# The record
+
+
+def test_the_protocol_is_kept(quick, turn):
+    assert turn.state_plan("  ") is None
+    plan = turn.state_plan("the best threshold")
+    turn.measure(guesses(turn.development()), 0.5, **EXAMPLE)
+    submitted(turn)
+    assert turn.events() == ["plan", "measure", "submit"]
+    assert broken(turn) == []
+    assert len(plan["sha256"]) == 64
+    assert "not kept" not in turn.conclusion()
+
+
+def test_what_is_run_again_is_not_counted_again(quick, turn):
+    for _ in range(2):
+        assert turn.state_plan("a plan")["number"] == 1
+        assert turn.measure(guesses(turn.development()), 0.5)["number"] == 1
+        assert submitted(turn)["number"] == 1
+    assert turn.measure(guesses(turn.development()), 0.6)["number"] == 2
+
+
+def test_a_measurement_before_the_plan_is_said(turn):
+    turn.measure(guesses(turn.development("val")), 0.5, tta="flips")
+    turn.state_plan("later")
+    assert "after 1 measurements" in broken(turn)[0]
+
+
+def test_the_example_before_the_plan_does_no_harm(turn):
+    turn.measure(guesses(turn.development("val")), 0.5, **EXAMPLE)
+    turn.state_plan("mine")
+    assert broken(turn) == []
+    assert turn.events() == ["plan"]
+
+
+def test_a_plan_changed_after_the_submission_is_said(quick, turn):
+    turn.state_plan("first")
+    turn.measure(guesses(turn.development("val")), 0.5)
+    turn.state_plan("second")
+    assert broken(turn) == []  # said, but no harm: only development eyes were seen
+    submitted(turn)
+    turn.state_plan("third")
+    assert "changed 2 times" in broken(turn)[0]
+
+
+def test_a_second_submission_is_graded_and_said(quick, turn):
+    turn.state_plan("a plan")
+    turn.measure(guesses(turn.development()), 0.5)
+    first, second = submitted(turn), submitted(turn, strength=0.45)
+    assert second["number"] == 2
+    assert second["scores"]["yours"] != first["scores"]["yours"]
+    assert "look number 2" in broken(turn)[0]
+    assert "not kept" in turn.conclusion()
+
+
+def test_a_threshold_that_was_never_measured_is_said(quick, turn):
+    turn.state_plan("a plan")
+    turn.measure(guesses(turn.development()), 0.5)
+    submitted(turn, threshold=0.4)
+    assert "0.400" in broken(turn)[0]
+
+
+def test_no_submission_without_a_plan(turn):
+    with pytest.raises(ValueError, match="no plan"):
+        submitted(turn)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"entries": [{"kind": "plan"}]}', '{"entries": 3}', "\x00"]
+)
+def test_a_damaged_record_is_put_aside_and_said(turn, text):
+    turn.state_plan("a plan")
+    (turn.folder / "record.json").write_text(text)
+    assert turn.entries() == []
+    turn.state_plan("a plan")
+    assert "damaged" in broken(turn)[0]
+    assert (turn.folder / "record-damaged-1.json").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda probs: probs.pop("52"), "51, 53 came"),
+        (lambda probs: probs.update({"41": probs["51"]}), "needed is a dict of 51"),
+        (lambda probs: probs.update({"51": probs["51"] + 1}), "sigmoid"),
+        (lambda probs: probs.update({"51": probs["51"][0]}), "shape"),
+        (lambda probs: probs.update({"51": np.nan * probs["51"]}), "nan"),
+    ],
+)
+def test_what_cannot_be_scored_spends_no_look(turn, change, message):
+    turn.state_plan("a plan")
+    probs = guesses(turn.photographs())
+    change(probs)
+    with pytest.raises(ValueError, match=message):
+        turn.submit(probs, 0.5)
+    assert not turn.entries("submit")
+
+
+# Scores
+
+
+def test_the_baseline_is_the_evaluations_own_number(turn):
+    turn.state_plan("a plan")
+    scores = submitted(turn)["scores"]
+    shipped = inference.Segmenter.load()
+    eyes = [phantom.draw(int(k), *SMALL, lamp=task.LAMP) for k in PARTS["test"]]
+    own = evaluate(lambda x: shipped.probs(x.image, x.fov), eyes, shipped.threshold)
+    assert scores["baseline"]["dice"] == [own.pooled["dice"], *own.ci95["dice"]]
+    assert scores["baseline"]["auc_roc"][0] == own.pooled["auc_roc"]
+    human = [metrics.count(x.second, x.vessels, x.fov) for x in eyes]
+    pooled = metrics.scores(metrics.Counts(*np.sum(human, axis=0)))["dice"]
+    assert scores["second_observer"]["dice"][0] == pytest.approx(pooled)
+
+
+def test_the_interval_of_the_difference_against_an_independent_one(turn, monkeypatch):
+    """Children are drawn, and each draw serves both: counted here pixel by pixel."""
+    monkeypatch.setattr(
+        task.Turn, "person", lambda self, name: "a" if name < "53" else "b"
+    )
+    turn.state_plan("a plan")
+    entry = submitted(turn)
+    shipped = inference.Segmenter.load()
+    tables = np.zeros((2, 2, 3))  # way, child, (TP, FP, FN)
+    for name, child in (("51", 0), ("52", 0), ("53", 1)):
+        x = phantom.draw(int(name), *SMALL, lamp=task.LAMP)
+        ways = ((guess(x), 0.5), (shipped.probs(x.image, x.fov), shipped.threshold))
+        for way, (probs, threshold) in enumerate(ways):
+            pred = (probs >= threshold)[x.fov]
+            true = x.vessels[x.fov]
+            cells = (pred & true, pred & ~true, ~pred & true)
+            tables[way, child] += [cell.sum() for cell in cells]
+    draws = np.random.default_rng(0).integers(2, size=(1000, 2))
+    sums = tables[:, draws].sum(2)  # way, draw, cell
+    dice = 2 * sums[..., 0] / (2 * sums[..., 0] + sums[..., 1] + sums[..., 2])
+    ends = np.percentile(dice[0] - dice[1], [2.5, 97.5])
+    assert entry["gain"]["dice"][1:] == pytest.approx(list(ends), abs=1e-9)
+    assert entry["persons"] == 2
+    assert entry["gain"]["dice"][0] == pytest.approx(
+        entry["scores"]["yours"]["dice"][0] - entry["scores"]["baseline"]["dice"][0]
+    )
+
+
+def test_a_resized_eye_keeps_its_vessels():
+    x = phantom.draw(41, *SMALL)
+    double = task.at_diameter(x, 2 * fundus.fov_diameter(x.fov))
+    assert double.image.shape == (3, 2 * SMALL[0], 2 * SMALL[1])
+    assert double.vessels.dtype == bool
+    assert double.vessels.mean() == pytest.approx(x.vessels.mean(), rel=0.1)
+
+
+# The report
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_holds_all_of_it_and_ends_with_the_conclusion(
+    quick, turn, language, monkeypatch
+):
+    monkeypatch.setattr(places, "language", lambda: language)
+    turn.state_plan("a plan with <b> & more")
+    turn.measure(guesses(turn.development()), 0.5, tta="flips")
+    submitted(turn)
+    x = turn.photographs()[0]
+    words = ("first <i>", "second", "third")
+    path = turn.report("李", words, x.image.transpose(1, 2, 0))
+    page = path.read_text("utf-8")
+    shown = ("a plan with &lt;b&gt; &amp; more", "tta flips", "first &lt;i&gt;", "李")
+    for text in (*shown, turn.entries("plan")[0]["sha256"][:12]):
+        assert text in page
+    assert page.count("data:image/png") == 1
+    lines = page.replace("</p>\n</main></body></html>\n", "").splitlines()
+    assert lines[-1] == f"<p>{turn.conclusion()}"
+    assert not {"{", "$"} & set(
+        turn.conclusion() + "".join(s for _, s in turn.protocol())
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "word"),
+    [((0.01, 0.02), "your way agrees"), ((-0.02, -0.01), "unchanged network agrees"),
+     ((-0.01, 0.01), "no difference")],
+)  # fmt: skip
+def test_the_conclusion_follows_the_interval(quick, turn, ends, word):
+    turn.state_plan("a plan")
+    submitted(turn)
+    file = turn.folder / "record.json"
+    record = json.loads(file.read_text("utf-8"))
+    record["entries"][-1]["gain"]["dice"][1:] = ends
+    file.write_text(json.dumps(record))
+    assert word in turn.conclusion()
+
+
+def test_texts_stand_in_two_languages_with_the_same_fields():
+    for part in task.WORDS.values():
+        for english, chinese in part.values():
+            fields = [
+                {name for _, name, _, _ in string.Formatter().parse(text) if name}
+                for text in (english, chinese)
+            ]
+            assert fields[0] == fields[1]
+            chinese.encode("gbk")
