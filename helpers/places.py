@@ -33,7 +33,9 @@ def typed(program: Path | str) -> str:
 
 
 def language() -> str:
-    """Return "zh" where this system speaks Chinese, else "en"."""
+    """Return FUNDUS_LANGUAGE, else "zh" where this system speaks Chinese, or "en"."""
+    if (given := _variable("LANGUAGE")) in ("en", "zh"):
+        return given
     try:
         name = locale.getlocale()[0] or ""
     except ValueError:  # a name of the system that Python does not know
