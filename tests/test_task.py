@@ -35,7 +35,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def turn(tmp_path):
-    return task.Turn("PHANTOM", tmp_path / "turn", SMALL, EXAMPLE)
+    return task.Turn("PHANTOM", tmp_path / "turn", "smoke", SMALL, EXAMPLE)
 
 
 def guess(x, strength=0.4, seed=0) -> np.ndarray:
@@ -142,14 +142,13 @@ def test_the_example_before_the_plan_does_no_harm(turn):
     assert turn.events() == ["plan"]
 
 
-def test_a_plan_changed_after_the_submission_is_said(quick, turn):
+def test_a_changed_plan_is_said_and_does_no_harm(turn):
     turn.state_plan("first")
     turn.measure(guesses(turn.development("val")), 0.5)
     turn.state_plan("second")
-    assert broken(turn) == []  # said, but no harm: only development eyes were seen
-    submitted(turn)
-    turn.state_plan("third")
-    assert "changed 2 times" in broken(turn)[0]
+    assert broken(turn) == []
+    said = [line for _, line in turn.protocol() if "changed 1 times" in line]
+    assert "after 1 measurements" in said[0]
 
 
 def test_a_second_submission_is_graded_and_said(quick, turn):
