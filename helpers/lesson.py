@@ -113,7 +113,7 @@ def start(language: str = "en") -> Course:
     english = f"mode: {mode} | data: {where}, {why[0]} | device: {kind}, {precision}"
     where = f"{name}（{course.here.place}）" if course.here else "暂无"
     chinese = f"模式：{mode} | 数据：{where}，{why[1]} | 设备：{kind}，{precision}"
-    print(questions.pick((english, chinese)))
+    print(places.pick((english, chinese)))
     course.record(mode=mode, device=kind, **({"dataset": name} if name else {}))
     return course
 

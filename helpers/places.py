@@ -43,6 +43,11 @@ def language() -> str:
     return "zh" if name.startswith(("zh", "Chinese")) else "en"
 
 
+def pick(words: tuple[str, str]) -> str:
+    """Return the English or the Chinese of two, as ``language`` says."""
+    return words[language() == "zh"]
+
+
 def is_writable(folder: Path) -> bool:
     """Tell whether a file can be made in a folder; Windows' rights do not tell."""
     try:

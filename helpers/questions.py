@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import places, progress
+from . import progress
+from .places import pick
 
 Words = tuple[str, str]  # English, Chinese
 FOLDER = Path(__file__).parent / "exercises"
@@ -231,11 +232,6 @@ def show(value) -> str:
 
 
 # ---- What is said ----
-
-
-def pick(words: Words) -> str:
-    """Return the words in the language of this edition."""
-    return words[places.language() == "zh"]
 
 
 def _head(mark: str, number: str, title: Words) -> str:

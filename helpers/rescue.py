@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .questions import Words, pick
+from .places import pick
 
-ABOVE: Words = (
+ABOVE = (
     'A word in an answer needs quotes, such as "thin". If {name} is no word of yours, '
     "a cell above has not run yet: Runtime > Run before (JupyterLab: Run > Run All "
     "Above Selected Cell).",
@@ -14,7 +14,7 @@ ABOVE: Words = (
     "说明上面还有单元格没有运行：代码执行程序 > 运行前面的单元格"
     "（JupyterLab：Run > Run All Above Selected Cell）。",
 )
-GO_ON: Words = (
+GO_ON = (
     "Run all stopped here. Mend this cell, then go on from it: Runtime > Run cell and "
     "below (JupyterLab: Run > Run Selected Cell and All Below).",
     "“全部运行”停在这里。改好这个单元格，再从它往下运行："
