@@ -35,7 +35,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def turn(tmp_path):
-    return task.Turn("PHANTOM", tmp_path / "turn", "smoke", SMALL, EXAMPLE)
+    return task.Turn("PHANTOM", tmp_path / "turn", "lesson", SMALL, EXAMPLE)
 
 
 def guess(x, strength=0.4, seed=0) -> np.ndarray:
