@@ -163,6 +163,11 @@ def titles(chapter: str) -> dict[str, Words]:
     return found
 
 
+def all_titles() -> dict[str, dict[str, Words]]:
+    """Return the titles of each chapter."""
+    return {chapter: titles(chapter) for chapter in chapters()}
+
+
 def _order(number: str) -> tuple:
     chapter, _, rest = number.partition(".")
     return chapter, int(rest) if rest.isdigit() else math.inf

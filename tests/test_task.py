@@ -2,7 +2,9 @@
 
 import functools
 import json
+import re
 import string
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +15,7 @@ from helpers.evaluation import evaluate
 
 SMALL = (100, 96)
 PARTS = {"train": ("41", "42"), "val": ("47",), "test": ("51", "52", "53")}
+CHILD = {"51": "a", "52": "a", "53": "b"}
 EXAMPLE = {"tta": "none"}
 draw_once = functools.cache(phantom.draw)
 
@@ -207,45 +210,43 @@ def test_what_cannot_be_scored_spends_no_look(turn, change, message):
 # Scores
 
 
-def test_the_baseline_is_the_evaluations_own_number(turn):
+@pytest.fixture
+def graded(turn, monkeypatch) -> dict:
+    """Return a submission where eyes 51 and 52 are one child's."""
+    monkeypatch.setattr(task.Turn, "person", lambda _, name: CHILD[name])
     turn.state_plan("a plan")
-    scores = submitted(turn)["scores"]
-    shipped = inference.Segmenter.load()
+    return submitted(turn)
+
+
+def test_the_baseline_and_the_intervals_against_independent_ones(graded):
+    """Children are drawn, and each draw serves both: counted here pixel by pixel."""
+    scores, shipped = graded["scores"], inference.Segmenter.load()
     eyes = [phantom.draw(int(k), *SMALL, lamp=task.LAMP) for k in PARTS["test"]]
-    own = evaluate(lambda x: shipped.probs(x.image, x.fov), eyes, shipped.threshold)
+    maps = {x.name: shipped.probs(x.image, x.fov) for x in eyes}
+    own = evaluate(lambda x: maps[x.name], eyes, shipped.threshold, CHILD.get)
     assert scores["baseline"]["dice"] == [own.pooled["dice"], *own.ci95["dice"]]
     assert scores["baseline"]["auc_roc"][0] == own.pooled["auc_roc"]
-    human = [metrics.count(x.second, x.vessels, x.fov) for x in eyes]
-    pooled = metrics.scores(metrics.Counts(*np.sum(human, axis=0)))["dice"]
-    assert scores["second_observer"]["dice"][0] == pytest.approx(pooled)
-
-
-def test_the_interval_of_the_difference_against_an_independent_one(turn, monkeypatch):
-    """Children are drawn, and each draw serves both: counted here pixel by pixel."""
-    monkeypatch.setattr(
-        task.Turn, "person", lambda self, name: "a" if name < "53" else "b"
-    )
-    turn.state_plan("a plan")
-    entry = submitted(turn)
-    shipped = inference.Segmenter.load()
-    tables = np.zeros((2, 2, 3))  # way, child, (TP, FP, FN)
-    for name, child in (("51", 0), ("52", 0), ("53", 1)):
-        x = phantom.draw(int(name), *SMALL, lamp=task.LAMP)
-        ways = ((guess(x), 0.5), (shipped.probs(x.image, x.fov), shipped.threshold))
-        for way, (probs, threshold) in enumerate(ways):
-            pred = (probs >= threshold)[x.fov]
+    tables = np.zeros((3, 2, 3))  # way, child, (TP, FP, FN)
+    for x in eyes:
+        preds = guess(x) >= 0.5, maps[x.name] >= shipped.threshold, x.second
+        for way, pred in enumerate(pred[x.fov] for pred in preds):
             true = x.vessels[x.fov]
             cells = (pred & true, pred & ~true, ~pred & true)
+            child = "ab".index(CHILD[x.name])
             tables[way, child] += [cell.sum() for cell in cells]
+
+    def dice(sums):
+        return 2 * sums[..., 0] / (2 * sums[..., 0] + sums[..., 1] + sums[..., 2])
+
+    pooled = dice(tables.sum(1))
     draws = np.random.default_rng(0).integers(2, size=(1000, 2))
-    sums = tables[:, draws].sum(2)  # way, draw, cell
-    dice = 2 * sums[..., 0] / (2 * sums[..., 0] + sums[..., 1] + sums[..., 2])
-    ends = np.percentile(dice[0] - dice[1], [2.5, 97.5])
-    assert entry["gain"]["dice"][1:] == pytest.approx(list(ends), abs=1e-9)
-    assert entry["persons"] == 2
-    assert entry["gain"]["dice"][0] == pytest.approx(
-        entry["scores"]["yours"]["dice"][0] - entry["scores"]["baseline"]["dice"][0]
-    )
+    drawn = dice(tables[:, draws].sum(2))
+    for way, name in enumerate(("yours", "baseline", "second_observer")):
+        ends = np.percentile(drawn[way], [2.5, 97.5])
+        assert scores[name]["dice"] == pytest.approx([pooled[way], *ends])
+    ends = np.percentile(drawn[0] - drawn[1], [2.5, 97.5])
+    assert graded["gain"]["dice"] == pytest.approx([pooled[0] - pooled[1], *ends])
+    assert graded["persons"] == 2
 
 
 def test_a_resized_eye_keeps_its_vessels():
@@ -254,6 +255,42 @@ def test_a_resized_eye_keeps_its_vessels():
     assert double.image.shape == (3, 2 * SMALL[0], 2 * SMALL[1])
     assert double.vessels.dtype == bool
     assert double.vessels.mean() == pytest.approx(x.vessels.mean(), rel=0.1)
+
+
+# The chapter
+
+
+def run_chapter(**forms) -> None:
+    """Run the code of the built chapter here, with other values in its forms."""
+    path = Path(__file__).parents[1] / "notebooks/14_your_turn.ipynb"
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    code[0] = "from helpers import lesson; course = lesson.start()"
+    for name, value in forms.items():
+        line = re.compile(rf"(?m)^{name} = .*(?=  # @param)")
+        assert sum(bool(line.search(text)) for text in code) == 1
+        code = [line.sub(f"{name} = {value!r}", text) for text in code]
+    names = {}
+    for text in code:
+        exec(text, names)
+
+
+def test_the_chapter_submits_when_told_to_and_only_then(tmp_path, monkeypatch):
+    for name, value in (("MODE", "smoke"), ("OUT", str(tmp_path)), ("LANGUAGE", "en")):
+        monkeypatch.setenv(f"FUNDUS_{name}", value)
+    short = functools.partial(metrics.resampled, num_resamples=20)
+    monkeypatch.setattr(metrics, "resampled", short)
+    turn = task.begin("smoke")
+    run_chapter()
+    assert turn.events() == ["measure", "measure"]  # these are the example's: no plan
+    assert not turn.entries("submit")
+    run_chapter(PLAN="mine", STEPS=1, SUBMIT=True)
+    events = [entry["kind"] for entry in turn.entries()]
+    assert events == ["measure", "measure", "plan", "measure", "submit"]
+    assert turn.entries("measure")[-1]["eyes"] == list(turn.ids("val"))
+    again = task.begin("smoke", diameter=540, tta="none", steps=0)
+    assert broken(again) == []
+    assert (turn.folder / "report.html").is_file()
 
 
 # The report

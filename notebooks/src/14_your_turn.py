@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** state a plan before you measure, develop on eyes that may be looked at, submit once, read the grade with its interval, and write down what it shows and what it does not.
 #
-# **Minutes** 30 to read and try, 1.5 to compute.
+# **Minutes** 35 to read and try, 1.5 to compute.
 #
 # **You need** thresholds and intervals (chapter 09), other cameras (11), comparisons on the same eyes (12).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="2ff3a2bb"
+# %% [markdown] lang="zh" of="45586cbe"
 # **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂成绩和它的置信区间，并写清楚它说明了什么、没有说明什么。
 #
-# **用时** 阅读和练习 30 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 35 分钟，计算 1.5 分钟。
 #
 # **预备知识** 阈值和置信区间（第 09 章），别的相机（第 11 章），在同一批眼睛上比较（第 12 章）。
 #
@@ -85,7 +85,7 @@ import dataclasses
 import matplotlib.pyplot as plt
 import numpy as np
 
-from helpers import augment, figures, inference, task, training
+from helpers import augment, figures, inference, metrics, task, training
 from helpers.config import TrainConfig
 
 turn = task.begin(course.mode, diameter=540, tta="none", steps=0)
@@ -327,13 +327,12 @@ print(f"Dice {measured['dice']:.4f}, AUC {measured['auc_roc']:.4f}")
 
 # %% fold="Draw the hill of thresholds" fold_zh="画出 Dice 随阈值变化的曲线"
 fig, ax = plt.subplots(figsize=(5.5, 3.2), dpi=figures.DPI)
-y = np.concatenate([x.vessels[x.fov] for x in choosing])
 for label, maps, colour in (
     ("unchanged", unchanged, figures.GREY),
     ("yours", probs, figures.BLUE),
 ):
-    p = np.concatenate([maps[x.name][x.fov] for x in choosing])
-    hill = [2 * (p >= t)[y].sum() / ((p >= t).sum() + y.sum()) for t in candidates]
+    table = sum(metrics.histogram(maps[x.name], x.vessels, x.fov) for x in choosing)
+    hill = [metrics.scores(metrics.counts_at(table, t))["dice"] for t in candidates]
     ax.plot(candidates, hill, label=label, color=colour, linewidth=2)
 ax.axvline(shipped.threshold, color=figures.BLACK, linestyle=":", label="DRIVE's threshold")
 ax.plot(threshold, measured["dice"], "o", color=figures.ORANGE, label="your threshold")
@@ -360,7 +359,7 @@ guess_honest = None  # one of the four words
 
 lesson.ask("14.4", guess_honest)
 
-# %% [markdown] lang="en" minutes="1"
+# %% [markdown] lang="en" minutes="2"
 # ## Submit, once
 #
 # When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. A second submission is graded, too, and counted as a second look; the same one again changes nothing.
@@ -396,7 +395,7 @@ print(f"your check of the protocol: {kept(turn.events())}")
 #
 # 再看你的分数和第二标注者的：两者都是和第一标注者的画法相比，而微调过的网络学的就是这样的画法。和某一个人更一致，不等于看得更准（第 09 章）。
 
-# %% [markdown] lang="en" minutes="1"
+# %% [markdown] lang="en" minutes="2"
 # ## The report
 #
 # One page, to hand in: plan, measurements, scores, protocol, one eye, and three sentences of yours. It lies in your output folder as `report.html` and opens in any browser. Its last line says what may be concluded; check whether your sentences say more.
@@ -442,20 +441,22 @@ course.record(task=turn.dataset, task_measured=measured["dice"])
 # - The best of many tries looks better than it is; the more tries, the more.
 # - The difference to a baseline on the same eyes, with an interval over persons, is the result; a second look is a hint.
 # - The report says what was not shown, too.
-#
-# ## Sources
-#
-# - Images and second observer: CHASE_DB1, Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0. Or phantoms, drawn by `helpers/phantom.py`.
-# - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
 
-# %% [markdown] lang="zh" of="4714b184"
+# %% [markdown] lang="zh" of="cd65ddaf"
 # ## 小结
 #
 # - 先写计划再测量，由开发集做选择，只提交一次：这样得到的分数，才能说明遇到同类的新眼睛会怎样。
 # - 试得多，最好的一次就会看上去比实际好；试得越多越是这样。
 # - 结果是同一批眼睛上和基线的差值，附上按人算的置信区间；第二次看只是线索。
 # - 报告也要写明没有说明什么。
+
+# %% [markdown] lang="en" minutes="0"
+# ## Sources
 #
+# - Images and second observer: CHASE_DB1, Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0. Or phantoms, drawn by `helpers/phantom.py`.
+# - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
+
+# %% [markdown] lang="zh" of="854ea593"
 # ## 参考资料
 #
 # - 图像和第二标注者：CHASE_DB1, Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。或者是 `helpers/phantom.py` 画的仿真眼底图。

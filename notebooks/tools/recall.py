@@ -24,7 +24,7 @@ lesson.progress("{chapter}")
 lesson.ticket(NAME, NOT_CLEAR)"""
 TITLE = {
     "title": "Where you stand, and a ticket for your teacher",
-    "title_zh": "学到哪里了，以及给老师的反馈条",
+    "title_zh": "学到哪里了，以及给老师的反馈单",
 }
 
 
