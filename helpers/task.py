@@ -37,12 +37,14 @@ PHANTOMS = {
     "val": ("47", "48", "49", "50"),
     "test": ("51", "52", "53", "54", "55", "56", "57", "58"),
 }
-COMMON = {"number", "time", "sha256"}
+COMMON = {"number", "time"}
 NEEDED = {  # in an entry of each kind
-    "plan": COMMON | {"text"},
+    "plan": COMMON | {"text", "sha256"},
     "measure": COMMON | {"plan", "settings", "eyes", "threshold", "dice", "auc_roc"},
-    "submit": COMMON | {"plan", "threshold", "known", "persons", "scores", "gain"},
+    "submit": COMMON
+    | {"sha256", "plan", "threshold", "known", "persons", "scores", "gain"},
 }
+SAME = 1e-6  # scores that differ by less: another number of threads rounds otherwise
 SHOWN = {"dice": "Dice", "auc_roc": "AUC"}
 
 
@@ -152,10 +154,6 @@ class Turn:
         saving.write_json(self.folder / "record.json", record)
         return entry
 
-    def _same(self, kind: str, digest: str) -> dict | None:
-        """Return the entry of the same content, if there is one."""
-        return next((e for e in self.entries(kind) if e["sha256"] == digest), None)
-
     def state_plan(self, text: str) -> dict | None:
         """Keep a plan with its hash and the time, and return it; the same text once.
 
@@ -172,28 +170,24 @@ class Turn:
     ) -> dict:
         """Score development eyes, {name: (1, H, W)}; count and keep the measurement.
 
-        ``settings`` say in the record how it was made. The same probabilities at the
-        same threshold once more tell nothing new and are not counted again.
+        ``settings`` say in the record how it was made. The same once more, with the
+        same scores, tells nothing new and is not counted again.
         """
         eyes = {x.name: x for x in self.development()}
         _refuse_what_has_no_score(probs, threshold, eyes)
-        digest = _digest(probs, threshold)
-        if entry := self._same("measure", digest):
-            return entry
         tables = [
             metrics.histogram(p, eyes[name].vessels, eyes[name].fov)
             for name, p in probs.items()
         ]
         scores = metrics.pooled_scores(tables, threshold)
-        return self._add(
-            "measure",
-            plan=len(self.entries("plan")),  # 0: none was stated
-            settings=settings,
-            eyes=list(probs),
-            threshold=float(threshold),
-            **{key: scores[key] for key in SHOWN},
-            sha256=digest,
-        )
+        how = {"settings": settings, "eyes": list(probs), "threshold": float(threshold)}
+        for entry in self.entries("measure"):
+            gaps = [abs(entry[key] - scores[key]) for key in SHOWN]
+            if max(gaps) < SAME and how.items() <= entry.items():
+                return entry
+        plan = len(self.entries("plan"))  # 0: none was stated
+        scores = {key: scores[key] for key in SHOWN}
+        return self._add("measure", plan=plan, **how, **scores)
 
     def submit(self, probs: Mapping[str, np.ndarray], threshold: float) -> dict:
         """Grade predictions of all test eyes, {name: (1, H, W)}; count and keep it.
@@ -207,8 +201,9 @@ class Turn:
         eyes = {x.name: x for x in self.photographs()}
         _refuse_what_has_no_score(probs, threshold, eyes, all_of_them=True)
         digest = _digest(probs, threshold)
-        if entry := self._same("submit", digest):
-            return entry
+        for entry in self.entries("submit"):
+            if entry["sha256"] == digest:
+                return entry
         shipped = Segmenter.load()
         known = [shipped.threshold, *(m["threshold"] for m in tried)]
         return self._add(
@@ -304,6 +299,7 @@ class Turn:
     def report(self, name: str, sentences: Sequence[str], picture: np.ndarray) -> Path:
         """Write the page to hand in, with record and picture inside; return its path.
 
+        ``sentences`` are three: what was expected, what was found, what comes next.
         ``picture`` is (H, W, 3) in [0, 1]; the last line is the ``conclusion``.
         """
         plans = [
@@ -311,22 +307,27 @@ class Turn:
             for p in self.entries("plan")
         ]
         grades = [
-            f"{s['number']} · {s['time']} · {line}"
+            line
             for s in self.entries("submit")
-            for line in score_lines(s)
+            for line in (f"{s['number']} · {s['time']}", *score_lines(s))
         ]
         marks = [f"[{'OK' if ok else '!'}] {line}" for ok, line in self.protocol()]
+        said = [
+            say("sentences", key, text=text)
+            for key, text in zip(WORDS["sentences"], sentences, strict=True)
+        ]
+        name = html.escape(name) or "______"
+        words = {key: say("page", key, name=name) for key in WORDS["page"]}
         page = Template((HERE / "task.html").read_text("utf-8")).substitute(
-            {key: say("page", key) for key in WORDS["page"]},
+            words,
             language="zh-CN" if places.language() == "zh" else "en",
-            name=html.escape(name),
             set=say("set", self.dataset),
             plans=_items(plans),
             measurements="\n".join(map(_row, self.entries("measure"))),
             scores=_items(grades),
             protocol=_items(marks),
             picture=_png(picture),
-            sentences=_items(sentences),
+            sentences=_items(said),
             conclusion=self.conclusion(),
         )
         saving.write_bytes(self.folder / "report.html", page.encode())

@@ -130,6 +130,8 @@ def test_what_is_run_again_is_not_counted_again(quick, turn):
         assert turn.measure(guesses(turn.development()), 0.5)["number"] == 1
         assert submitted(turn)["number"] == 1
     assert turn.measure(guesses(turn.development()), 0.6)["number"] == 2
+    other_threads = {n: p * (1 - 1e-7) for n, p in guesses(turn.development()).items()}
+    assert turn.measure(other_threads, 0.6)["number"] == 2
 
 
 def test_a_measurement_before_the_plan_is_said(turn):
@@ -288,6 +290,8 @@ def test_the_chapter_submits_when_told_to_and_only_then(tmp_path, monkeypatch):
     events = [entry["kind"] for entry in turn.entries()]
     assert events == ["measure", "measure", "plan", "measure", "submit"]
     assert turn.entries("measure")[-1]["eyes"] == list(turn.ids("val"))
+    run_chapter(PLAN="mine", STEPS=2, SUBMIT=True)  # by another network, unasked
+    assert len(turn.entries("submit")) == 1
     again = task.begin("smoke", diameter=540, tta="none", steps=0)
     assert broken(again) == []
     assert (turn.folder / "report.html").is_file()

@@ -227,7 +227,7 @@ else:
 #
 # - `DIAMETER`: how many pixels wide the network sees the field of view. It was trained at 540. CHASE_DB1's camera shows 30 degrees where DRIVE's shows 45.
 # - `TTA`: average the predictions of mirrored (`flips`, 4) or also turned copies (`d4`, 8).
-# - `STEPS`: **fine-tuning**, that is, go on training the shipped network for so many steps on the children 01 to 08 (phantoms 41 to 46). 100 steps take about a quarter of a minute on two cores. The augmentation is that of chapter 06; hand over your own.
+# - `STEPS`: **fine-tuning**, that is, go on training the shipped network for so many steps on the children 01 to 08 (phantoms 41 to 46). 100 steps take a quarter to half a minute on two cores. The augmentation is that of chapter 06; hand over your own.
 #
 # For fine-tuning, photographs and labels are shrunk to the diameter that the network sees (`task.at_diameter`). Scores are counted at the photograph's own size, as always.
 
@@ -238,7 +238,7 @@ else:
 #
 # - `DIAMETER`：网络看到的视野宽多少像素。它训练时是 540。CHASE_DB1 的相机拍 30 度，DRIVE 的拍 45 度。
 # - `TTA`：测试时增强，对镜像副本（`flips`，4 个）或再加上旋转副本（`d4`，8 个）的预测取平均。
-# - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络在 01 到 08 号孩子（仿真眼底图是 41 到 46 号）身上接着训练这么多步。两个 CPU 核上，100 步大约十五秒。数据增强用第 06 章的，也可以换成你自己的。
+# - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络在 01 到 08 号孩子（仿真眼底图是 41 到 46 号）身上接着训练这么多步。两个 CPU 核上，100 步要十五到三十秒。数据增强用第 06 章的，也可以换成你自己的。
 #
 # 微调时，照片和标签都缩小到网络看到的直径（`task.at_diameter`）。评分照旧在照片原来的大小上进行。
 
@@ -362,17 +362,18 @@ lesson.ask("14.4", guess_honest)
 # %% [markdown] lang="en" minutes="2"
 # ## Submit, once
 #
-# When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. A second submission is graded, too, and counted as a second look; the same one again changes nothing.
+# When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. Once you have submitted, the cell shows the stored scores, however often it runs. For a second submission tick `SECOND_LOOK`, too: it is graded, and counted as a second look.
 
-# %% [markdown] lang="zh" of="271a8280"
+# %% [markdown] lang="zh" of="5842db05"
 # ## 只提交一次
 #
-# 计划做完了，就打开 `SUBMIT`，运行这个单元格。它用你的 `predict` 处理全部测试照片，连同你的阈值一起交上去；到这时才读标签。基线也在同一批眼睛上预测，放在旁边。再交一次也会评分，但算作第二次看测试集；把同样的结果再交一遍，什么都不会变。
+# 计划做完了，就打开 `SUBMIT`，运行这个单元格。它用你的 `predict` 处理全部测试照片，连同你的阈值一起交上去；到这时才读标签。基线也在同一批眼睛上预测，放在旁边。提交过之后，这个单元格无论运行多少次，都只显示存下的分数。要再提交一次，还得勾选 `SECOND_LOOK`：同样会评分，但算作第二次看测试集。
 
 # %% title="Submit" title_zh="提交"
 SUBMIT = False  # @param {type:"boolean"}
+SECOND_LOOK = False  # @param {type:"boolean"}
 
-if SUBMIT:
+if SUBMIT and (SECOND_LOOK or not turn.entries("submit")):
     answers = {x.name: predict(x.image, x.fov) for x in turn.photographs()}
     try:
         turn.submit(answers, threshold)
