@@ -247,6 +247,7 @@ def _line(label: Words, text: str) -> str:
     return f"      {pick(label)}{text}"
 
 
+COLON = (": ", "：")
 HINT, YOURS = ("Hint: ", "提示："), ("yours: ", "你的答案：")
 ANSWER, EXPECTED = ("The answer: ", "答案："), ("expected: ", "应为：")
 NOT_YET = (
@@ -394,7 +395,9 @@ def exercise(number: str, mine: Callable) -> tuple[list[str], Callable]:
     silent = all(outcome.value is None for outcome in got)
     if wrong and silent and _is_skeleton(mine):
         said = ("not written yet; the reference is used.", "还没有写；先用参考答案。")
-        return [f"{_head(OPEN, number, task.title)}: {pick(said)}"], task.reference
+        return [
+            f"{_head(OPEN, number, task.title)}{pick(COLON)}{pick(said)}"
+        ], task.reference
     names = task.reference.__code__.co_varnames[: task.reference.__code__.co_argcount]
     hurt = next(
         filter(
@@ -410,12 +413,12 @@ def exercise(number: str, mine: Callable) -> tuple[list[str], Callable]:
             "yours is right, and is used from here on.",
             "你写对了，下面就用你的。",
         )
-        return [f"{_head(RIGHT, number, task.title)}: {pick(said)}"], mine
+        return [f"{_head(RIGHT, number, task.title)}{pick(COLON)}{pick(said)}"], mine
     said = (
         "not yet; the reference is used from here on.",
         "还不对；下面先用参考答案。",
     )
-    lines = [f"{_head(WRONG, number, task.title)}: {pick(said)}"]
+    lines = [f"{_head(WRONG, number, task.title)}{pick(COLON)}{pick(said)}"]
     return lines + _diagnosis(mine, task, got, expected, wrong, silent, hurt), (
         task.reference
     )
