@@ -231,7 +231,7 @@ else:
 #
 # For fine-tuning, photographs and labels are shrunk to the diameter that the network sees (`task.at_diameter`). Scores are counted at the photograph's own size, as always.
 
-# %% [markdown] lang="zh" of="601b92f4"
+# %% [markdown] lang="zh" of="ba8dca73"
 # ## 你的做法
 #
 # 有三个可调的地方，还有一个可以整个重写的函数：
