@@ -1,6 +1,7 @@
 """Questions and exercises: a hint first, the answer last; never an error."""
 
 import ast
+import dataclasses
 import re
 import sys
 import types
@@ -200,6 +201,37 @@ def test_a_skeleton_is_no_try_and_a_forgotten_return_is_named(chapter, capsys):
     assert progress.book("77").tries("77.2") == []
     words = judged(capsys, forgotten)[1]
     assert "[no ]" in words and "is `return` missing?" in words
+
+
+def test_a_class_is_judged_by_what_its_probe_says(chapter, capsys):
+    class Double:
+        def __init__(self, x):
+            self.x = x
+
+        def forward(self):
+            return 2 * self.x
+
+    class Nothing:
+        pass
+
+    class Broken(Double):
+        def __init__(self, x):
+            self.y = x
+
+    class Triple(Double):
+        def forward(self):
+            return 3 * self.x
+
+    mistakes = ((Triple, TYPICAL),)
+    task = Exercise(("twice", "两倍"), Double, ((4,),), HINTS[0], mistakes)
+    task = dataclasses.replace(task, probe=lambda make, x: make(x).forward())
+    chapter.EXERCISES["77.2"] = task
+    assert "not written yet" in judged(capsys, Nothing)[1]
+    used, words = judged(capsys, Triple)
+    assert used is Double and "upside down" in words and "expected: 8" in words
+    assert "AttributeError" in judged(capsys, Broken)[1]
+    mine = type("Mine", (Double,), {"__init__": Double.__init__})
+    assert judged(capsys, mine)[0] is mine
 
 
 def test_an_error_shows_the_readers_own_line_and_no_hint(chapter, capsys):
