@@ -235,6 +235,8 @@ def show(value) -> str:
     if isinstance(value, float) and math.isfinite(value):
         whole = value.is_integer() and abs(value) < 1e15
         return str(int(value)) if whole else f"{value:.4g}"
+    if isinstance(value, set | frozenset):  # in one order, whatever the hashes are
+        return "{" + ", ".join(sorted(map(show, value))) + "}"
     if isinstance(value, tuple) and type(value) is tuple and len(value) < 10:
         inside = ", ".join(map(show, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"
@@ -255,6 +257,7 @@ def _line(label: Words, text: str) -> str:
     return f"      {pick(label)}{text}"
 
 
+COLON = (": ", "：")
 HINT, YOURS = ("Hint: ", "提示："), ("yours: ", "你的答案：")
 ANSWER, EXPECTED = ("The answer: ", "答案："), ("expected: ", "应为：")
 NOT_YET = (
@@ -405,7 +408,9 @@ def exercise(number: str, mine: Callable) -> tuple[list[str], Callable]:
     silent = all(outcome.value is None for outcome in got)
     if wrong and (silent or isinstance(mine, type)) and _is_skeleton(mine):
         said = ("not written yet; the reference is used.", "还没有写；先用参考答案。")
-        return [f"{_head(OPEN, number, task.title)}: {pick(said)}"], task.reference
+        return [
+            f"{_head(OPEN, number, task.title)}{pick(COLON)}{pick(said)}"
+        ], task.reference
     names = list(inspect.signature(task.reference).parameters)
     hurt = next(
         filter(
@@ -421,12 +426,12 @@ def exercise(number: str, mine: Callable) -> tuple[list[str], Callable]:
             "yours is right, and is used from here on.",
             "你写对了，下面就用你的。",
         )
-        return [f"{_head(RIGHT, number, task.title)}: {pick(said)}"], mine
+        return [f"{_head(RIGHT, number, task.title)}{pick(COLON)}{pick(said)}"], mine
     said = (
         "not yet; the reference is used from here on.",
         "还不对；下面先用参考答案。",
     )
-    lines = [f"{_head(WRONG, number, task.title)}: {pick(said)}"]
+    lines = [f"{_head(WRONG, number, task.title)}{pick(COLON)}{pick(said)}"]
     return lines + _diagnosis(mine, task, got, expected, wrong, silent, hurt), (
         task.reference
     )
