@@ -921,11 +921,11 @@ fig.tight_layout()
 figures.show(
     "The losses of one and of two convolutions end level with each other; with the ReLU "
     "the loss falls to less than a hundredth of theirs. The answer with the ReLU looks "
-    "like the target, that of one convolution is nearly even grey."
+    "like the target, that of one convolution is dim and blurred."
 )
 # zh: figures.show(
 # zh:     "一个卷积和两个卷积的损失停在同一高度；有 ReLU 时，不到它们的百分之一。"
-# zh:     "有 ReLU 的结果和目标一样，只有一个卷积的结果几乎是一片均匀的灰色。"
+# zh:     "有 ReLU 的结果和目标一样，只有一个卷积的结果又暗又模糊。"
 # zh: )
 print("Bright: a strong edge. One convolution finds hardly more than the mean.")
 # zh: print("亮：边缘强。只有一个卷积时，几乎只学到平均值。")
