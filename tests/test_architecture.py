@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "figures": set(),
     "photo": {"datasets", "fundus", "inference", "figures"},
     "eyes": {"datasets", "fetch", "download", "phantom"},
+    "task": {"datasets", "fundus", "phantom", "inference", "metrics", "evaluation"},
     "questions": {"progress"},
     "rescue": set(),
     "lesson": {
