@@ -386,7 +386,8 @@ def test_questions_and_exercises_are_numbered_as_they_come(path):
     assert {f"{int(chapter):02d}.{n.split('.')[1]}" for n in asked} == {
         number for number in both if number[:2] == path.stem[:2]
     }
-    assert text.count("lesson.ask(") >= 3, "a chapter asks at least three questions"
+    least = 2 if chapter == "14" else 3  # 14 is a task
+    assert text.count("lesson.ask(") >= least, "a chapter asks questions"
 
 
 @every_notebook
@@ -399,12 +400,13 @@ def test_nothing_gives_an_answer_away_before_its_cell(path):
             for known in waiting.items():
                 assert not [k for k in known[1] if k in seen], known[0]
             waiting = {}
-        seen += cell.source
+        seen += re.sub(r"\(data:image/png;base64,[^)]*", "", cell.source)
         for output in cell.get("outputs", []):
             seen += str(output.get("text") or output.get("data", {}).get("text/plain"))
         for number in re.findall(r"lesson\.ask\(\s*\"([\d.]+)\"", cell.source):
             waiting[number] = EVERY["QUESTIONS"][number].known
-    assert not waiting, f"no cell after {sorted(waiting)} is tagged as their answer"
+    unanswered = [number for number, known in waiting.items() if known]
+    assert not unanswered, f"no cell after {unanswered} is tagged as their answer"
 
 
 @pytest.mark.parametrize("number", sorted(EVERY["CONTRACTS"]))
