@@ -765,18 +765,18 @@ print(f"the largest difference is below one millionth: {difference < 1e-6}")
 # %% [markdown] lang="en" minutes="17"
 # ## Your first module
 #
-# One convolution can only weigh and add. Now ask for more: how *strong* is the edge here, whichever side is the darker one? That is Sobel's answer without its sign. A convolution cannot give it: swap light and dark, and its answer changes its sign, while the strength must stay. Between two convolutions something has to bend.
+# One convolution can only weigh and add. Now ask for more: how *strong* is the edge here, whichever side is the darker one? That is Sobel's answer without its sign. A convolution cannot give it: swap light and dark, and its answer changes its sign (but for the bias), while the strength must stay. Between two convolutions something has to bend: a *non-linear* function, called the *activation function*.
 #
-# The bend is the *ReLU* (rectified linear unit): negative numbers become 0, the others pass.
+# The course's is the *ReLU* (rectified linear unit): negative numbers become 0, the others pass.
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 
-# %% [markdown] lang="zh" of="de0a7715"
-# ## 你的第一个模块
+# %% [markdown] lang="zh" of="a1cef25e"
+# ## 第一个模块
 #
-# 一个卷积只会加权求和。现在要求高一些：不管哪一边更暗，这里的边缘有多*强*？这就是去掉符号的 Sobel 结果。一个卷积做不到：把亮和暗对调，它的结果会变号，强度却应当不变。两个卷积之间，需要一个会“拐弯”的函数。
+# 一个卷积只会加权求和。现在要求高一些：不管哪一边更暗，这里的边缘有多*强*？这就是去掉符号的 Sobel 结果。一个卷积做不到：把亮和暗对调，它的结果会变号（偏置除外），强度却应当不变。两个卷积之间，需要一个会“拐弯”的函数，也就是非线性函数，叫激活函数 (activation function)。
 #
-# 这个函数就是 ReLU (rectified linear unit，修正线性单元)：负数变成 0，其余原样通过。
+# 课程用的是 ReLU (rectified linear unit，修正线性单元)：负数变成 0，其余原样通过。
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 #
