@@ -609,21 +609,27 @@ fov = torch.from_numpy(eye.fov)
 pictures = [at_once * fov, (3 * changes[0]).clamp(max=1), 1e6 * changes[1]]
 titles = ["probability", "no overlap: difference x 3", "overlap: difference x 10^6"]
 figures.show_images([x[0, 0] for x in pictures], titles, size=2.9)
-seam = changes[0][..., [tile - 1, tile], :].mean().item()
-off_seam = changes[0][..., tile // 2, :].mean().item()
+steps_to_cut = [
+    np.abs(np.arange(n)[:, None] + 0.5 - np.arange(tile, n, tile)).min(1)
+    for n in (height, width)
+]
+near = np.minimum(steps_to_cut[0][:, None], steps_to_cut[1])
+change, far = changes[0][0, 0].numpy(), min(48, tile // 2 - 8)
+seam = change[eye.fov[0] & (near < 4)].mean()
+off_seam = change[eye.fov[0] & (near > far)].mean()
 figures.show(
-    "The vessels as the network sees them in one pass; without overlap, its differences "
-    "form a cross along the cuts; with overlap, even a million times enlarged, the "
-    "differences are nearly black."
+    "The vessels as the network sees them in one pass; the differences without overlap, "
+    "specks along the cuts and blots in the black frame; the differences with overlap, "
+    "nearly black even a million times enlarged."
 )
 # zh: figures.show(
-# zh:     "网络一次算出的血管；不重叠时，差别沿着切口形成一个十字；"
-# zh:     "重叠时，放大一百万倍，差别也几乎是黑的。"
+# zh:     "网络一次算出的血管；不重叠时的差别，切口上一串碎点，黑边里几大块；"
+# zh:     "重叠时的差别，放大一百万倍也几乎是黑的。"
 # zh: )
-print(f"without overlap: {seam:.4f} on average along a cut, ", end="")
-# zh: print(f"不重叠：切口上平均相差 {seam:.4f}，", end="")
-print(f"{off_seam:.4f} in the middle of a tile")
-# zh: print(f"分块中间 {off_seam:.4f}")
+print(f"without overlap, inside the field of view: {seam:.4f} on average at a cut, ", end="")
+# zh: print(f"不重叠，视野以内：切口上平均相差 {seam:.4f}，", end="")
+print(f"{off_seam:.4f} over {far} px from it")
+# zh: print(f"离切口超过 {far} px 处 {off_seam:.4f}")
 
 # %% [markdown] lang="en"
 # Without overlap the cuts show as lines. With it only rounding is left, and even a million times that is hardly a picture. (The largest differences lie in the black frame outside the eye; inside, look for the faint cross.) By tiles the course's network can answer an image of any size.
@@ -1710,15 +1716,15 @@ print(f"at most {spread_of_draws.max():.3f}")
 
 # %% fold="Draw where the answers differ" fold_zh="画出哪里的答案不同"
 there = np.s_[rim : crop_side - rim, rim : crop_side - rim]
-shaking = np.sqrt(spread_of_draws / spread_of_draws.max())  # the root shows weak ones
-pictures = [1 - found[0][there], shaking]
-figures.show_images(pictures, ["probability of cell", "sd of 20 draws (root)"], size=2.9)
+pictures = [1 - found[0][there], spread_of_draws / spread_of_draws.max()]
+figures.show_images(pictures, ["probability of cell", "sd of 20 draws"], size=2.9)
 figures.show(
-    "The probability of cell in a part of a slice, and beside it where twenty draws "
-    "differ: bright patches stand out from a dark ground with faint lines."
+    "The probability of cell in a part of a slice, and beside it the standard deviation "
+    f"of twenty draws: white, where they differ most, is {spread_of_draws.max():.2f}."
 )
 # zh: figures.show(
-# zh:     "切片一部分的细胞概率；旁边是二十次答案的差别：暗的底上有淡淡的线，亮斑突出在上面。"
+# zh:     "切片一部分的细胞概率；旁边是二十次答案的标准差："
+# zh:     f"白色是差别最大的地方，标准差 {spread_of_draws.max():.2f}。"
 # zh: )
 share_of_top = np.sort(spread_of_draws, axis=None)[-spread_of_draws.size // 20 :].sum()
 print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of the pixels")
@@ -1728,7 +1734,7 @@ print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of t
 # At the bottom of the U one number stands for 16 × 16 pixels. Dropout there can make the network waver about what a region *is*; where a line runs comes over the skips, which it does not touch.
 
 # %% [markdown] lang="zh" of="1bdeac07"
-# 图中文字：probability of cell 细胞的概率 · sd of 20 draws (root) 二十次答案的标准差（开平方，让弱的也看得见）。
+# 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次答案的标准差。
 #
 # 在 U 的底部，一个数代表 16 × 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，它碰不到。
 
