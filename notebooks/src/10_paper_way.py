@@ -914,11 +914,11 @@ print(f"blue before, orange after; {(before != after).float().mean():.0%} of the
 # zh: print(f"蓝色是弯曲前，橙色是弯曲后；{(before != after).float().mean():.0%} 的像素变了")
 
 # %% [markdown] lang="en"
-# The label stays 0 or 1. Is it really 10 px? We draw many fields and measure, at the nine points and between them. 
+# The label stays 0 or 1. Is it really 10 px? We draw many fields and measure, at the nine points and between them.
 #
 # **Guess 10.9** In the middle between four of the nine points, the standard deviation is `"larger"`, `"equal"` or `"smaller"`?
 
-# %% [markdown] lang="zh" of="c14077e4"
+# %% [markdown] lang="zh" of="4b150c73"
 # 图中文字：slice 切片 · slice, bent 弯曲后的切片 · membranes, before and after 弯曲前（蓝）和弯曲后（橙）的膜。
 #
 # 标签仍然是 0 或 1。真的是 10 px 吗？多抽一些位移场，在九个点上和点与点之间各量一量。
@@ -1187,11 +1187,11 @@ share_of_last = lesson.exercise("10.12", share_of_last)
 # </details>
 
 # %% [markdown] lang="en"
-# Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, −1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training. 
+# Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, −1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training.
 #
 # **Guess 10.13** When do the gradients of one tile and the next agree better: at the `"start"` or `"later"`?
 
-# %% [markdown] lang="zh" of="7be94a9d"
+# %% [markdown] lang="zh" of="ca817be5"
 # 每步一个分块，真的需要这样的记忆吗？把单个分块的梯度看成方向：余弦为 1 是同方向，0 是毫无关系，−1 是反方向。抽两串分块，都来自同一批切片；用一个通道很少的网络，先看初始权重时，再看训练六十步以后。
 #
 # **猜一猜 10.13** 相邻两个分块的梯度，什么时候方向更一致：一开始 `"start"`，还是后来 `"later"`？
@@ -1278,11 +1278,11 @@ for name, (median, opposed, mean_cosine) in zip(streams, said, strict=True):
 # %% [markdown] lang="en" minutes="3"
 # ## 6 Dropout at the turn (extra)
 #
-# "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other. 
+# "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other.
 #
 # **Guess 10.14** Eight ones go through `nn.Dropout(0.5)` in `train()` mode. Which two values come out? Give a tuple, the smaller first.
 
-# %% [markdown] lang="zh" of="5dfcbf65"
+# %% [markdown] lang="zh" of="5f6dc59a"
 # ## 6 U 形底部的随机失活（选读）
 #
 # 论文在收缩路径 (contracting path) 的末端用了随机失活 (dropout)，说它相当于又做了一层隐含的数据增强（论文 3.1 节）：训练时，U 形底部的一些数随机变成零，这样，任何单元都不能只靠另一个单元。
@@ -1576,11 +1576,11 @@ print(f"chosen on validation: blur {blur} px, ridges {ridge} px")
 # zh: print(f"在验证切片上选定：模糊 {blur} px，脊线 {ridge} px")
 
 # %% [markdown] lang="en"
-# Now the six held-out slices, once. 
+# Now the six held-out slices, once.
 #
 # **Guess 10.17** Which of the three has the lowest Rand error: `"threshold"`, `"sato"` or `"network"`?
 
-# %% [markdown] lang="zh" of="1ae57cd4"
+# %% [markdown] lang="zh" of="671d9226"
 # 文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
 #
 # 现在看六张留出的切片，只看一次。
