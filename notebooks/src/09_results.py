@@ -906,7 +906,7 @@ if not comparable:
 # %% [markdown] lang="zh" of="6f0a4896"
 # ## 从照片到分数，一页纸看完
 #
-# 拿一只验证图像，把第 04 到 09 章的步骤走一遍，图里是它的一部分。
+# 拿一幅验证图像，把第 04 到 09 章的步骤走一遍，图里是它的一部分。
 
 # %% fold="Take one eye through the chapters" fold_zh="让一只眼睛走过各章"
 eye_pred = probs >= threshold
@@ -945,9 +945,9 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # | 08 | forward, loss, clear, backward, update | BCE plus soft Dice; keep the random state |
 # | 09 | threshold from validation, score once | count inside the field of view, give an interval, set a person beside it |
 #
-# It does not end here: 10 goes back to the paper, 11 to your own photographs and other cameras, 12 asks which of these steps matter.
+# It does not end here: 10 goes back to the paper, 11 to your own photographs and other cameras, 12 asks which of these steps matter, and in 14 it is your turn.
 
-# %% [markdown] lang="zh" of="b15a0780"
+# %% [markdown] lang="zh" of="79697f35"
 # 图中文字：photograph 照片 · prepared 预处理后 · probability 概率 · threshold 取阈值之后 · errors 错误图；数字是章号。
 #
 # | 章 | 做什么 | 记住什么 |
@@ -962,7 +962,7 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # | 08 | 前向、损失、清零、反向、更新 | BCE 加软 Dice；保存随机状态 |
 # | 09 | 阈值来自验证集，只评分一次 | 只算视野以内，给出置信区间，旁边有人作对照 |
 #
-# 课程到这里没有结束：第 10 章回到论文，第 11 章用你自己的照片和别的相机，第 12 章问这些步骤里哪些真正重要。
+# 课程到这里没有结束：第 10 章回到论文，第 11 章用你自己的照片和别的相机，第 12 章问这些步骤里哪些真正重要，第 14 章轮到你自己来。
 
 # %% fold="Note the scores for the report of this run" fold_zh="把分数记入本次运行的报告"
 scored = mine if "trained" in networks else inference.SHIPPED
