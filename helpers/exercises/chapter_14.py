@@ -50,7 +50,7 @@ QUESTIONS["14.1"] = Question(
     ),
     reason=(
         "{answer} standard deviations, from nothing but luck: none of the twenty is "
-        "better. Of hundred, the best would look 2.5 better.",
+        "better. Of a hundred, the best would look 2.5 better.",
         "{answer} 个标准差，全凭运气：二十种做法没有一种真的更好。要是有一百种，"
         "最好的会看上去高出 2.5 个。",
     ),

@@ -94,6 +94,9 @@ shipped = inference.Segmenter.load()  # the weights that come with the course
 development = turn.development()  # reads or draws them, and their labels
 print(f"{turn.dataset}: {len(development)} development eyes, {len(turn.ids('test'))} test eyes")
 # zh: print(f"{turn.dataset}：开发集 {len(development)} 只眼睛，测试集 {len(turn.ids('test'))} 只")
+if not turn.real:
+    print("These are drawn eyes: their scores say nothing of photographs.")
+    # zh: print("这些是仿真眼底图，上面的分数不能说明真实照片上的表现。")
 
 # %% [markdown] lang="en" minutes="1"
 # ## Look first
