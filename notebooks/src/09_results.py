@@ -462,13 +462,13 @@ if split == "test":
     lesson.contract("09.person", human.pooled["dice"] if human else None, course)
 
 # %% [markdown] lang="en"
-# Under each score stands its 95 % interval over eyes (over children, where two eyes are of one child, as in CHASE_DB1); how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background. (The README gives the shipped network a Dice of {{drive_test.pooled.dice:.3f}} on DRIVE: its threshold there comes from twenty eyes in a cross-validation, here from four.)
+# Under each score stands its 95% interval over eyes (over children, where two eyes are of one child, as in CHASE_DB1); how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background. (The README gives the shipped network a Dice of {{drive_test.pooled.dice:.3f}} on DRIVE: its threshold there comes from twenty eyes in a cross-validation, here from four.)
 #
 # Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
 #
 # The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves. (Both come from the coarse grid of the plot above, so the first may differ a little from the table.)
 
-# %% [markdown] lang="zh" of="a5538655"
+# %% [markdown] lang="zh" of="f17ada6d"
 # 表中文字：pooled 合并分数 · auc_roc ROC 曲线下面积 · auc_pr 平均精确率 AP · sensitivity 灵敏度 · specificity 特异度 · accuracy 准确率 · trained 你训练的网络 · shipped 课程附带的网络 · second_observer 第二标注者 · sato Sato 滤波器。
 #
 # 每个分数下面是按眼睛算的 95% 置信区间（像 CHASE_DB1 那样两只眼睛同属一个孩子时，按孩子算），算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。（README 里，课程附带的网络在 DRIVE 上的 Dice 是 {{drive_test.pooled.dice:.3f}}：那里的阈值由交叉验证在二十只眼睛上选出，这里只用了四只。）

@@ -841,7 +841,7 @@ print(f"white in the weight map is {costs.max():.1f}")
 # %% [markdown] lang="zh" of="1e9144d1"
 # ## 3 弹性网格：用论文的尺度（选读）
 #
-# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3 × 3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个箭头，其余都平滑地夹在它们之间。
+# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3×3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个箭头，其余都平滑地夹在它们之间。
 
 # %%
 size = 220 if smoke else 380  # the window that we train with
@@ -1171,13 +1171,13 @@ share_of_last = lesson.exercise("10.12", share_of_last)
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# Each step multiplies the old mean by the momentum. After k steps momentum to the k is left of it, and the rest is new. The last 100 of 0.99 have about 63 %.
+# Each step multiplies the old mean by the momentum. After k steps momentum to the k is left of it, and the rest is new. The last 100 of 0.99 have about 63%.
 #
 # {{solution 10.12}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="bd3eeaaf"
+# %% [markdown] lang="zh" of="0d13308a"
 # <details><summary>参考答案</summary>
 #
 # 每一步都把旧的平均乘以动量。k 步之后旧的还剩 momentum 的 k 次方，其余都是新的。动量 0.99 时，最近 100 个占约 63%。
