@@ -263,7 +263,7 @@ QUESTIONS["02.6"] = Question(
             ("Each output has a bias of its own.", "每个输出各有一个偏置。"),
         ),
     ),
-    known=("448",),
+    known=(" 448",),  # with its space: pictures are long rows of letters and digits
 )
 
 QUESTIONS["02.7"] = Question(

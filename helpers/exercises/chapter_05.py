@@ -412,7 +412,7 @@ CONTRACTS["05.rising"] = Contract(
 )
 CONTRACTS["05.by_hand"] = Contract(
     ("CLAHE by hand against the library, on 0..1", "手写的 CLAHE 与库函数之差（0..1）"),
-    {"DRIVE": 0.0181},
+    {"DRIVE": 0.0181, "CHASEDB1": 0.0272},
     tolerance=0.001,
 )
 CONTRACTS["05.idle"] = Contract(
@@ -425,6 +425,6 @@ CONTRACTS["05.idle"] = Contract(
 )
 CONTRACTS["05.auc"] = Contract(
     ("AUC per image, green and clip 2/256", "逐幅 AUC：green 和 clip 2/256"),
-    {"DRIVE": (0.693, 0.771)},
+    {"DRIVE": (0.693, 0.771), "CHASEDB1": (0.559, 0.680)},
     tolerance=0.001,
 )

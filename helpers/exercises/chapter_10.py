@@ -99,7 +99,7 @@ EXERCISES["10.6"] = Exercise(
     ((384,), (96,), (16,)),
     (
         "The window is keep + 188 pixels wide and as high. Divide its pixels by the "
-        "keep x keep that remain.",
+        "keep × keep that remain.",
         "窗口的宽和高都是 keep + 188。用它的像素数除以留下的 keep × keep。",
     ),
     (
@@ -179,7 +179,7 @@ EXERCISES["10.10"] = Exercise(
     he_sd,
     ((3, 64, 128), (3, 1, 64), (1, 64, 2)),
     (
-        "N counts the numbers that one output is the sum of: side x side x "
+        "N counts the numbers that one output is the sum of: side × side × "
         "in_channels. The paper gives the standard deviation.",
         "一个输出由 N 个数相加而成：side × side × in_channels。论文给的是标准差。",
     ),
@@ -201,7 +201,7 @@ EXERCISES["10.10"] = Exercise(
         (
             lambda _side, i, _o: math.sqrt(2 / i),
             (
-                "Each channel is read at side x side places.",
+                "Each channel is read at side × side places.",
                 "每个通道要读 side × side 个位置。",
             ),
         ),

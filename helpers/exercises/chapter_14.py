@@ -50,7 +50,7 @@ QUESTIONS["14.1"] = Question(
     ),
     reason=(
         "{answer} standard deviations, from nothing but luck: none of the twenty is "
-        "better. Of hundred, the best would look 2.5 better.",
+        "better. Of a hundred, the best would look 2.5 better.",
         "{answer} 个标准差，全凭运气：二十种做法没有一种真的更好。要是有一百种，"
         "最好的会看上去高出 2.5 个。",
     ),
@@ -228,6 +228,61 @@ QUESTIONS["14.4"] = Question(
             (
                 "The probabilities were submitted before anybody saw a score.",
                 "概率是在看到任何分数之前提交的。",
+            ),
+        ),
+    ),
+)
+
+QUESTIONS["14.5"] = Question(
+    ("selections of four children, order aside", "四个孩子有几种抽法，不计次序"),
+    answer=35,
+    hints=(
+        (
+            "Only how often each of the four comes matters: twice, once, once, never, "
+            "for example.",
+            "只看四个孩子各被抽到几次，例如两次、一次、一次、零次。",
+        ),
+        (
+            "Put four marks in a row, one a draw, and three bars that part the "
+            "children. In how many ways can seven places be dealt out?",
+            "把四次抽取画成四个点，再用三条竖线把孩子隔开，一共七个位置。有几种排法？",
+        ),
+    ),
+    reason=(
+        "{answer}: no more different scores than that carry the interval, and one of "
+        "them is four times the same child. Rough, and mostly too narrow.",
+        "{answer} 种：撑起这个区间的，最多也就这么多个不同的分数，其中还有四次都抽到"
+        "同一个孩子的。所以它很粗略，而且往往偏窄。",
+    ),
+    mistakes=(
+        (
+            256,
+            (
+                "That counts the order: first child 11, then 12 is the same selection "
+                "as first 12, then 11.",
+                "这把次序也算进去了：先抽 11 再抽 12，和先 12 再 11 是同一种。",
+            ),
+        ),
+        (
+            24,
+            (
+                "That is in how many orders all four can come. They are drawn with "
+                "replacement.",
+                "这是四个人全抽到时的排列数。可抽取是有放回的。",
+            ),
+        ),
+        (
+            1,
+            (
+                "Without replacement it would be one. A child can come twice.",
+                "不放回才只有一种。同一个孩子可以抽到两次。",
+            ),
+        ),
+        (
+            1000,
+            (
+                "That is how often is drawn. Many draws are the same selection.",
+                "这是抽的次数，其中许多次抽到的是同一种组合。",
             ),
         ),
     ),

@@ -618,7 +618,7 @@ print(f"{cured}   can be read")
 #
 # | chapter | its question |
 # |---|---|
-# | [02 just enough PyTorch](02_pytorch.ipynb) | how does a program learn the nine numbers of a 3 × 3 kernel by itself? |
+# | [02 just enough PyTorch](02_pytorch.ipynb) | how does a program learn the nine numbers of a 3×3 kernel by itself? |
 # | [03 the U-Net paper](03_paper.ipynb) | what does each arrow of the famous figure do, and why is it there? |
 # | [04 the data](04_data.ipynb) | what was photographed, who traced the vessels, and do two people agree on them? |
 # | [05 pre-processing](05_preprocessing.ipynb) | what do green channel, CLAHE and gamma change, and what does a score see of it? |
@@ -633,7 +633,7 @@ print(f"{cured}   can be read")
 #
 # Each chapter runs alone. In a hurry: 01, 02, 04, 07, 08, 09.
 
-# %% [markdown] lang="zh" of="1c5315df"
+# %% [markdown] lang="zh" of="643465af"
 # ## 课程地图
 #
 # | 章 | 问题 |

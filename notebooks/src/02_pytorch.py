@@ -160,9 +160,9 @@ print("before:", batch.device, "| after:", moved.device)
 # %% [markdown] lang="en" minutes="17"
 # ## A convolution by hand
 #
-# Here are 25 numbers, like a piece of a green channel: bright ground (9) and a dark vessel (2 and 3) that bends. The *kernel* is nine numbers. Lay it on a 3 × 3 window, multiply number by number, add: one result. This kernel is Sobel's; it asks how much brighter the right side is than the left.
+# Here are 25 numbers, like a piece of a green channel: bright ground (9) and a dark vessel (2 and 3) that bends. The *kernel* is nine numbers. Lay it on a 3×3 window, multiply number by number, add: one result. This kernel is Sobel's; it asks how much brighter the right side is than the left.
 
-# %% [markdown] lang="zh" of="4c5ecd73"
+# %% [markdown] lang="zh" of="c657879b"
 # ## 手算卷积
 #
 # 下面 25 个数好比绿色通道的一小块：亮的背景 (9) 上有一条弯曲的暗血管（2 和 3）。卷积核 (kernel) 是九个数。（Jupyter 的内核也叫 kernel，是另一回事；卷积核也叫滤波器。）把它盖在 3×3 的窗口上，对应相乘再相加，得到一个结果。这是 Sobel 的卷积核，它问：右边比左边亮多少？
@@ -205,9 +205,9 @@ print("sum:", (lower * sobel).sum().item())
 # zh: print("和：", (lower * sobel).sum().item())
 
 # %% [markdown] lang="en"
-# **Exercise 2.4** Write `convolve(image, kernel)` with two loops: the results at all places where the 3 × 3 kernel lies fully on the image. Both are two-dimensional arrays.
+# **Exercise 2.4** Write `convolve(image, kernel)` with two loops: the results at all places where the 3×3 kernel lies fully on the image. Both are two-dimensional arrays.
 
-# %% [markdown] lang="zh" of="e2834bae"
+# %% [markdown] lang="zh" of="ca3bd6ef"
 # **练习 2.4** 用两层循环编写 `convolve(image, kernel)`：3×3 卷积核完全落在图内的所有位置，各得一个结果。两个参数都是二维数组。
 
 
@@ -374,9 +374,9 @@ print("an edge between the image and zeros that the padding invented.")
 #
 # A colour image has three channels, and a layer may give any number of them. Each output channel has a kernel of its own *for every input channel*, and one number added at the end, the *bias*.
 #
-# **Guess 2.6** How many numbers does `nn.Conv2d(3, 16, 3)` hold: three channels in, sixteen out, 3 × 3, with bias?
+# **Guess 2.6** How many numbers does `nn.Conv2d(3, 16, 3)` hold: three channels in, sixteen out, 3×3, with bias?
 
-# %% [markdown] lang="zh" of="0e1c5ae2"
+# %% [markdown] lang="zh" of="32d5cd72"
 # 图中文字：valid 有效卷积 · padded with zeros 四周补零。
 #
 # ### 多个通道
@@ -765,18 +765,18 @@ print(f"the largest difference is below one millionth: {difference < 1e-6}")
 # %% [markdown] lang="en" minutes="17"
 # ## Your first module
 #
-# One convolution can only weigh and add. Now ask for more: how *strong* is the edge here, whichever side is the darker one? That is Sobel's answer without its sign. A convolution cannot give it: swap light and dark, and its answer changes its sign, while the strength must stay. Between two convolutions something has to bend.
+# One convolution can only weigh and add. Now ask for more: how *strong* is the edge here, whichever side is the darker one? That is Sobel's answer without its sign. A convolution cannot give it: swap light and dark, and its answer changes its sign (but for the bias), while the strength must stay. Between two convolutions something has to bend: a *non-linear* function, called the *activation function*.
 #
-# The bend is the *ReLU* (rectified linear unit): negative numbers become 0, the others pass.
+# The course's is the *ReLU* (rectified linear unit): negative numbers become 0, the others pass.
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 
-# %% [markdown] lang="zh" of="de0a7715"
-# ## 你的第一个模块
+# %% [markdown] lang="zh" of="a1cef25e"
+# ## 第一个模块
 #
-# 一个卷积只会加权求和。现在要求高一些：不管哪一边更暗，这里的边缘有多*强*？这就是去掉符号的 Sobel 结果。一个卷积做不到：把亮和暗对调，它的结果会变号，强度却应当不变。两个卷积之间，需要一个会“拐弯”的函数。
+# 一个卷积只会加权求和。现在要求高一些：不管哪一边更暗，这里的边缘有多*强*？这就是去掉符号的 Sobel 结果。一个卷积做不到：把亮和暗对调，它的结果会变号（偏置除外），强度却应当不变。两个卷积之间，需要一个会“拐弯”的函数，也就是非线性函数，叫激活函数 (activation function)。
 #
-# 这个函数就是 ReLU (rectified linear unit，修正线性单元)：负数变成 0，其余原样通过。
+# 课程用的是 ReLU (rectified linear unit，修正线性单元)：负数变成 0，其余原样通过。
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 #
@@ -983,9 +983,9 @@ for kind in (list, nn.ModuleList):
     # zh: print(f"{kind.__name__:10} {count} 个可学习的数")
 
 # %% [markdown] lang="en"
-# **Exercise 2.11** Write the module `VesselNet(width)`: a 3 × 3 convolution from 1 channel to `width`, a ReLU, a 3 × 3 convolution from `width` channels to 1. Both convolutions have `padding=1`, so that the answer is as large as the image. `forward` returns logits.
+# **Exercise 2.11** Write the module `VesselNet(width)`: a 3×3 convolution from 1 channel to `width`, a ReLU, a 3×3 convolution from `width` channels to 1. Both convolutions have `padding=1`, so that the answer is as large as the image. `forward` returns logits.
 
-# %% [markdown] lang="zh" of="28713dec"
+# %% [markdown] lang="zh" of="8d43491a"
 # **练习 2.11** 编写模块 `VesselNet(width)`：一个 3×3 卷积，从 1 个通道到 `width` 个通道；一个 ReLU；一个 3×3 卷积，从 `width` 个通道到 1 个通道。两个卷积都用 `padding=1`，这样结果和图像一样大。`forward` 返回 logits。
 
 
@@ -1066,9 +1066,9 @@ print(f"probabilities from {low:.2f} to {high:.2f}: undecided everywhere")
 # - PyTorch documentation, [torch.nn.Conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html), [torch.nn.Module](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html) and [autograd](https://docs.pytorch.org/docs/stable/notes/autograd.html).
 # - V. Dumoulin, F. Visin, A guide to convolution arithmetic for deep learning, 2016, [arXiv:1603.07285](https://arxiv.org/abs/1603.07285).
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net, MICCAI 2015, [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28), for valid convolution and the two output channels.
-# - "U-Net study notes", a Chinese blog post: the legend of its network figure (3 × 3 convolution, padding 0, stride 1). It takes the rest of this chapter for granted.
+# - "U-Net study notes", a Chinese blog post: the legend of its network figure (3×3 convolution, padding 0, stride 1). It takes the rest of this chapter for granted.
 
-# %% [markdown] lang="zh" of="b4ac4b9f"
+# %% [markdown] lang="zh" of="1a0ea7e4"
 # ## 参考资料
 #
 # - PyTorch 文档：[torch.nn.Conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)、[torch.nn.Module](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html) 和 [autograd](https://docs.pytorch.org/docs/stable/notes/autograd.html)。

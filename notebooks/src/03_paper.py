@@ -101,7 +101,7 @@ def panel(ax, numbers, title, fill="white"):
 #
 # 分类网络怎样做这件事？用滑动窗口 (sliding window)。以一个像素为中心切出一个方块，让网络给中心的像素分类；移动一个像素，再来一次。2012 年，Ciresan 等人用这个方法赢了电子显微镜图像的分割比赛。U-Net 论文说，他们“以很大的优势”获胜（论文第 1 节）。同一段还指出了这种方法的两个缺点。下面用数字逐一说明。
 #
-# **猜一猜 3.1** 图像有 20 × 20 个像素，窗口是 7 × 7。窗口不许伸出图外，一共放得下多少个？
+# **猜一猜 3.1** 图像有 20 × 20 个像素，窗口是 7×7。窗口不许伸出图外，一共放得下多少个？
 
 # %%
 windows = None  # your guess: a whole number
@@ -110,10 +110,10 @@ windows = None  # your guess: a whole number
 lesson.ask("03.1", windows)
 
 # %% [markdown] lang="en"
-# A tiny network of three 3×3 convolutions looks at 7 × 7 pixels and gives two numbers, one for each class. (*ReLU* between them: a negative number becomes 0, the others stay.) We use it twice: first as a sliding window, one forward pass for each window; then once on the whole image. Then we compare the two.
+# A tiny network of three 3×3 convolutions looks at 7×7 pixels and gives two numbers, one for each class. (*ReLU* between them: a negative number becomes 0, the others stay.) We use it twice: first as a sliding window, one forward pass for each window; then once on the whole image. Then we compare the two.
 
-# %% [markdown] lang="zh" of="fac9df9d"
-# 下面是一个很小的网络：三次 3×3 卷积 (convolution)，看 7 × 7 个像素，给出两个数，每类一个。（中间的 ReLU：负数变成 0，其余不变。）我们用它两次。先把它当滑动窗口，每个窗口做一次前向计算 (forward pass)；再对整幅图只做一次，然后比较两次的答案。
+# %% [markdown] lang="zh" of="8a4c152f"
+# 下面是一个很小的网络：三次 3×3 卷积 (convolution)，看 7×7 个像素，给出两个数，每类一个。（中间的 ReLU：负数变成 0，其余不变。）我们用它两次。先把它当滑动窗口，每个窗口做一次前向计算 (forward pass)；再对整幅图只做一次，然后比较两次的答案。
 
 # %% tags=["answer"]
 torch.manual_seed(0)
@@ -195,16 +195,16 @@ print(f"on average: {average:.0f}")
 # %% [markdown] lang="en"
 # That was the first fault: slow. The second is a conflict. Read 49 times, yet the work above was 9 times, not 49: inside a window the later layers compute fewer and fewer squares, 25, then 9, then 1.
 #
-# To know what a pixel is, one wants to see its wide surroundings, the *context*. Wide windows need poolings (a *max pooling* replaces each 2 × 2 block by its largest number; section 4), else the network becomes too deep. But a pooling keeps one number for 2 × 2 pixels.
+# To know what a pixel is, one wants to see its wide surroundings, the *context*. Wide windows need poolings (a *max pooling* replaces each 2×2 block by its largest number; section 4), else the network becomes too deep. But a pooling keeps one number for 2×2 pixels.
 #
 # The next cell puts two 3×3 convolutions between poolings, as U-Net does, and follows two things: the side of the square of the image that one number is computed from, called its *receptive field*; and how many pixels its neighbour stands away. A convolution reaches one step further on each of two sides; a pooling reaches one step further and makes all later steps twice as long.
 
-# %% [markdown] lang="zh" of="94303cd0"
+# %% [markdown] lang="zh" of="0cd446d7"
 # 图中文字：20 × 20 pixels, windows of 7 × 7 20 × 20 像素，7 × 7 的窗口 · windows that read the pixel 读到这个像素的窗口数。
 #
 # 这是第一个缺点：慢。第二个缺点是一对矛盾。一个像素读了 49 次，上面算出的工作量却是 9 倍而不是 49 倍：在窗口里，后面的层要算的方格越来越少，先是 25 个，再是 9 个，最后 1 个。
 #
-# 要认出一个像素，就要看它周围的一大片，也就是上下文 (context)。窗口一大，就需要池化 (pooling)，不然网络会太深。最大池化在每 2 × 2 个像素里只留最大的那个数（见第 4 节）：四个数只剩一个。
+# 要认出一个像素，就要看它周围的一大片，也就是上下文 (context)。窗口一大，就需要池化 (pooling)，不然网络会太深。最大池化在每 2×2 个像素里只留最大的那个数（见第 4 节）：四个数只剩一个。
 #
 # 下一个单元格像 U-Net 那样，在两次池化之间放两次 3×3 卷积。我们跟踪两个量：特征图 (feature map) 上的一个数由原图多大的一块算出，这就是感受野 (receptive field)；相邻两个数在原图上相隔几个像素。卷积一次，两边各多看一步；池化一次，多看一步，而且以后每一步都长一倍。
 
@@ -567,12 +567,12 @@ print("the same as by hand:", logits[0, 0].tolist() == small_unet(alone)["logits
 # %% [markdown] lang="en" minutes="10"
 # ## 4 The arrows down
 #
-# **Blue: a convolution without padding.** Here the kernel is nine ones, so each result is the sum of a 3 × 3 square. Find the orange pixel's sum with a pencil. The grey ring has no full square around it: those pixels are read by others and get no result of their own. The paper uses only this *valid* part of each convolution (paper, section 1).
+# **Blue: a convolution without padding.** Here the kernel is nine ones, so each result is the sum of a 3×3 square. Find the orange pixel's sum with a pencil. The grey ring has no full square around it: those pixels are read by others and get no result of their own. The paper uses only this *valid* part of each convolution (paper, section 1).
 
-# %% [markdown] lang="zh" of="d23eb976"
+# %% [markdown] lang="zh" of="373f234b"
 # ## 4 向下的箭头
 #
-# **蓝色：不填充的卷积。** 这里的卷积核是九个 1，所以每个结果是一个 3 × 3 方块的和。拿笔算一算橙色那一格。灰色那一圈像素，周围凑不齐一个方块：算别的像素时会读到它们，它们自己没有结果。论文的每次卷积都只用有效部分（论文第 1 节），所以叫有效卷积 (valid convolution)，也就是不填充。
+# **蓝色：不填充的卷积。** 这里的卷积核是九个 1，所以每个结果是一个 3×3 方块的和。拿笔算一算橙色那一格。灰色那一圈像素，周围凑不齐一个方块：算别的像素时会读到它们，它们自己没有结果。论文的每次卷积都只用有效部分（论文第 1 节），所以叫有效卷积 (valid convolution)，也就是不填充。
 
 # %%
 numbers = np.random.default_rng(3).integers(0, 4, (6, 6))
@@ -615,16 +615,16 @@ print(f"a ring of {numbers.size - sums.size} pixels gets no result.")
 # %% [markdown] lang="en"
 # Two such convolutions cost 4 pixels of height and 4 of width: 572, 570, 568.
 #
-# **Red: max pooling.** Of each 2 × 2 block only the largest number goes on. It works on each channel alone.
+# **Red: max pooling.** Of each 2×2 block only the largest number goes on. It works on each channel alone.
 #
 # **Exercise 3.5** Write it for maps of shape (C, H, W) with even H and W, in numpy.
 
-# %% [markdown] lang="zh" of="d7afb00d"
+# %% [markdown] lang="zh" of="61106842"
 # 图中文字：6 × 6 pixels 6 × 6 像素 · sums of 3 × 3: 4 × 4 pixels 每个 3 × 3 方块的和：4 × 4 像素。
 #
 # 两次这样的卷积，高少 4，宽少 4：572、570、568。
 #
-# **红色：最大池化。** 每个 2 × 2 的方块里，只有最大的数往下走。每个通道单独做。
+# **红色：最大池化。** 每个 2×2 的方块里，只有最大的数往下走。每个通道单独做。
 #
 # **练习 3.5** 用 numpy 写出来：输入形状 (C, H, W)，H 和 W 是偶数。
 
@@ -737,18 +737,18 @@ print(f"numbers to learn in the convolution: {count_parameters(convolution):,}")
 #
 # **Lesson 2** (sections 5 to 10): the arrows up and across, the walk through the U, what it costs.
 #
-# Going up, the side has to double. The paper does it by an *up-convolution*: "an upsampling of the feature map followed by a 2×2 convolution" (paper, section 2). Done in one layer, it works like a stamp: each pixel multiplies the same learned 2 × 2 stamp, and the results are laid side by side, stride 2. PyTorch calls this layer a transposed convolution, `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`. With many channels there is one stamp for each pair of input and output channel, and what falls on the same pixel is added up.
+# Going up, the side has to double. The paper does it by an *up-convolution*: "an upsampling of the feature map followed by a 2×2 convolution" (paper, section 2). Done in one layer, it works like a stamp: each pixel multiplies the same learned 2×2 stamp, and the results are laid side by side, stride 2. PyTorch calls this layer a transposed convolution, `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`. With many channels there is one stamp for each pair of input and output channel, and what falls on the same pixel is added up.
 #
-# **Exercise 3.6** Write it in numpy for one channel: `small` is (H, W), `stamp` 2 × 2, the result (2 H, 2 W).
+# **Exercise 3.6** Write it in numpy for one channel: `small` is (H, W), `stamp` 2×2, the result (2 H, 2 W).
 
-# %% [markdown] lang="zh" of="1a4bcb4d"
+# %% [markdown] lang="zh" of="eb723ddf"
 # ## 5 绿色：一个像素盖一个章
 #
 # **第二节课**（第 5 到 10 节）：向上和横跨的箭头，从头走一遍，要花多少显存和参数。
 #
-# 向上时，边长要翻倍。论文用上卷积来做：先把特征图放大，再做一次 2×2 卷积（论文第 2 节）。合成一层，就像盖章：每个像素乘上同一个 2 × 2 的印章，结果一个挨一个放好，步幅 (stride) 是 2。印章里的数是学来的。PyTorch 把这一层叫做转置卷积 (transposed convolution)：`nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`。（常说的“反卷积”也是指它。）通道多的时候，每一对输入通道和输出通道有一个印章，落在同一个像素上的数加起来。
+# 向上时，边长要翻倍。论文用上卷积来做：先把特征图放大，再做一次 2×2 卷积（论文第 2 节）。合成一层，就像盖章：每个像素乘上同一个 2×2 的印章，结果一个挨一个放好，步幅 (stride) 是 2。印章里的数是学来的。PyTorch 把这一层叫做转置卷积 (transposed convolution)：`nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`。（常说的“反卷积”也是指它。）通道多的时候，每一对输入通道和输出通道有一个印章，落在同一个像素上的数加起来。
 #
-# **练习 3.6** 用 numpy 写一个通道的版本：`small` 是 (H, W)，`stamp` 是 2 × 2，结果是 (2 H, 2 W)。
+# **练习 3.6** 用 numpy 写一个通道的版本：`small` 是 (H, W)，`stamp` 是 2×2，结果是 (2 H, 2 W)。
 
 
 # %% tags=["exercise"]
@@ -834,10 +834,10 @@ for before, after in zip(before_pooling, ups[::-1], strict=True):
     # zh: print(f"  第 {before.level + 1} 层：{before.height:3} 和 {after.height:3}")
 
 # %% [markdown] lang="en"
-# **Why 2 × 2 with stride 2?** Because these stamps do not overlap. We count how many stamps cover each pixel; beside it the same for stamps of 3 × 3 with stride 2.
+# **Why 2×2 with stride 2?** Because these stamps do not overlap. We count how many stamps cover each pixel; beside it the same for stamps of 3×3 with stride 2.
 
-# %% [markdown] lang="zh" of="9431aabd"
-# **为什么是 2 × 2、步幅 2？** 因为这样的印章互不重叠。数一数每个像素上盖了几个章；旁边是 3 × 3、步幅 2 的印章。
+# %% [markdown] lang="zh" of="c0717976"
+# **为什么是 2×2、步幅 2？** 因为这样的印章互不重叠。数一数每个像素上盖了几个章；旁边是 3×3、步幅 2 的印章。
 
 
 # %% fold="Count the stamps on each pixel" fold_zh="数一数每个像素上有几个章"
@@ -866,12 +866,12 @@ print(f"stamps on one pixel: {covers[2]} with 2 × 2, {covers[3]} with 3 × 3")
 # zh: print(f"每个像素上的印章数：2 × 2 是 {covers[2]}，3 × 3 是 {covers[3]}")
 
 # %% [markdown] lang="en"
-# With 3 × 3 stamps some pixels get four times the ink of others. That leaves *checkerboard artifacts*, which the next layers have to learn away (Odena and colleagues, 2016). With 2 × 2 every pixel belongs to exactly one stamp: the cover is even. Four unequal numbers in a learned stamp still print a pattern, as chapter 07 will show; only the uneven cover is avoided.
+# With 3×3 stamps some pixels get four times the ink of others. That leaves *checkerboard artifacts*, which the next layers have to learn away (Odena and colleagues, 2016). With 2×2 every pixel belongs to exactly one stamp: the cover is even. Four unequal numbers in a learned stamp still print a pattern, as chapter 07 will show; only the uneven cover is avoided.
 
-# %% [markdown] lang="zh" of="571cb86e"
+# %% [markdown] lang="zh" of="c3ba97bf"
 # 图中文字：2 × 2 stamps 2 × 2 的印章 · 3 × 3 stamps 3 × 3 的印章 · stride 步幅。
 #
-# 用 3 × 3 的印章，有的像素得到的墨是别的像素的四倍，形成棋盘格伪影 (checkerboard artifacts)，后面的层还得学着把它抹掉（Odena 等人，2016）。用 2 × 2，每个像素正好属于一个印章，墨是均匀的。学来的印章里四个数如果不相等，仍然会印出花纹，第 07 章会看到；避免的只是重叠不均造成的那一种。
+# 用 3×3 的印章，有的像素得到的墨是别的像素的四倍，形成棋盘格伪影 (checkerboard artifacts)，后面的层还得学着把它抹掉（Odena 等人，2016）。用 2×2，每个像素正好属于一个印章，墨是均匀的。学来的印章里四个数如果不相等，仍然会印出花纹，第 07 章会看到；避免的只是重叠不均造成的那一种。
 
 # %% [markdown] lang="en" minutes="9"
 # ## 6 Grey: why crop, why copy, why stack
@@ -988,12 +988,12 @@ print("added, above:", *added[0].ravel(), " below:", *added[1].ravel())
 # %% [markdown] lang="en" minutes="4"
 # ## 7 The last arrow: 1×1
 #
-# A 1×1 convolution looks at one pixel and all its channels. It has a weight for each pair of input and output channel and does the same to every pixel: a matrix product. Three channels of 2 × 2 pixels, two outputs, small numbers:
+# A 1×1 convolution looks at one pixel and all its channels. It has a weight for each pair of input and output channel and does the same to every pixel: a matrix product. Three channels of 2×2 pixels, two outputs, small numbers:
 
-# %% [markdown] lang="zh" of="f8c547e4"
+# %% [markdown] lang="zh" of="2ff2e133"
 # ## 7 最后一个箭头：1×1
 #
-# 1×1 卷积只看一个像素，但看它的所有通道。每一对输入通道和输出通道有一个权重，对每个像素都做同样的事：这就是矩阵乘法。下面有三个通道，每个 2 × 2 像素，两个输出，数都很小：
+# 1×1 卷积只看一个像素，但看它的所有通道。每一对输入通道和输出通道有一个权重，对每个像素都做同样的事：这就是矩阵乘法。下面有三个通道，每个 2×2 像素，两个输出，数都很小：
 
 # %%
 maps = torch.tensor([[[1, 2], [0, 1]], [[0, 1], [3, 0]], [[2, 0], [1, 1]]]).float()
@@ -1627,17 +1627,17 @@ for number, words in said.items():
 #
 # - A network of convolutions and ReLUs alone is a sliding window that computes nothing twice: one pass, the same numbers. With poolings the windows must lie on their lattice (chapter 10).
 # - Convolutions without padding take a ring; pooling keeps *what* and loses *where*; it keeps the channels, and the convolution after it doubles them.
-# - Up-convolution: a learned stamp for every pixel, 2 × 2 and stride 2, no overlap, no inverse.
+# - Up-convolution: a learned stamp for every pixel, 2×2 and stride 2, no overlap, no inverse.
 # - One crops because the border was lost. One copies to localise. One stacks so that nothing is mixed before the network has learned how.
 # - 572 in, 388 out; 184 less for every valid tile; 23 layers, 31,030,658 parameters, nearly half of them at the bottom; half of all numbers in the maps on top.
 # - Context comes from below, position from across.
 
-# %% [markdown] lang="zh" of="9363f45a"
+# %% [markdown] lang="zh" of="b46657cb"
 # ## 小结
 #
 # - 只有卷积和 ReLU 的网络就是滑动窗口，只是什么都不重复计算：一次算完，数字一样。有了池化，窗口必须落在池化的格点上（第 10 章）。
 # - 不填充的卷积丢掉一圈；池化留下**是什么**，丢掉**在哪里**；它不改变通道数，后面的卷积才让通道数翻倍。
-# - 上卷积：每个像素盖一个学来的印章，2 × 2，步幅 2，不重叠，也不是逆操作。
+# - 上卷积：每个像素盖一个学来的印章，2×2，步幅 2，不重叠，也不是逆操作。
 # - 裁剪，是因为边缘丢了。复制，是为了定位。叠起来，是为了不提前混在一起：怎样混，让网络自己学。
 # - 输入 572，输出 388；任何合格的分块都少 184。23 层，31,030,658 个参数，近一半在底层；特征图里的数，一半在顶层。
 # - 上下文从下面来，位置从横向来。

@@ -361,10 +361,10 @@ course.record(vessel_share=round(vessel / inside, 4))
 # (Precision and MCC would be 0 divided by 0 here; the course writes 0.)
 #
 # This is *class imbalance*: one class is rare, and the more it is ignored, the better accuracy looks.
-# On the 20 test labels of DRIVE the vessels hold 12.73 % of the FOV, and the black
-# program is 87.27 % accurate.
+# On the 20 test labels of DRIVE the vessels hold 12.73% of the FOV, and the black
+# program is 87.27% accurate.
 
-# %% [markdown] lang="zh" of="4bdb6842"
+# %% [markdown] lang="zh" of="e8884097"
 # 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是血管像素中被找到的比例，是 0；Dice 系数也是 0。公式在后面。（这里精确率和 MCC 是 0 除以 0，课程记为 0。）
 #
 # 这就是类别不平衡 (class imbalance)：一类很少，越是忽略它，准确率反而越好看。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73%，全黑程序的准确率是 87.27%。

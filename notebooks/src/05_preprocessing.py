@@ -314,14 +314,14 @@ lesson.contract("05.rising", moved)
 #
 # CLAHE means contrast limited adaptive histogram equalisation. *Adaptive*: each part of the image gets its own curve. *Contrast limited*: no curve may become too steep. We write it in four steps and then compare with the library.
 #
-# **Step 1, tiles.** Cut the image into 8 × 8 tiles and count the grey levels of each. If the size is not a multiple of 8, the last tiles are filled up by mirroring.
+# **Step 1, tiles.** Cut the image into 8×8 tiles and count the grey levels of each. If the size is not a multiple of 8, the last tiles are filled up by mirroring.
 
-# %% [markdown] lang="zh" of="940fd08c"
+# %% [markdown] lang="zh" of="3fe184ef"
 # ## 四步写出 CLAHE
 #
 # CLAHE 是限制对比度自适应直方图均衡化。**自适应**：图像的每一部分有自己的曲线。**限制对比度**：曲线不许太陡。我们分四步写出它，再和库函数比较。
 #
-# **第 1 步，子块 (tile)。** 把图像切成 8 × 8 个子块，统计每块的灰度级。边长不是 8 的倍数时，最后的子块用镜像填充补满。
+# **第 1 步，子块 (tile)。** 把图像切成 8×8 个子块，统计每块的灰度级。边长不是 8 的倍数时，最后的子块用镜像填充补满。
 
 
 # %%
@@ -777,11 +777,11 @@ for name, eyes, inputs, fovs in (
     # zh: )
 
 # %% [markdown] lang="en"
-# The validation images do not come out at exactly 0 and 1; on DRIVE their standard deviation is 22 % too small. Is something broken? No. The number holds the values of all four channels, and most of it is the distance between the channels: red far above blue. It differs from eye to eye, as the range of single eyes shows, and on DRIVE each of the four validation eyes has less red than the mean training eye. Four eyes need not agree with sixteen.
+# The validation images do not come out at exactly 0 and 1; on DRIVE their standard deviation is 22% too small. Is something broken? No. The number holds the values of all four channels, and most of it is the distance between the channels: red far above blue. It differs from eye to eye, as the range of single eyes shows, and on DRIVE each of the four validation eyes has less red than the mean training eye. Four eyes need not agree with sixteen.
 #
 # And nobody may measure them. Had they been measured, too, something about them would have gone into every input of the network, and it would no longer be true that it has never met them. This is **data leakage**. Here the numbers hardly move, elsewhere they do, and a score with a leak in it cannot be defended. There is a practical reason, too: a single photograph that arrives tomorrow comes without a set to average over.
 
-# %% [markdown] lang="zh" of="c556b80c"
+# %% [markdown] lang="zh" of="95f3aa9c"
 # 验证图像处理后并不正好是 0 和 1；在 DRIVE 上，标准差小了 22%。是哪里错了吗？没有。这个数由四个通道的所有值一起算出，其中大部分来自通道之间的差距：红色远高于蓝色。这个差距每只眼睛都不同，看单只眼睛的范围就知道；而在 DRIVE 上，四只验证眼睛的红色都低于训练图像的平均值。四只眼睛不必和十六只一样。
 #
 # 况且它们是不能量的。假如也量了，它们的信息就会混进网络的每个输入，也就不能再说网络没见过它们。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个实际的理由：明天只来一张照片，没有一整套图像可以求平均。
@@ -789,12 +789,12 @@ for name, eyes, inputs, fovs in (
 # %% [markdown] lang="en" minutes="4"
 # ## The classic chain
 #
-# Many tutorials take over the chain of the repository orobix/retina-unet: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8 × 8 tiles; exponent 1/1.2. Does every step earn its place?
+# Many tutorials take over the chain of the repository orobix/retina-unet: a grey image from 0.299 red, 0.587 green and 0.114 blue; standardise over the set; stretch each image from its minimum to its maximum; CLAHE with clip 2 on a grid of 8×8 tiles; exponent 1/1.2. Does every step earn its place?
 
-# %% [markdown] lang="zh" of="e1b4cd4c"
+# %% [markdown] lang="zh" of="510546bc"
 # ## 经典流程
 #
-# 许多教程沿用代码库 orobix/retina-unet 的流程：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8 × 8 个子块；指数 1/1.2。每一步都有用吗？
+# 许多教程沿用代码库 orobix/retina-unet 的流程：用 0.299 红、0.587 绿、0.114 蓝合成灰度图；在整个数据集上标准化；每幅图像做最小-最大归一化 (min-max scaling)；CLAHE，阈值 2，8×8 个子块；指数 1/1.2。每一步都有用吗？
 
 
 # %%
@@ -850,15 +850,15 @@ lesson.contract("05.idle", change)
 # Now the question that AUC could not settle: how strongly should CLAHE act? We put two numbers beside AUC.
 #
 # - **Contrast**: mean background minus mean vessel, in standard deviations of the picture.
-# - **Noise**: in flat areas, far from every vessel and from the rim, how much does a pixel differ from the mean of its 5 × 5 neighbours? Given in grey levels of 255.
+# - **Noise**: in flat areas, far from every vessel and from the rim, how much does a pixel differ from the mean of its 5×5 neighbours? Given in grey levels of 255.
 
-# %% [markdown] lang="zh" of="b1b78984"
+# %% [markdown] lang="zh" of="7e70f6bb"
 # ## 三个数字与截断阈值
 #
 # 现在回到 AUC 解决不了的问题：CLAHE 该用多强？我们在 AUC 旁边再放两个数。
 #
 # - **对比度**：背景均值减血管均值，以图像的标准差为单位。
-# - **噪声**：在平坦区域，即远离所有血管和视野边缘的地方，一个像素与它 5 × 5 邻域均值相差多少？以 255 级灰度为单位。
+# - **噪声**：在平坦区域，即远离所有血管和视野边缘的地方，一个像素与它 5×5 邻域均值相差多少？以 255 级灰度为单位。
 
 
 # %%
@@ -1064,12 +1064,12 @@ print(f"limit {CLIP}/256, this eye: step × {gain:.1f}, noise × {grain:.1f}")
 # %% [markdown] lang="en" minutes="3"
 # ## What the network is shown
 #
-# `enhance` is the course's chain: green channel, CLAHE with 8 × 8 tiles and limit 2/256, exponent 1/1.2. It is the classic chain without its grey mixture and without its idle step. `prepare` puts the photograph's own red, green and blue beside it. These four channels, with the standardisation of the training images, are the network's input from here on.
+# `enhance` is the course's chain: green channel, CLAHE with 8×8 tiles and limit 2/256, exponent 1/1.2. It is the classic chain without its grey mixture and without its idle step. `prepare` puts the photograph's own red, green and blue beside it. These four channels, with the standardisation of the training images, are the network's input from here on.
 
-# %% [markdown] lang="zh" of="ee57cf32"
+# %% [markdown] lang="zh" of="5bdb1752"
 # ## 给网络看什么
 #
-# `enhance` 就是本课程的流程：绿色通道，CLAHE（8 × 8 个子块，阈值 2/256），指数 1/1.2。它是经典流程去掉了灰度混合和不起作用的那一步。`prepare` 再把照片本身的红、绿、蓝放在它旁边。从这里起，网络的输入就是这四个通道，用训练图像的均值和标准差做过标准化。
+# `enhance` 就是本课程的流程：绿色通道，CLAHE（8×8 个子块，阈值 2/256），指数 1/1.2。它是经典流程去掉了灰度混合和不起作用的那一步。`prepare` 再把照片本身的红、绿、蓝放在它旁边。从这里起，网络的输入就是这四个通道，用训练图像的均值和标准差做过标准化。
 
 # %%
 final = enhance(eye.image)

@@ -440,17 +440,17 @@ print(f"{len(soft.unique())} different ones")
 # zh: print(f"{len(soft.unique())} 种")
 
 # %% [markdown] lang="en"
-# A soft label may tell the loss that a rim pixel is 40 % vessel, which no doctor said; with
+# A soft label may tell the loss that a rim pixel is 40% vessel, which no doctor said; with
 # `> 0` all vessels swell. **Nearest** keeps 0 and 1 and the area. It is not free of
 # harm: compare the numbers of connected pieces. A vessel one or two pixels wide breaks where the
-# turned grid steps over it. (How many pieces depends on the labels: on DRIVE, with its many thin
-# vessels, 19 become over a hundred; on a phantom, with few, a handful.) So images go
+# turned grid steps over it. (How many pieces depends on the labels: on the first eye of DRIVE, with its
+# many thin vessels, 19 become over a hundred; on a phantom, with few, a handful.) So images go
 # through `warp` with `"bilinear"`, labels with `"nearest"`.
 
-# %% [markdown] lang="zh" of="c5ba891b"
+# %% [markdown] lang="zh" of="e0f1ad46"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，在转过的网格跨过它的地方就断了。（断成几块要看标签：DRIVE 的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，在转过的网格跨过它的地方就断了。（断成几块要看标签：DRIVE 第一只眼睛的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en" minutes="4"
 # ## Flip, turn and scale at random
@@ -501,14 +501,14 @@ figures.show(
 # ## Bend it: the elastic grid of the U-Net paper
 #
 # Tissue is soft, so the paper also bends its images. Drawing a random vector for each
-# pixel would tear them to dust. Instead it draws vectors on a coarse grid of 3 × 3
+# pixel would tear them to dust. Instead it draws vectors on a coarse grid of 3×3
 # points, normally distributed with a standard deviation of 10 px, and enlarges this to
 # one vector per pixel by **bicubic** interpolation (section 3.1 of the paper).
 
-# %% [markdown] lang="zh" of="f88c20f1"
+# %% [markdown] lang="zh" of="dffa318a"
 # ## 弯一弯：U-Net 论文的弹性网格
 #
-# 组织是软的，所以论文还把图像弯一弯，叫弹性形变 (elastic deformation)。如果每个像素各抽一个向量，图像会碎成粉末。论文的办法是：在 3 × 3 个点的粗网格上抽向量，正态分布，标准差 10 px，再用**双三次插值** (bicubic interpolation) 放大成每个像素一个向量，得到位移场 (displacement field)（论文 3.1 节）。
+# 组织是软的，所以论文还把图像弯一弯，叫弹性形变 (elastic deformation)。如果每个像素各抽一个向量，图像会碎成粉末。论文的办法是：在 3×3 个点的粗网格上抽向量，正态分布，标准差 10 px，再用**双三次插值** (bicubic interpolation) 放大成每个像素一个向量，得到位移场 (displacement field)（论文 3.1 节）。
 
 # %% tags=["show-source"]
 from helpers.augment import elastic_displacement

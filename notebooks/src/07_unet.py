@@ -24,7 +24,7 @@
 #
 # **用时** 阅读和练习 104 分钟，计算 1 分钟。
 #
-# **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
+# **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
 # **你在这里**
 
@@ -157,12 +157,12 @@ print(
 # zh: print(f"从 {side} 到 {side >> 3}；通道数从 {map_widths[0]} 增加到 {map_widths[-1]}。")
 
 # %% [markdown] lang="en"
-# The rectangles at the top are the largest in height and width, those at the bottom have the most channels.
+# At the top the maps are largest, at the bottom there are most channels.
 
-# %% [markdown] lang="zh" of="e2c599d2"
+# %% [markdown] lang="zh" of="9c525680"
 # 图中文字：image, 1 channel 图像，1 个通道 · head 1×1 头部，1×1 卷积 · logits, 1 channel 1 个通道的 logits · max pooling 最大池化 · up-convolution 上卷积 · stride 步幅 · copy across and join 横向复制并拼接。
 #
-# 顶上的方框高和宽最大，底部的通道最多。
+# 顶上的特征图最大，底部的通道最多。
 
 # %% [markdown] lang="en" minutes="9"
 # ## 1 Down: convolve twice, then halve

@@ -462,13 +462,13 @@ if split == "test":
     lesson.contract("09.person", human.pooled["dice"] if human else None, course)
 
 # %% [markdown] lang="en"
-# Under each score stands its 95 % interval over eyes (over children, where two eyes are of one child, as in CHASE_DB1); how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background. (The README gives the shipped network a Dice of {{drive_test.pooled.dice:.3f}} on DRIVE: its threshold there comes from twenty eyes in a cross-validation, here from four.)
+# Under each score stands its 95% interval over eyes (over children, where two eyes are of one child, as in CHASE_DB1); how it is made comes below. Read the column `dice` first: which rows have intervals that do not overlap? The column `accuracy` looks good in every row and says least, because most pixels are background. (The README gives the shipped network a Dice of {{drive_test.pooled.dice:.3f}} on DRIVE: its threshold there comes from twenty eyes in a cross-validation, here from four.)
 #
 # Pooled scores count the pixels of all eyes together. The mean of the scores of single eyes is another number: a paper must say which of the two it gives.
 #
 # The next cell prints both. Its last line compares an honest threshold, from the validation images, with the threshold that is best on the scored eyes themselves. (Both come from the coarse grid of the plot above, so the first may differ a little from the table.)
 
-# %% [markdown] lang="zh" of="a5538655"
+# %% [markdown] lang="zh" of="f17ada6d"
 # 表中文字：pooled 合并分数 · auc_roc ROC 曲线下面积 · auc_pr 平均精确率 AP · sensitivity 灵敏度 · specificity 特异度 · accuracy 准确率 · trained 你训练的网络 · shipped 课程附带的网络 · second_observer 第二标注者 · sato Sato 滤波器。
 #
 # 每个分数下面是按眼睛算的 95% 置信区间（像 CHASE_DB1 那样两只眼睛同属一个孩子时，按孩子算），算法后面讲。先看 `dice` 一列：哪些行的区间没有重叠？`accuracy` 一列每一行都很好看，说明的却最少，因为大多数像素是背景。（README 里，课程附带的网络在 DRIVE 上的 Dice 是 {{drive_test.pooled.dice:.3f}}：那里的阈值由交叉验证在二十只眼睛上选出，这里只用了四只。）
@@ -906,7 +906,7 @@ if not comparable:
 # %% [markdown] lang="zh" of="6f0a4896"
 # ## 从照片到分数，一页纸看完
 #
-# 拿一只验证图像，把第 04 到 09 章的步骤走一遍，图里是它的一部分。
+# 拿一幅验证图像，把第 04 到 09 章的步骤走一遍，图里是它的一部分。
 
 # %% fold="Take one eye through the chapters" fold_zh="让一只眼睛走过各章"
 eye_pred = probs >= threshold
@@ -945,9 +945,9 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # | 08 | forward, loss, clear, backward, update | BCE plus soft Dice; keep the random state |
 # | 09 | threshold from validation, score once | count inside the field of view, give an interval, set a person beside it |
 #
-# It does not end here: 10 goes back to the paper, 11 to your own photographs and other cameras, 12 asks which of these steps matter.
+# It does not end here: 10 goes back to the paper, 11 to your own photographs and other cameras, 12 asks which of these steps matter, and in 14 it is your turn.
 
-# %% [markdown] lang="zh" of="b15a0780"
+# %% [markdown] lang="zh" of="79697f35"
 # 图中文字：photograph 照片 · prepared 预处理后 · probability 概率 · threshold 取阈值之后 · errors 错误图；数字是章号。
 #
 # | 章 | 做什么 | 记住什么 |
@@ -962,7 +962,7 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # | 08 | 前向、损失、清零、反向、更新 | BCE 加软 Dice；保存随机状态 |
 # | 09 | 阈值来自验证集，只评分一次 | 只算视野以内，给出置信区间，旁边有人作对照 |
 #
-# 课程到这里没有结束：第 10 章回到论文，第 11 章用你自己的照片和别的相机，第 12 章问这些步骤里哪些真正重要。
+# 课程到这里没有结束：第 10 章回到论文，第 11 章用你自己的照片和别的相机，第 12 章问这些步骤里哪些真正重要，第 14 章轮到你自己来。
 
 # %% fold="Note the scores for the report of this run" fold_zh="把分数记入本次运行的报告"
 scored = mine if "trained" in networks else inference.SHIPPED

@@ -609,21 +609,27 @@ fov = torch.from_numpy(eye.fov)
 pictures = [at_once * fov, (3 * changes[0]).clamp(max=1), 1e6 * changes[1]]
 titles = ["probability", "no overlap: difference x 3", "overlap: difference x 10^6"]
 figures.show_images([x[0, 0] for x in pictures], titles, size=2.9)
-seam = changes[0][..., [tile - 1, tile], :].mean().item()
-off_seam = changes[0][..., tile // 2, :].mean().item()
+steps_to_cut = [
+    np.abs(np.arange(n)[:, None] + 0.5 - np.arange(tile, n, tile)).min(1)
+    for n in (height, width)
+]
+near = np.minimum(steps_to_cut[0][:, None], steps_to_cut[1])
+change, far = changes[0][0, 0].numpy(), min(48, tile // 2 - 8)
+seam = change[eye.fov[0] & (near < 4)].mean()
+off_seam = change[eye.fov[0] & (near > far)].mean()
 figures.show(
-    "The vessels as the network sees them in one pass; without overlap, its differences "
-    "form a cross along the cuts; with overlap, even a million times enlarged, the "
-    "differences are nearly black."
+    "The vessels as the network sees them in one pass; the differences without overlap, "
+    "specks along the cuts and blots in the black frame; the differences with overlap, "
+    "nearly black even a million times enlarged."
 )
 # zh: figures.show(
-# zh:     "网络一次算出的血管；不重叠时，差别沿着切口形成一个十字；"
-# zh:     "重叠时，放大一百万倍，差别也几乎是黑的。"
+# zh:     "网络一次算出的血管；不重叠时的差别，切口上一串碎点，黑边里几大块；"
+# zh:     "重叠时的差别，放大一百万倍也几乎是黑的。"
 # zh: )
-print(f"without overlap: {seam:.4f} on average along a cut, ", end="")
-# zh: print(f"不重叠：切口上平均相差 {seam:.4f}，", end="")
-print(f"{off_seam:.4f} in the middle of a tile")
-# zh: print(f"分块中间 {off_seam:.4f}")
+print(f"without overlap, inside the field of view: {seam:.4f} on average at a cut, ", end="")
+# zh: print(f"不重叠，视野以内：切口上平均相差 {seam:.4f}，", end="")
+print(f"{off_seam:.4f} over {far} px from it")
+# zh: print(f"离切口超过 {far} px 处 {off_seam:.4f}")
 
 # %% [markdown] lang="en"
 # Without overlap the cuts show as lines. With it only rounding is left, and even a million times that is hardly a picture. (The largest differences lie in the black frame outside the eye; inside, look for the faint cross.) By tiles the course's network can answer an image of any size.
@@ -835,7 +841,7 @@ print(f"white in the weight map is {costs.max():.1f}")
 # %% [markdown] lang="zh" of="1e9144d1"
 # ## 3 弹性网格：用论文的尺度（选读）
 #
-# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3 × 3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个箭头，其余都平滑地夹在它们之间。
+# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3×3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个箭头，其余都平滑地夹在它们之间。
 
 # %%
 size = 220 if smoke else 380  # the window that we train with
@@ -908,11 +914,11 @@ print(f"blue before, orange after; {(before != after).float().mean():.0%} of the
 # zh: print(f"蓝色是弯曲前，橙色是弯曲后；{(before != after).float().mean():.0%} 的像素变了")
 
 # %% [markdown] lang="en"
-# The label stays 0 or 1. Is it really 10 px? We draw many fields and measure, at the nine points and between them. 
+# The label stays 0 or 1. Is it really 10 px? We draw many fields and measure, at the nine points and between them.
 #
 # **Guess 10.9** In the middle between four of the nine points, the standard deviation is `"larger"`, `"equal"` or `"smaller"`?
 
-# %% [markdown] lang="zh" of="c14077e4"
+# %% [markdown] lang="zh" of="4b150c73"
 # 图中文字：slice 切片 · slice, bent 弯曲后的切片 · membranes, before and after 弯曲前（蓝）和弯曲后（橙）的膜。
 #
 # 标签仍然是 0 或 1。真的是 10 px 吗？多抽一些位移场，在九个点上和点与点之间各量一量。
@@ -1165,13 +1171,13 @@ share_of_last = lesson.exercise("10.12", share_of_last)
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# Each step multiplies the old mean by the momentum. After k steps momentum to the k is left of it, and the rest is new. The last 100 of 0.99 have about 63 %.
+# Each step multiplies the old mean by the momentum. After k steps momentum to the k is left of it, and the rest is new. The last 100 of 0.99 have about 63%.
 #
 # {{solution 10.12}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="bd3eeaaf"
+# %% [markdown] lang="zh" of="0d13308a"
 # <details><summary>参考答案</summary>
 #
 # 每一步都把旧的平均乘以动量。k 步之后旧的还剩 momentum 的 k 次方，其余都是新的。动量 0.99 时，最近 100 个占约 63%。
@@ -1181,11 +1187,11 @@ share_of_last = lesson.exercise("10.12", share_of_last)
 # </details>
 
 # %% [markdown] lang="en"
-# Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, −1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training. 
+# Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, −1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training.
 #
 # **Guess 10.13** When do the gradients of one tile and the next agree better: at the `"start"` or `"later"`?
 
-# %% [markdown] lang="zh" of="7be94a9d"
+# %% [markdown] lang="zh" of="ca817be5"
 # 每步一个分块，真的需要这样的记忆吗？把单个分块的梯度看成方向：余弦为 1 是同方向，0 是毫无关系，−1 是反方向。抽两串分块，都来自同一批切片；用一个通道很少的网络，先看初始权重时，再看训练六十步以后。
 #
 # **猜一猜 10.13** 相邻两个分块的梯度，什么时候方向更一致：一开始 `"start"`，还是后来 `"later"`？
@@ -1272,11 +1278,11 @@ for name, (median, opposed, mean_cosine) in zip(streams, said, strict=True):
 # %% [markdown] lang="en" minutes="3"
 # ## 6 Dropout at the turn (extra)
 #
-# "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other. 
+# "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other.
 #
 # **Guess 10.14** Eight ones go through `nn.Dropout(0.5)` in `train()` mode. Which two values come out? Give a tuple, the smaller first.
 
-# %% [markdown] lang="zh" of="5dfcbf65"
+# %% [markdown] lang="zh" of="5f6dc59a"
 # ## 6 U 形底部的随机失活（选读）
 #
 # 论文在收缩路径 (contracting path) 的末端用了随机失活 (dropout)，说它相当于又做了一层隐含的数据增强（论文 3.1 节）：训练时，U 形底部的一些数随机变成零，这样，任何单元都不能只靠另一个单元。
@@ -1570,11 +1576,11 @@ print(f"chosen on validation: blur {blur} px, ridges {ridge} px")
 # zh: print(f"在验证切片上选定：模糊 {blur} px，脊线 {ridge} px")
 
 # %% [markdown] lang="en"
-# Now the six held-out slices, once. 
+# Now the six held-out slices, once.
 #
 # **Guess 10.17** Which of the three has the lowest Rand error: `"threshold"`, `"sato"` or `"network"`?
 
-# %% [markdown] lang="zh" of="1ae57cd4"
+# %% [markdown] lang="zh" of="671d9226"
 # 文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
 #
 # 现在看六张留出的切片，只看一次。
@@ -1710,15 +1716,15 @@ print(f"at most {spread_of_draws.max():.3f}")
 
 # %% fold="Draw where the answers differ" fold_zh="画出哪里的答案不同"
 there = np.s_[rim : crop_side - rim, rim : crop_side - rim]
-shaking = np.sqrt(spread_of_draws / spread_of_draws.max())  # the root shows weak ones
-pictures = [1 - found[0][there], shaking]
-figures.show_images(pictures, ["probability of cell", "sd of 20 draws (root)"], size=2.9)
+pictures = [1 - found[0][there], spread_of_draws / spread_of_draws.max()]
+figures.show_images(pictures, ["probability of cell", "sd of 20 draws"], size=2.9)
 figures.show(
-    "The probability of cell in a part of a slice, and beside it where twenty draws "
-    "differ: bright patches stand out from a dark ground with faint lines."
+    "The probability of cell in a part of a slice, and beside it the standard deviation "
+    f"of twenty draws: white, where they differ most, is {spread_of_draws.max():.2f}."
 )
 # zh: figures.show(
-# zh:     "切片一部分的细胞概率；旁边是二十次答案的差别：暗的底上有淡淡的线，亮斑突出在上面。"
+# zh:     "切片一部分的细胞概率；旁边是二十次答案的标准差："
+# zh:     f"白色是差别最大的地方，标准差 {spread_of_draws.max():.2f}。"
 # zh: )
 share_of_top = np.sort(spread_of_draws, axis=None)[-spread_of_draws.size // 20 :].sum()
 print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of the pixels")
@@ -1728,7 +1734,7 @@ print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of t
 # At the bottom of the U one number stands for 16 × 16 pixels. Dropout there can make the network waver about what a region *is*; where a line runs comes over the skips, which it does not touch.
 
 # %% [markdown] lang="zh" of="1bdeac07"
-# 图中文字：probability of cell 细胞的概率 · sd of 20 draws (root) 二十次答案的标准差（开平方，让弱的也看得见）。
+# 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次答案的标准差。
 #
 # 在 U 的底部，一个数代表 16 × 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，它碰不到。
 

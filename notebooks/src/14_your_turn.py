@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** state a plan before you measure, develop on eyes that may be looked at, submit once, read the grade with its interval, and write down what it shows and what it does not.
 #
-# **Minutes** 35 to read and try, 1.5 to compute.
+# **Minutes** 38 to read and try, 1.5 to compute.
 #
 # **You need** thresholds and intervals (chapter 09), other cameras (11), comparisons on the same eyes (12).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="45586cbe"
+# %% [markdown] lang="zh" of="e49d412d"
 # **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂成绩和它的置信区间，并写清楚它说明了什么、没有说明什么。
 #
-# **用时** 阅读和练习 35 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 38 分钟，计算 1.5 分钟。
 #
 # **预备知识** 阈值和置信区间（第 09 章），别的相机（第 11 章），在同一批眼睛上比较（第 12 章）。
 #
@@ -49,7 +49,7 @@ course = lesson.start()
 # 4. Submit once.
 # 5. Report what comes out, whatever it is.
 #
-# To read this chapter takes half an hour; the work itself an hour, or an evening.
+# To read this chapter takes a good half hour; the work itself an hour, or an evening.
 #
 # The grade stands beside two others: the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
 #
@@ -57,7 +57,7 @@ course = lesson.start()
 #
 # One thing was given away already: chapter 11 prints the best threshold for all eyes of CHASE_DB1, those of the test among them (and where CHASE_DB1 is the set of all your chapters, chapter 09 scored children 11 to 14). Do not take it from there. The development eyes give you one.
 
-# %% [markdown] lang="zh" of="c92b0898"
+# %% [markdown] lang="zh" of="ccea76bc"
 # ## 任务
 #
 # 课程的网络是在 DRIVE 上学的。现在要用到另一台相机上：CHASE_DB1，14 个孩子的双眼。（数据文件夹里没有这个数据集时，本章改用仿真眼底图，光照换成一盏昏暗发红的灯。`python3 -m helpers data CHASEDB1` 可以下载照片。）
@@ -70,7 +70,7 @@ course = lesson.start()
 # 4. 只提交一次。
 # 5. 结果是什么，就报告什么。
 #
-# 读完这一章要半小时；真正动手，一小时或者一个晚上。
+# 读完这一章要半个多小时；真正动手，一小时或者一个晚上。
 #
 # 成绩旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
 #
@@ -81,6 +81,7 @@ course = lesson.start()
 # %%
 import copy
 import dataclasses
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -93,6 +94,9 @@ shipped = inference.Segmenter.load()  # the weights that come with the course
 development = turn.development()  # reads or draws them, and their labels
 print(f"{turn.dataset}: {len(development)} development eyes, {len(turn.ids('test'))} test eyes")
 # zh: print(f"{turn.dataset}：开发集 {len(development)} 只眼睛，测试集 {len(turn.ids('test'))} 只")
+if not turn.real:
+    print("These are drawn eyes: their scores say nothing of photographs.")
+    # zh: print("这些是仿真眼底图，上面的分数不能说明真实照片上的表现。")
 
 # %% [markdown] lang="en" minutes="1"
 # ## Look first
@@ -274,7 +278,7 @@ def predict(image, fov):
 print(f"fields of view seen {network.fov_diameter:.0f} pixels wide, TTA {TTA}, {STEPS} steps")
 # zh: print(f"网络看到的视野宽 {network.fov_diameter:.0f} 像素，TTA {TTA}，微调 {STEPS} 步")
 
-# %% [markdown] lang="en" minutes="9"
+# %% [markdown] lang="en" minutes="10"
 # ## Choose the threshold, and measure
 #
 # **Exercise 14.3** `probs` and `labels` are lists, one flat array an eye: the probabilities inside the field of view, and True where there is a vessel. Return that of the `candidates` with the highest Dice over all pixels of all eyes together.
@@ -359,7 +363,14 @@ guess_honest = None  # one of the four words
 
 lesson.ask("14.4", guess_honest)
 
-# %% [markdown] lang="en" minutes="2"
+# %% tags=["answer"]
+for moved in (threshold, min(0.98, threshold + 0.1)):
+    tables = [metrics.histogram(probs[x.name], x.vessels, x.fov) for x in choosing]
+    row = metrics.pooled_scores(tables, moved)
+    print(f"threshold {moved:.2f}: Dice {row['dice']:.4f}, AUC {row['auc_roc']:.4f}")
+    # zh: print(f"阈值 {moved:.2f}：Dice {row['dice']:.4f}，AUC {row['auc_roc']:.4f}")
+
+# %% [markdown] lang="en" minutes="4"
 # ## Submit, once
 #
 # When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. Once you have submitted, the cell shows the stored scores, however often it runs. For a second submission tick `SECOND_LOOK`, too: it is graded, and counted as a second look.
@@ -387,14 +398,35 @@ print(f"your check of the protocol: {kept(turn.events())}")
 # zh: print(f"你写的规则检查：{kept(turn.events())}")
 
 # %% [markdown] lang="en"
-# Read the last line of the scores first: the difference to the baseline, on the same eyes, with its interval. It comes from drawing children, not eyes, a thousand times. Four children are few: such an interval is rough, and mostly too narrow. If it contains zero, these eyes cannot tell; that is a result, too.
+# Read the last line of the scores first: the difference to the baseline, on the same eyes, with its interval. It comes from drawing children, not eyes, with replacement, a thousand times. If it contains zero, these eyes cannot tell; that is a result, too.
 #
-# Yours and the second observer's: both are compared with the drawing of the first observer, from whose like a fine-tuned network has learnt. To agree more with one person is not to see better (chapter 09).
+# **Guess 14.5** Four children, drawn four times with replacement. How many different selections can come out, if their order does not count?
 
-# %% [markdown] lang="zh" of="1dcb7d38"
-# 分数先看最后一行：同一批眼睛上和基线的差值，以及它的置信区间。区间是按孩子（不是按眼睛）抽一千次得到的。四个孩子很少，这样的区间很粗略，而且往往偏窄。如果区间包含零，就是凭这些眼睛看不出来；这也是结果。
+# %% [markdown] lang="zh" of="bcf9ef29"
+# 分数先看最后一行：同一批眼睛上和基线的差值，以及它的置信区间。区间是按孩子（不是按眼睛）有放回地抽一千次得到的。如果它包含零，就是凭这些眼睛看不出来；这也是结果。
 #
-# 再看你的分数和第二标注者的：两者都是和第一标注者的画法相比，而微调过的网络学的就是这样的画法。和某一个人更一致，不等于看得更准（第 09 章）。
+# **猜一猜 14.5** 四个孩子，有放回地抽四次。不计次序，一共有几种不同的结果？
+
+# %%
+guess_selections = None  # a whole number
+# zh: guess_selections = None  # 一个整数
+
+lesson.ask("14.5", guess_selections)
+
+# %% tags=["answer"]
+selections = list(itertools.combinations_with_replacement("1234", 4))
+print(f"{len(selections)} selections, from {''.join(selections[0])} to {''.join(selections[-1])}")
+# zh: print(f"{len(selections)} 种，从 {''.join(selections[0])} 到 {''.join(selections[-1])}")
+
+# %% [markdown] lang="en"
+# An interval that rests on so few is rough, and mostly too narrow. (The phantoms count as eight persons; there it is better founded.)
+#
+# Yours and the second observer's score are both compared with the drawing of the first observer, from whose like a fine-tuned network has learnt. To agree more with one person is not to see better (chapter 09).
+
+# %% [markdown] lang="zh" of="64ca8460"
+# 这么少的组合撑起来的区间，很粗略，而且往往偏窄。（仿真眼底图算八个人，区间的依据多一些。）
+#
+# 你的分数和第二标注者的分数，都是和第一标注者的画法相比，而微调过的网络学的就是这样的画法。和某一个人更一致，不等于看得更准（第 09 章）。
 
 # %% [markdown] lang="en" minutes="2"
 # ## The report
