@@ -88,7 +88,7 @@ QUESTIONS["11.2"] = Question(
         (
             "narrow",
             (
-                "Enlarged, a narrow vessel is as wide as a middling one of the training.",
+                "Enlarged, a narrow vessel is as wide as a middling one in training.",
                 "细血管放大以后，和训练里不粗不细的血管差不多宽。",
             ),
         ),
@@ -116,7 +116,8 @@ QUESTIONS["11.3"] = Question(
         (
             "The eyes, too, are others: do children's photographs show more vessels "
             "or fewer, and does the annotator draw as many as DRIVE's?",
-            "眼睛也换了一批：这些照片里的血管更多还是更少？标注者画得和 DRIVE 的一样多吗？",
+            "眼睛也换了一批：这些照片里的血管更多还是更少？"
+            "标注者画得和 DRIVE 的一样多吗？",
         ),
         (
             "Compare the share of pixels that is marked with the share that the label "
@@ -249,7 +250,7 @@ CONTRACTS["11.share"] = Contract(
 CONTRACTS["11.loss"] = Contract(
     (
         "loss against labels of 0 and 1, of 0 and 255",
-        "标签为 0 和 1、0 和 255 时的损失",
+        "标签最大为 1 和 255 时的损失",
     ),
     (4.38, -154.37),
     tolerance=0.01,
