@@ -80,9 +80,9 @@ QUESTIONS["11.2"] = Question(
         ),
     ),
     (
-        "What it loses most are the vessels whose width in pixels the training did "
-        "not have.",
-        "漏得最多的，是按像素算训练时没有过的那种粗细。",
+        "On a photograph of CHASE_DB1 it is the wide ones: most of them have more "
+        "pixels across than the usual vessels of the training.",
+        "在 CHASE_DB1 的照片上是粗血管：按像素算，它们大多比训练时常见的血管粗。",
     ),
     mistakes=(
         (
@@ -114,10 +114,10 @@ QUESTIONS["11.3"] = Question(
     _marks,
     (
         (
-            "The eyes, too, are others: do children's photographs show more vessels "
-            "or fewer, and does the annotator draw as many as DRIVE's?",
-            "眼睛也换了一批：这些照片里的血管更多还是更少？"
-            "标注者画得和 DRIVE 的一样多吗？",
+            "Not the camera alone is another: do these eyes show as many vessels as "
+            "DRIVE's, and does their annotator draw as many?",
+            "换的不只是相机：这些眼睛里看得见的血管，和 DRIVE 的一样多吗？"
+            "标注者画得一样多吗？",
         ),
         (
             "Compare the share of pixels that is marked with the share that the label "

@@ -51,7 +51,17 @@ from PIL import Image
 from skimage import data
 from skimage.transform import downscale_local_mean, resize
 
-from helpers import datasets, figures, fundus, inference, losses, metrics, phantom, photo, places
+from helpers import (
+    datasets,
+    figures,
+    fundus,
+    inference,
+    losses,
+    metrics,
+    phantom,
+    photo,
+    places,
+)
 from helpers.preprocess import prepare
 
 segmenter = inference.Segmenter.load()  # the weights that come with the course
@@ -142,7 +152,7 @@ figures.show(
 # zh:     "三幅图：照片，当作黑边的部分涂成蓝色；概率，网络认为是血管的地方亮；"
 # zh:     f"照片上涂出概率高于 {threshold:.2f} 的像素，占视野的 {pred[fov].mean():.1%}。"
 # zh: )
-factor = segmenter.scale(fov, diameter)  # 1 where the diameter fits within 5 %
+factor = segmenter.scale(fov, diameter)  # 1 where the diameter fits within 5%
 print(f"field of view {diameter:.0f} pixels wide, {fov.mean():.0%} of the frame")
 # zh: print(f"视野宽 {diameter:.0f} 像素，占整个画面的 {fov.mean():.0%}")
 print(f"working size: {factor:.2f} of the photograph's own")
@@ -150,8 +160,8 @@ print(f"working size: {factor:.2f} of the photograph's own")
 print(f"{pred[fov].mean():.1%} of the field of view marked as vessels")
 # zh: print(f"视野里有 {pred[fov].mean():.1%} 标为血管")
 doubts = photo.doubts(image, fov, probs, segmenter.threshold)
-print("unusual:", "; ".join(doubts) or "nothing")
-# zh: print("不寻常之处：", "; ".join(doubts) or "没有")
+print("unusual: " + ("; ".join(doubts) or "nothing"))
+# zh: print("不寻常之处：" + ("; ".join(doubts) or "没有"))
 
 # %% [markdown] lang="en"
 # The first panel is the one to look at first: where the blue covers part of the eye, no vessel is found; where it spares part of the frame, the diameter is wrong, and with it the size at which the network sees the vessels. Then write the true one into `DIAMETER` above.
@@ -170,6 +180,7 @@ print("unusual:", "; ".join(doubts) or "nothing")
 # ## 回到照片原来的大小
 #
 # **练习 11.1** 网络的输出 `probs`，形状 (h, w)，对应的是缩小后的照片。返回和原照片一样大的血管图：形状 `shape`，即 (H, W)，布尔值。`resize(array, shape, order=1)` 做线性插值。先后次序有两种，选效果更好的一种。
+
 
 # %% tags=["exercise"]
 def vessel_map(probs, shape, threshold):
@@ -200,6 +211,7 @@ vessel_map = lesson.exercise("11.1", vessel_map)
 # </details>
 #
 # 下一个单元格在一只有标签 (label) 的眼睛上试一试两种次序（resize, compare 先缩放再比较；compare, resize 先比较再缩放），各用最适合自己的阈值；同时把 `segmenter.probs` 所做的事一步步做出来。
+
 
 # %%
 def doubled(k):
@@ -252,6 +264,7 @@ for order, way in (("resize, compare", vessel_map), ("compare, resize", compare_
 #
 # **猜一猜 11.2** 另一台相机拍的眼睛，不缩放，原样输入。和缩放后相比，网络多漏掉的主要是细血管 `"narrow"`，还是粗血管 `"wide"`？（把血管像素按所在血管的粗细排序，最细的三分之一和最粗的三分之一。）
 
+
 # %% fold="Find vessels with and without resizing" fold_zh="分别用原样和缩放后的照片找血管"
 def unscaled(x, fov):
     """Predict at the photograph's own size, (3, H, W) -> (1, H, W)."""
@@ -285,15 +298,16 @@ for p in ways.values():
     layers = (p >= segmenter.threshold, eye.vessels, eye.fov)
     pictures.append(figures.error_map(*(layer[crop] for layer in layers)))
 figures.show_images(pictures, ["photograph", *ways], 3, 2.7)
-gap_narrow, gap_wide = gained
+before, after = found.values()  # narrow, wide
 figures.show(
-    "A part of the eye: the photograph, what is found at its own size, what is found "
-    "after resizing; found white, missed blue, false alarms orange. Resized, the share "
-    f"found rises by {gap_narrow:.1%} of the narrow pixels and {gap_wide:.1%} of the wide."
+    "A part of the eye: the photograph, the map at its own size, the map after resizing; "
+    f"found white, missed blue, false alarms orange. Of the narrow vessels {before[0]:.0%} "
+    f"are found, then {after[0]:.0%}; of the wide {before[1]:.0%}, then {after[1]:.0%}."
 )
 # zh: figures.show(
 # zh:     "眼睛的一部分：照片、原样输入的结果、缩放后的结果；找到的白色，漏掉的蓝色，误报橙色。"
-# zh:     f"缩放后，细血管多找到 {gap_narrow:.1%} 的像素，粗血管多找到 {gap_wide:.1%}。"
+# zh:     f"细血管先找到 {before[0]:.0%}，缩放后 {after[0]:.0%}；"
+# zh:     f"粗血管先找到 {before[1]:.0%}，缩放后 {after[1]:.0%}。"
 # zh: )
 for way, (share_narrow, share_wide) in found.items():
     print(f"{way:9} finds {share_narrow:.1%} of the narrow vessels' pixels,", end="")
@@ -309,7 +323,10 @@ if course.dataset != "CHASEDB1":  # else this eye is one of them
     shown[f"{course.dataset} 21"] = metrics.vessel_widths(known.vessels)
 for name, w in shown.items():
     thirds = np.quantile(w[w > 0], (1 / 3, 2 / 3, 1))
-    print(f"{name}: a third of the vessel pixels up to {thirds[0]:.1f} pixels wide, ", end="")
+    print(
+        f"{name}: a third of the vessel pixels up to {thirds[0]:.1f} pixels wide, ",
+        end="",
+    )
     # zh: print(f"{name}：三分之一的血管像素，血管宽度不超过 {thirds[0]:.1f} 像素；", end="")
     print(f"two up to {thirds[1]:.1f}, all up to {thirds[2]:.1f}")
     # zh: print(f"三分之二不超过 {thirds[1]:.1f}，全部不超过 {thirds[2]:.1f}")
@@ -382,18 +399,25 @@ lesson.contract("11.validation", next(iter(scores.values())), course)
 results = places.ROOT / "results"
 home = json.loads((results / "drive_test.json").read_text("utf-8"))["pooled"]
 stored = json.loads((results / "other_cameras.json").read_text("utf-8"))["sets"]
-print(f"DRIVE 01-20:          AUC {home['auc_roc']:.4f}  AP {home['auc_pr']:.4f}", end="")
+print(
+    f"DRIVE 01-20:          AUC {home['auc_roc']:.4f}  AP {home['auc_pr']:.4f}", end=""
+)
 print(f"  Dice {home['dice']:.4f}")
 for name, measured in stored.items():
     print(f"{name}, all {measured['images']} images:    95% interval over persons")
     # zh: print(f"{name}，全部 {measured['images']} 张图像：    按人计算的 95% 区间")
     for way, row in measured["rows"].items():
         print(f"  {way:19} AUC {row['auc_roc']:.4f}  AP {row['auc_pr']:.4f}", end="")
-        print(f"  Dice {row['dice']:.4f} ({row['ci95'][0]:.3f} to {row['ci95'][1]:.3f})")
+        print(
+            f"  Dice {row['dice']:.4f} ({row['ci95'][0]:.3f} to {row['ci95'][1]:.3f})"
+        )
+        # zh: print(f"  Dice {row['dice']:.4f}（{row['ci95'][0]:.3f}～{row['ci95'][1]:.3f}）")
         if "against_resized" in row:
             middle, low, high = row["against_resized"]["dice"]
-            print(f"    Dice against resized: {middle:+.4f} ({low:+.4f} to {high:+.4f})")
-            # zh: print(f"    和 resized 比，Dice {middle:+.4f}（{low:+.4f} 到 {high:+.4f}）")
+            print(
+                f"    Dice against resized: {middle:+.4f} ({low:+.4f} to {high:+.4f})"
+            )
+            # zh: print(f"    和 resized 比，Dice {middle:+.4f}（{low:+.4f}～{high:+.4f}）")
     if measured["second_observer_dice"]:
         print(f"  second observer     Dice {measured['second_observer_dice']:.4f}")
         # zh: print(f"  第二标注者          Dice {measured['second_observer_dice']:.4f}")
@@ -453,12 +477,12 @@ ax.set(xlabel="threshold", ylabel="Dice")
 ax.legend(frameon=False, fontsize=8)
 tops = ", ".join(f"{name} {t:.2f}" for name, t in best.items())
 figures.show(
-    "One curve for each set: Dice against the threshold. Each rises to a top and falls; "
-    f"the tops lie at: {tops}. A dotted line marks the shipped {segmenter.threshold:.2f}."
+    f"One curve for each set, Dice against the threshold. The tops lie at: {tops}. "
+    f"A dotted line marks the shipped threshold, {segmenter.threshold:.2f}."
 )
 # zh: figures.show(
-# zh:     "每个数据集一条曲线：Dice 随阈值的变化，都是先升后降。最高点的阈值："
-# zh:     f"{tops}。虚线是自带的阈值 {segmenter.threshold:.2f}。"
+# zh:     f"每个数据集一条曲线，Dice 随阈值的变化。最高点的阈值：{tops}。"
+# zh:     f"虚线是自带的阈值 {segmenter.threshold:.2f}。"
 # zh: )
 for name, t in best.items():
     print(f"{name}: best at {t:.2f} (the shipped threshold: {segmenter.threshold:.2f})")
@@ -483,6 +507,7 @@ for name, measured in stored.items():
 # 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%，单只眼睛是 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}}%～{{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}}%。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%。
 #
 # **练习 11.4** `probs` 是一张照片视野内的全部概率，一维数组。返回一个阈值，使 `probs` 中高于它的数所占的比例正好是 `share`。（可以用 `np.quantile`。）
+
 
 # %% tags=["exercise"]
 def threshold_for(probs, share):
@@ -511,17 +536,23 @@ SHARE = 0.126  # of the field of view, in the labels of DRIVE 21-36
 taught = [x.vessels[x.fov].mean() for x in course.load("train")]
 lesson.contract("11.share", np.mean(taught), course)
 own = threshold_for(probs[fov], SHARE)
-print(f"your photograph: {own:.2f} instead of {segmenter.threshold:.2f}; try it in [11-03]")
+print(
+    f"your photograph: {own:.2f} instead of {segmenter.threshold:.2f}; try it in [11-03]"
+)
 # zh: print(f"你的照片：{own:.2f}，而不是 {segmenter.threshold:.2f}；可以到 [11-03] 里试")
 for name, measured in stored.items():
     low, high = measured["vessel_share_range"]
-    print(f"{name}: labelled {measured['vessel_share']:.1%}, single eyes {low:.1%} to {high:.1%}")
+    print(
+        f"{name}: labelled {measured['vessel_share']:.1%}, single eyes {low:.1%} to {high:.1%}"
+    )
     # zh: print(f"{name}：标签里占 {measured['vessel_share']:.1%}，单只眼睛 {low:.1%}～{high:.1%}")
     for way in ("own size", "resized", "resized, flips"):
         row = measured["rows"][way]
         print(f"  {way:15} Dice {row['dice']:.4f} with the threshold of DRIVE,", end="")
         # zh: print(f"  {way:15} Dice：用 DRIVE 的阈值 {row['dice']:.4f}，", end="")
-        print(f" {row['dice_by_share']:.4f} by share, {row['dice_best_threshold']:.4f} at best")
+        print(
+            f" {row['dice_by_share']:.4f} by share, {row['dice_best_threshold']:.4f} at best"
+        )
         # zh: print(f"按比例选 {row['dice_by_share']:.4f}，最好的 {row['dice_best_threshold']:.4f}")
 
 # %% [markdown] lang="en"
@@ -633,7 +664,9 @@ practising = copy.deepcopy(net).cpu()  # a pass in training mode changes a netwo
 with torch.no_grad():
     both = [practising.train(mode)(part).sigmoid() for mode in (False, True)]
 moved = (both[0] >= segmenter.threshold) != (both[1] >= segmenter.threshold)
-print(f"training mode, on 64 x 64 pixels: {moved.float().mean():.1%} of them change sides")
+print(
+    f"training mode, on 64 x 64 pixels: {moved.float().mean():.1%} of them change sides"
+)
 # zh: print(f"训练模式，64 × 64 个像素：{moved.float().mean():.1%} 的像素换了类别")
 print("  cure: model.eval() before you predict")
 # zh: print("  改正：预测前先 model.eval()")
@@ -653,7 +686,9 @@ print("  cure: a loss below zero means labels that are not 0 and 1")
 
 print(f"probs > 127 marks {(right > 127).mean():.0%}: a threshold for 0 to 255")
 # zh: print(f"probs > 127 标出 {(right > 127).mean():.0%}：那是 0 到 255 用的阈值")
-print(f"  cure: probabilities end at 1; here the threshold is {segmenter.threshold:.2f}")
+print(
+    f"  cure: probabilities end at 1; here the threshold is {segmenter.threshold:.2f}"
+)
 # zh: print(f"  改正：概率最大是 1；这里的阈值是 {segmenter.threshold:.2f}")
 
 # %% [markdown] lang="en"
@@ -661,6 +696,7 @@ print(f"  cure: probabilities end at 1; here the threshold is {segmenter.thresho
 
 # %% [markdown] lang="zh" of="610c49a4"
 # 下面把这些写成一份检查单，先在你的照片上运行。以后怀疑网络之前，先拿它查一查你的数组。
+
 
 # %%
 def checkup(x, model, threshold, probs=None, label=None):
@@ -701,7 +737,9 @@ def checkup(x, model, threshold, probs=None, label=None):
         lines.append((values == [0, 1], f"label values {values[:3]}", "label > 0"))
         # zh: lines.append((values == [0, 1], f"标签的值 {values[:3]}", "label > 0"))
     for fine, text, cure in lines:
-        print(f"[{'OK' if fine else '!!'}] {text}" + ("" if fine else f"   cure: {cure}"))
+        print(
+            f"[{'OK' if fine else '!!'}] {text}" + ("" if fine else f"   cure: {cure}")
+        )
         # zh: print(f"[{'OK' if fine else '!!'}] {text}" + ("" if fine else f"   改正：{cure}"))
 
 
@@ -736,7 +774,9 @@ for row in photo.segment_files(segmenter, photo.find([folder], out), out):
     print(Path(row["file"]).name, "->", row["result"] or "nothing")
     # zh: print(Path(row["file"]).name, "->", row["result"] or "没有结果")
     for text in filter(None, (*row["warnings"].split("; "), row["error"])):
-        print(textwrap.indent(textwrap.fill(text.replace(str(folder), "..."), 90), "   "))
+        print(
+            textwrap.indent(textwrap.fill(text.replace(str(folder), "..."), 90), "   ")
+        )
 print(out.name, *sorted(p.name for p in out.iterdir()), sep="\n  ")
 course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 
@@ -744,7 +784,7 @@ course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 # The portrait is segmented like any other picture: a network always answers. What it cannot do is refuse; that is why each answer comes with its doubts.
 
 # %% [markdown] lang="zh" of="37acb8d1"
-# 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点。
+# 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点（各条英文的意思，见前面第一幅结果图下面的说明）。cannot be read as an image 的意思是：这个文件读不成图像，可能不完整，要重新拷贝一份。
 
 # %% include="recall"
 
