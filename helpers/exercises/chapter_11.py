@@ -126,10 +126,9 @@ QUESTIONS["11.3"] = Question(
         ),
     ),
     (
-        "It is {answer}: the next cell has both shares. A threshold suits one camera, "
+        "The next cell has both shares. A threshold suits one camera, "
         "one kind of eye and one annotator's hand.",
-        "答案是 {answer}，两个比例见下一个单元格。一个阈值只适合一种相机、"
-        "一类眼睛、一位标注者的习惯。",
+        "两个比例见下一个单元格。一个阈值只适合一种相机、一类眼睛、一位标注者的习惯。",
     ),
     mistakes=(
         (
