@@ -564,20 +564,24 @@ two_steps = lesson.exercise("08.5", two_steps)
 #
 # $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2,$$
 #
-# $$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t}, \qquad w_t = w_{t-1} - \eta\, \lambda\, w_{t-1} - \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon}.$$
+# $$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t},$$
+#
+# $$w_t = w_{t-1} - \eta\, \lambda\, w_{t-1} - \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon}.$$
 #
 # $\hat m$ and $\hat v$ correct the means for their start at zero, $\beta_1 = 0.9$ and $\beta_2 = 0.999$ say how much of the past they keep, $\epsilon$ is tiny and prevents a division by zero. The term with $\lambda$ shrinks every weight a little (weight decay).
 #
 # **Guess 8.6.** Two weights, gradients 100 and 0.0001, learning rate 0.1, no weight decay. How far does each move in the *first* step?
 
-# %% [markdown] lang="zh" of="01d892aa"
+# %% [markdown] lang="zh" of="360f7ff7"
 # ## 一步走多远：AdamW 和单周期学习率
 #
 # 普通的梯度下降，移动量是学习率乘以梯度。**AdamW** 为每个权重记着两个数：梯度 $g$ 的滑动平均 $m$，和梯度平方的滑动平均 $v$。第 $t$ 步，学习率是 $\eta$ 时，
 #
 # $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2,$$
 #
-# $$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t}, \qquad w_t = w_{t-1} - \eta\, \lambda\, w_{t-1} - \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon}.$$
+# $$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t},$$
+#
+# $$w_t = w_{t-1} - \eta\, \lambda\, w_{t-1} - \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon}.$$
 #
 # 两个滑动平均都从零开始，$\hat m$ 和 $\hat v$ 校正由此带来的偏差；$\beta_1 = 0.9$ 和 $\beta_2 = 0.999$ 决定保留多少过去；$\epsilon$ 很小，防止除以零。带 $\lambda$ 的一项让每个权重略微变小，叫权重衰减 (weight decay)。
 #
