@@ -30,11 +30,22 @@ if __name__ == "__main__" and not importlib.util.find_spec("jupytext"):
 import jupytext
 import nbformat
 
-from . import LANGUAGES, ROOT, chosen, numbers, outputs, paste, translate
+from . import (
+    LANGUAGES,
+    ROOT,
+    chosen,
+    minutes,
+    needs,
+    numbers,
+    outputs,
+    paste,
+    translate,
+)
 from .address import badges, set_address
 from .strip import with_strip
 
 MAX_BYTES = 1_000_000
+UNBUILT = ("include", "lang", "of", "minutes")  # metadata for the build alone
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, others
 
 
@@ -51,7 +62,7 @@ def make_cell(kind: str, source: str, metadata: dict, seen: Counter) -> dict:
     """
     key = translate.short_hash(kind + metadata.get("include", source))
     seen[key] += 1
-    own = {k: v for k, v in metadata.items() if k not in ("include", "lang", "of")}
+    own = {k: v for k, v in metadata.items() if k not in UNBUILT}
     if source.startswith("# @title") and "display-mode" in source:
         own |= FOLDED
     cell = {
@@ -115,7 +126,6 @@ class Chapter:
         for cell in self.cells:
             if "lang" in cell.metadata:
                 self.paste(cell, paste.with_solutions)
-                self.numbers.fill(cell.source, functools.partial(self.say, cell))
             elif cell.metadata.get("include") == "setup":
                 if cell.source.strip() != paste.SETUP_STUB:
                     self.say(cell, f"the set-up stub is exactly {paste.SETUP_STUB!r}")
@@ -128,6 +138,16 @@ class Chapter:
                 count += 1
                 number = f"[{self.path.name[:2]}-{count:02d}]"
                 cell.source = paste.numbered(cell.source, number)
+        self.numbers.given = minutes.fields(self.root, self.path.name[:2], self.cells)
+        for cell in self.cells:
+            if "lang" in cell.metadata:
+                self.numbers.fill(cell.source, functools.partial(self.say, cell))
+        if minutes.is_timed(self.cells):
+            for cell, problem in minutes.problems(self.cells):
+                self.say(cell, problem)
+            code = [cell.source for cell in self.cells if cell.cell_type == "code"]
+            found = needs.origins(code[1:])
+            self.problems += [f"{self.path.name}: {problem}" for problem in found]
 
     def paste(self, cell, into: Callable[[Path, str], str]) -> None:
         """Paste into a cell what it names, or note why that cannot be."""
