@@ -16,11 +16,15 @@ from . import datasets, download, fetch, phantom, places, saving
 PHOTOGRAPHS = ("DRIVE", "CHASEDB1")  # each runs through all chapters; in this order
 DRAWN = "PHANTOM"
 WAIT = 8  # seconds until an address must have answered
-PHANTOMS = """\
+PHANTOMS = (
+    """\
 NO REAL DATA: these are PHANTOMS, drawn eyes. Scores on them say nothing about
-patients. Chapter 04 shows how to get photographs. Drawing takes half a minute, once.
+patients. Chapter 04 shows how to get photographs. Drawing takes half a minute,
+once.""",
+    """\
 没有真实数据，用的是仿真眼底图；上面的分数不能说明真实照片上的表现。
-怎样得到照片，见第 04 章。绘制约需半分钟，只画一次。"""
+怎样得到照片，见第 04 章。绘制约需半分钟，只画一次。""",
+)
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,18 @@ def _is_whole(name: str, data_dir: Path, say: fetch.Say) -> bool:
         missing = datasets.absent(name, data_dir)
     except FileNotFoundError:
         if place.is_dir():
-            say(f"{place} holds no file of {name}; `{command}` fills it.")
-            say(f"{place} 里没有 {name} 的文件；用 `{command}` 补上。")
+            english = f"{place} holds no file of {name}; `{command}` fills it."
+            chinese = f"{place} 里没有 {name} 的文件；用 `{command}` 补上。"
+            say(places.pick((english, chinese)))
         return False
     if missing:
         place, count = datasets.folder(name, data_dir), len(missing)
-        say(f"{place} lacks {count} files ({missing[0]} ...), so it is not used;")
-        say(f"`{command}` fetches them or says what helps.")
-        say(f"{place} 缺 {count} 个文件，没有用它；用 `{command}` 补全。")
+        english = (
+            f"{place} lacks {count} files ({missing[0]} ...), so it is not used;\n"
+            f"`{command}` fetches them or says what helps."
+        )
+        chinese = f"{place} 缺 {count} 个文件（{missing[0]} ……），没有用它；"
+        say(places.pick((english, f"{chinese}用 `{command}` 补全。")))
     return not missing
 
 
@@ -101,11 +109,16 @@ def bring(mode: str, say: fetch.Say) -> Eyes:
             f"your copy with `{ways.replace('DRIVE', names[0])}`, or unset it. 找不到 "
             "FUNDUS_DATASET 指定的数据集：用上面的命令导入，或取消这个变量"
         )
-    say(f"No photographs were fetched ({reason}).")
-    say(f"Import your own with `{ways}`, or CHASEDB1, and run this chapter again, or")
-    say("go on with drawn eyes.")
-    say("没有下载到照片，下面用仿真眼底图继续。")
-    say(f"有自己的副本，用 `{ways}` 导入（CHASEDB1 也可以），再重新运行这一章。")
+    english = (
+        f"No photographs were fetched ({reason}).\n"
+        f"Import your own with `{ways}`, or CHASEDB1, and run this chapter again, or\n"
+        "go on with drawn eyes."
+    )
+    chinese = (
+        f"没有下载到照片，下面用仿真眼底图继续（{reason}）。\n"
+        f"有自己的副本，用 `{ways}` 导入（CHASEDB1 也可以），再重新运行这一章。"
+    )
+    say(places.pick((english, chinese)))
     return Eyes(DRAWN, _drawn(mode)[0])
 
 
@@ -118,7 +131,7 @@ def _drawn(mode: str) -> tuple[Path, tuple[int, int]]:
 def draw(mode: str, say: fetch.Say) -> None:
     """Draw the eyes of a mode, where they are not drawn yet; say what they are."""
     if mode != "smoke":
-        say(PHANTOMS)
+        say(places.pick(PHANTOMS))
     folder, size = _drawn(mode)
     phantom.write(folder / DRAWN, *size)
 
@@ -161,8 +174,9 @@ def _fetch(names: tuple[str, ...], say: fetch.Say) -> str | None:
         )
     if reason := _failed_today(names):
         return reason
-    say(f"There are no photographs here; trying {' and '.join(names)} for {WAIT} s ...")
-    say(f"这里没有眼底照片，正在试着下载（最多等 {WAIT} 秒连接）……")
+    english = f"No photographs here; trying {' and '.join(names)} for {WAIT} s ..."
+    chinese = f"这里没有眼底照片，正在试着下载（最多等 {WAIT} 秒连接）……"
+    say(places.pick((english, chinese)))
     first = {name: datasets.get(name).sources[0].address for name in names}
     answers = fetch.answers(first.values(), WAIT)
     reasons = {name: answers[first[name]] for name in names}

@@ -1,4 +1,4 @@
-"""All drawing: arrays go in, a Figure comes out; nothing is shown or saved here.
+"""All drawing: arrays go in, a Figure comes out; ``show`` alone shows it.
 
 Colours are those of Okabe and Ito, safe for colour-blind readers.
 """
@@ -17,6 +17,26 @@ from matplotlib.patches import Rectangle
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#999999"
 DPI = 80
+
+
+def show(alt: str) -> None:
+    """Show the current figure with its alternative text, and close it.
+
+    ``alt`` says in words what the figure shows, for those who cannot see it: screen
+    readers speak it, and it stands where a picture is not loaded.
+    """
+    if not alt.strip():
+        raise ValueError("a figure needs an alternative text: say what it shows")
+    fig = plt.gcf()
+    try:
+        from IPython import display, get_ipython
+    except ImportError:  # a plain script
+        get_ipython = lambda: None  # noqa: E731
+    if get_ipython() is None:
+        plt.show()
+    else:
+        display.display(fig, metadata={"image/png": {"alt": alt}})
+    plt.close(fig)
 
 
 def rgb(colour: str) -> np.ndarray:

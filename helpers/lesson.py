@@ -1,26 +1,30 @@
-"""The classroom: one line of set-up, checks, and exercises that never block a run."""
+"""The classroom: one line of set-up, questions, exercises that never block a run."""
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
-import math
-import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import environment
 
 try:
-    import numpy as np
-
-    from . import config, datasets, eyes, fundus, phantom, places, runtime, saving
+    from . import (
+        config,
+        datasets,
+        eyes,
+        fundus,
+        phantom,
+        places,
+        questions,
+        rescue,
+        runtime,
+        saving,
+    )
 except ImportError as error:  # a chapter's kernel may be another Python
     raise environment.PackagesMissingError(error) from None
-
-Hint = tuple[str, str]  # English, Chinese
 
 
 @dataclass
@@ -90,13 +94,15 @@ class Course:
         saving.write_json(path, known | facts)
 
 
-def start() -> Course:
+def start(language: str = "en") -> Course:
     """Find the mode and the eyes, say both in one line, and return them.
 
     DRIVE is used where it is whole, else CHASE_DB1; FUNDUS_DATASET chooses. Where
     neither is here, the first cell that needs eyes fetches or draws them. Smoke mode
-    draws small ones.
+    draws small ones. ``language``, "en" or "zh", is that of the edition.
     """
+    places.export(LANGUAGE=language)
+    rescue.stand_by(print)
     mode = places.mode()
     course = Course(mode, places.output_dir(), eyes.find(mode, print))
     device = runtime.pick_device()
@@ -104,13 +110,15 @@ def start() -> Course:
     name = course.here.dataset if course.here else None
     where = f"{name} in {course.here.place}" if course.here else "none yet"
     why = _why(mode, name)
-    print(f"mode: {mode} | data: {where}, {why[0]} | device: {kind}, {precision}")
-    print(f"模式：{mode} | 数据：{name or '暂无'}，{why[1]} | 设备：{kind}")
+    english = f"mode: {mode} | data: {where}, {why[0]} | device: {kind}, {precision}"
+    where = f"{name}（{course.here.place}）" if course.here else "暂无"
+    chinese = f"模式：{mode} | 数据：{where}，{why[1]} | 设备：{kind}，{precision}"
+    print(places.pick((english, chinese)))
     course.record(mode=mode, device=kind, **({"dataset": name} if name else {}))
     return course
 
 
-def _why(mode: str, name: str | None) -> Hint:
+def _why(mode: str, name: str | None) -> questions.Words:
     """Say why these eyes are used."""
     if places.dataset() and name:
         return "as FUNDUS_DATASET asks", "由 FUNDUS_DATASET 指定"
@@ -123,118 +131,52 @@ def _why(mode: str, name: str | None) -> Hint:
     }[name]
 
 
-# ---- Checks: input, the reader's answer, the expected one, a hint ----
+# ---- What a chapter asks; the questions lie in helpers/exercises ----
 
 
-def same(mine, expected, tolerance: float = 1e-3) -> bool:
-    """Compare numbers, arrays, tuples and words; numbers within ``tolerance``."""
-    try:
-        if isinstance(expected, str | bool | types.NoneType):
-            return mine == expected
-        if isinstance(expected, tuple | list):
-            return len(mine) == len(expected) and all(
-                same(a, b, tolerance) for a, b in zip(mine, expected, strict=True)
-            )
-        mine, expected = np.asarray(mine), np.asarray(expected)
-        if mine.shape != expected.shape or mine.dtype.kind not in "biufc":
-            return False
-        return bool(np.allclose(mine, expected, rtol=tolerance, atol=tolerance))
-    except Exception:  # whatever a reader returns is just not the same
-        return False
+def ask(number: str, mine, *given) -> None:
+    """Judge an answer to a question, such as "05.2"; never raises for what it gets.
 
-
-def _show(value) -> str:
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:.4g}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def check(
-    question: str,
-    mine,
-    expected,
-    hint: Hint,
-    tolerance: float = 1e-3,
-    mistakes: Sequence[tuple[object, Hint]] = (),
-) -> None:
-    """Compare an answer with the expected one and print both; never raises.
-
-    None means "not answered yet". ``mistakes`` pairs typical wrong answers with the
-    hint that names them.
+    ``given`` is what the answer is worked out from. The first wrong try gets a hint,
+    the second a stronger one, the third the answer; None is not answered yet.
     """
-    if mine is None:
-        print(f"[ ? ] {question}\n      No answer yet. Put yours in place of None.")
-        return
-    right = same(mine, expected, tolerance)
-    print(f"[{'OK ' if right else 'no '}] {question}")
-    print(f"      your answer: {_show(mine)}   expected: {_show(expected)}")
-    if not right:
-        typical = (h for wrong, h in mistakes if same(mine, wrong, tolerance))
-        _say(next(typical, hint))
+    print(*questions.ask(number, mine, given), sep="\n")
 
 
-def _say(hint: Hint) -> None:
-    print(f"      Hint: {hint[0]}\n      提示：{hint[1]}")
+def reveal(number: str) -> None:
+    """Show the answer of a question, and its reason."""
+    print(*questions.reveal(number), sep="\n")
 
 
-# ---- Exercises: the reader's function once it passes, the reference until then ----
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """A task with its reference, its cases, and typical wrong functions.
-
-    ``cases`` are tuples of arguments. A wrong function is recognised by its results:
-    where the reader's agrees with it on all cases, its hint is given.
-    """
-
-    title: str
-    reference: Callable
-    cases: tuple[tuple, ...]
-    hint: Hint
-    mistakes: tuple[tuple[Callable, Hint], ...] = ()
-    tolerance: float = 1e-3
-
-
-def _results(function: Callable, cases: Sequence[tuple]) -> list:
-    """Call a function on every case; an error counts as its message."""
-    results = []
-    for case in cases:
-        try:
-            results.append(function(*copy.deepcopy(case)))  # it may write into it
-        except Exception as error:  # a reader's function may do anything
-            results.append(f"{type(error).__name__}: {error}")
-    return results
-
-
-def exercise(mine: Callable, task: Exercise) -> Callable:
+def exercise(number: str, mine: Callable) -> Callable:
     """Return the reader's function if it passes all cases, else the reference.
 
     Prints which one is used from here on and, for a function that does not pass yet,
-    the first case with its input, the answer, the expected answer and a hint.
+    the first case that fails and a hint.
     """
-    expected = _results(task.reference, task.cases)
-    got = _results(mine, task.cases)
-    wrong = [
-        k
-        for k, (a, b) in enumerate(zip(got, expected, strict=True))
-        if not same(a, b, task.tolerance)
-    ]
-    if not wrong:
-        print(f"[OK ] {task.title}: yours is right, and is used from here on.")
-        return mine
-    if all(answer is None for answer in got):
-        print(f"[ ? ] {task.title}: not written yet; the reference is used.")
-        return task.reference
-    first = wrong[0]
-    print(f"[no ] {task.title}: not yet; the reference is used from here on.")
-    print(f"      input: {', '.join(map(_show, task.cases[first]))}")
-    print(f"      yours: {_show(got[first])}   expected: {_show(expected[first])}")
-    typical = (
-        hint
-        for mistake, hint in task.mistakes
-        if same(got, _results(mistake, task.cases), task.tolerance)
-    )
-    _say(next(typical, task.hint))
-    return task.reference
+    lines, function = questions.exercise(number, mine)
+    print(*lines, sep="\n")
+    return function
+
+
+def contract(number: str, mine, course: Course | None = None) -> None:
+    """Compare a number with the one that the chapter claims, in one line.
+
+    ``course`` is needed where the claim holds for one data set, mode or device.
+    """
+    dataset, mode = (course.dataset, course.mode) if course else ("", "lesson")
+    device = runtime.pick_device().type
+    print(*questions.contract(number, mine, dataset, mode, device), sep="\n")
+
+
+def recall(chapter: str, letters: str) -> None:
+    """Judge the letters of the recall questions, such as "bacda"; ``?`` is open."""
+    print(*questions.recall(chapter, letters), sep="\n")
+
+
+def progress(chapter: str) -> None:
+    """Show what is done in a chapter, what to take up again, and the way on."""
+
+
+def ticket(name: str = "", sentence: str = "") -> None:
+    """Write a small file for the teacher: what was answered, and what is not clear."""

@@ -33,12 +33,19 @@ def typed(program: Path | str) -> str:
 
 
 def language() -> str:
-    """Return "zh" where this system speaks Chinese, else "en"."""
+    """Return FUNDUS_LANGUAGE, else "zh" where this system speaks Chinese, or "en"."""
+    if (given := _variable("LANGUAGE")) in ("en", "zh"):
+        return given
     try:
         name = locale.getlocale()[0] or ""
     except ValueError:  # a name of the system that Python does not know
         name = ""
     return "zh" if name.startswith(("zh", "Chinese")) else "en"
+
+
+def pick(words: tuple[str, str]) -> str:
+    """Return the English or the Chinese of two, as ``language`` says."""
+    return words[language() == "zh"]
 
 
 def is_writable(folder: Path) -> bool:

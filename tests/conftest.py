@@ -23,6 +23,8 @@ for name in (
     "REPO",
     "DATASET",
     "FETCH",
+    "LANGUAGE",
+    "PROGRESS",
 ):  # a caller's must not leak in
     os.environ.pop(f"FUNDUS_{name}", None)
 

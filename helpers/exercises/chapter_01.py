@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers import fundus
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -21,7 +21,7 @@ def scale_factor(fov, known):
 
 
 EXERCISES["01.1"] = Exercise(
-    "1.1 Scale factor",
+    ("Scale factor", "TODO"),
     scale_factor,
     ((_field(2, 1, 1, 2), 1.0), (_field(3, 0, 1, 0), 6.0)),
     (
@@ -54,7 +54,7 @@ def vessel_share(pred, fov):
 
 
 EXERCISES["01.2"] = Exercise(
-    "1.2 Vessel share",
+    ("Vessel share", "TODO"),
     vessel_share,
     (
         (np.array([[[0, 0, 0, 0], [0, 1, 0, 0]]]) > 0, _field(2, 0, 1, 1)),

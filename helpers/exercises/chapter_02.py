@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -30,7 +30,7 @@ def _convolve_padded(image, kernel):
 _SLOPE = np.array([[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
 
 EXERCISES["02.1"] = Exercise(
-    "2.1 A convolution by hand",
+    ("A convolution by hand", "TODO"),
     convolve,
     (
         (np.arange(25.0).reshape(5, 5) ** 2, _SLOPE),
@@ -68,7 +68,7 @@ def output_size(size, kernel, padding):
 
 
 EXERCISES["02.2"] = Exercise(
-    "2.2 Output size",
+    ("Output size", "TODO"),
     output_size,
     ((5, 3, 0), (5, 3, 1), (572, 3, 0), (20, 7, 2)),
     (
@@ -101,7 +101,7 @@ def segment(logits, threshold):
 
 
 EXERCISES["02.3"] = Exercise(
-    "2.3 From logits to vessels",
+    ("From logits to vessels", "TODO"),
     segment,
     (
         (torch.tensor([-2.0, 0.3, 2.0]), 0.5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -77,7 +77,7 @@ _MAPS = np.array(
 _STAMP = np.array([[1, 10], [100, 1000]])
 
 EXERCISES["03.1"] = Exercise(
-    "3.1 Max pooling by hand",
+    ("Max pooling by hand", "TODO"),
     max_pool,
     ((_MAPS,), (_MAPS[:1, :2],), (3 * _MAPS[:, :, :2],)),
     (
@@ -119,7 +119,7 @@ EXERCISES["03.1"] = Exercise(
     ),
 )
 EXERCISES["03.2"] = Exercise(
-    "3.2 A stamp for every pixel",
+    ("A stamp for every pixel", "TODO"),
     stamp_up,
     (
         (np.array([[1, 2], [3, 4]]), _STAMP),
@@ -152,7 +152,7 @@ EXERCISES["03.2"] = Exercise(
     ),
 )
 EXERCISES["03.3"] = Exercise(
-    "3.3 How much to crop",
+    ("How much to crop", "TODO"),
     crop_per_side,
     ((64, 56), (136, 104), (280, 200), (568, 392)),
     (
@@ -178,7 +178,7 @@ EXERCISES["03.3"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["03.4"] = Exercise(
-    "3.4 Follow a side through the U",
+    ("Follow a side through the U", "TODO"),
     size_after,
     ((1, 20), (2, 20), (5, 572), (5, 188), (4, 140)),
     (
@@ -222,7 +222,7 @@ EXERCISES["03.4"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["03.5"] = Exercise(
-    "3.5 The next valid size",
+    ("The next valid size", "TODO"),
     next_valid,
     ((512,), (572,), (573,), (565,), (584,), (100,)),
     (
@@ -266,7 +266,7 @@ EXERCISES["03.5"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["03.6"] = Exercise(
-    "3.6 Count one layer",
+    ("Count one layer", "TODO"),
     count_layer,
     ((3, 1, 64), (3, 64, 64), (2, 1024, 512), (1, 64, 2)),
     (

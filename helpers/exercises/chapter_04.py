@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -57,7 +57,7 @@ NAMES_IN_ORDER = (
     "名单不一定按顺序排，一个孩子也可能只有一张照片。",
 )
 EXERCISES["04.1"] = Exercise(
-    "4.1 Read any label",
+    ("Read any label", "TODO"),
     to_label,
     _pictures(),
     (
@@ -70,7 +70,7 @@ EXERCISES["04.1"] = Exercise(
     ),
 )
 EXERCISES["04.3"] = Exercise(
-    "4.3 Dice of two doctors",
+    ("Dice of two doctors", "TODO"),
     dice,
     ((447468, 109064, 130181), (3, 1, 0)),
     (
@@ -80,7 +80,7 @@ EXERCISES["04.3"] = Exercise(
     ((lambda tp, fp, fn: tp / (tp + fp + fn), IOU),),
 )
 EXERCISES["04.5"] = Exercise(
-    "4.5 Split by child",
+    ("Split by child", "TODO"),
     split,
     (
         (["Image_01L", "Image_01R", "Image_02L", "Image_02R"], 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -49,7 +49,7 @@ ONE_WIDE = (
     "只有一半：图像从 -1 到 1，宽是 2，不是 1。",
 )
 EXERCISES["06.3"] = Exercise(
-    "6.3 Undo it",
+    ("Undo it", "TODO"),
     undo,
     tuple((_d4(torch.tensor([[1, 2], [3, 4]]), k), k) for k in range(8)),
     (
@@ -59,7 +59,7 @@ EXERCISES["06.3"] = Exercise(
     ((_d4, TWICE), (_undo_in_old_order, OLD_ORDER)),
 )
 EXERCISES["06.4"] = Exercise(
-    "6.4 Ten pixels, in which unit?",
+    ("Ten pixels, in which unit?", "TODO"),
     as_grid,
     ((0, 10, 128, 128), (10, 0, 128, 128), (-3, 10, 100, 200)),
     (

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -32,7 +32,7 @@ def two_sigmoid_floor(share):
 _TWO_AND_TWO = (torch.full((1, 2, 1, 2), 3.0), torch.full((1, 2, 1, 2), 5.0))
 
 EXERCISES["07.2"] = Exercise(
-    "7.2 Count the paper's block",
+    ("Count the paper's block", "TODO"),
     count_double_conv,
     ((1, 64), (64, 128), (512, 1024)),
     (
@@ -66,7 +66,7 @@ EXERCISES["07.2"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["07.3"] = Exercise(
-    "7.3 Pad to a multiple",
+    ("Pad to a multiple", "TODO"),
     padded_side,
     ((565, 8), (584, 8), (565, 16), (141, 8)),
     (
@@ -92,7 +92,7 @@ EXERCISES["07.3"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["07.4"] = Exercise(
-    "7.4 A silent skip",
+    ("A silent skip", "TODO"),
     join_silent,
     (_TWO_AND_TWO,),
     (
@@ -118,7 +118,7 @@ EXERCISES["07.4"] = Exercise(
     ),
 )
 EXERCISES["07.5"] = Exercise(
-    "7.5 The floor of two sigmoids",
+    ("The floor of two sigmoids", "TODO"),
     two_sigmoid_floor,
     ((0.127,), (0.5,), (0.02,)),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -25,7 +25,7 @@ def _dice_loss_of_logits(logits, y):
 
 
 EXERCISES["08.2"] = Exercise(
-    "8.2 Soft Dice loss",
+    ("Soft Dice loss", "TODO"),
     dice_loss,
     (
         (np.log([9, 1.5, 1 / 4, 1 / 9]), np.array([1.0, 1, 0, 0])),
@@ -75,7 +75,7 @@ def _two_steps_never_cleared(weight, rate):
 
 
 EXERCISES["08.3"] = Exercise(
-    "8.3 Five lines in order",
+    ("Five lines in order", "TODO"),
     two_steps,
     ((2.0, 0.1), (-1.0, 0.2)),
     (
@@ -112,7 +112,7 @@ def diagnose(curve):
 
 
 EXERCISES["08.4"] = Exercise(
-    "8.4 Four curves",
+    ("Four curves", "TODO"),
     diagnose,
     tuple((curve,) for curve in "abcd"),
     (

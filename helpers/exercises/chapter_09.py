@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -21,7 +21,7 @@ def _border_is_found(tp, fp, fn, tn, border):
 
 
 EXERCISES["09.1"] = Exercise(
-    "9.1 The free border",
+    ("The free border", "TODO"),
     scores_with_border,
     ((443136, 65238, 134513, 3895256, 0), (443136, 65238, 134513, 3895256, 2061057)),
     ("Look for TN in each formula.", "在每个公式里找 TN。"),
@@ -50,7 +50,7 @@ def report_dice(val, test):
 
 
 EXERCISES["09.2"] = Exercise(
-    "9.2 Which Dice to report",
+    ("Which Dice to report", "TODO"),
     report_dice,
     (
         (np.array([0.61, 0.78, 0.80, 0.74]), np.array([0.64, 0.79, 0.77, 0.70])),
@@ -110,7 +110,7 @@ TWENTY_EYES = np.array(
     [(12_000 + 900 * k, 5400 - 20 * k, 6500 - 20 * k, 190_000) for k in range(20)]
 )
 EXERCISES["09.4"] = Exercise(
-    "9.4 Bootstrap over eyes",
+    ("Bootstrap over eyes", "TODO"),
     bootstrap,
     ((TWENTY_EYES,),),
     (

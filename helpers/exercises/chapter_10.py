@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -52,7 +52,7 @@ def _rand_error_of_pixels(table):
 
 
 EXERCISES["10.1"] = Exercise(
-    "10.1 A mirror on both sides",
+    ("A mirror on both sides", "TODO"),
     mirrored,
     (
         (np.array([1, 2, 3, 4]), 2, 3),
@@ -92,7 +92,7 @@ EXERCISES["10.1"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["10.2"] = Exercise(
-    "10.2 The price of a tile",
+    ("The price of a tile", "TODO"),
     price,
     ((384,), (96,), (16,)),
     (
@@ -132,7 +132,7 @@ EXERCISES["10.2"] = Exercise(
     ),
 )
 EXERCISES["10.3"] = Exercise(
-    "10.3 The weight between two cells",
+    ("The weight between two cells", "TODO"),
     midway,
     ((10, 10, 5), (4, 10, 5), (10, 3, 2)),
     (
@@ -173,7 +173,7 @@ EXERCISES["10.3"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["10.4"] = Exercise(
-    "10.4 How wide to draw the first weights",
+    ("How wide to draw the first weights", "TODO"),
     he_sd,
     ((3, 64, 128), (3, 1, 64), (1, 64, 2)),
     (
@@ -214,7 +214,7 @@ EXERCISES["10.4"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["10.5"] = Exercise(
-    "10.5 How long a mean remembers",
+    ("How long a mean remembers", "TODO"),
     share_of_last,
     ((100, 0.99), (1, 0.9), (10, 0.9)),
     (
@@ -241,7 +241,7 @@ EXERCISES["10.5"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["10.6"] = Exercise(
-    "10.6 Count pairs",
+    ("Count pairs", "TODO"),
     rand_error,
     (
         (np.array([[100, 0], [0, 50]]),),

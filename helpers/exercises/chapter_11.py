@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from skimage.transform import resize
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -19,7 +19,7 @@ SLOPE = np.linspace(0, 1, 6)[None] * np.ones((4, 1))
 SPOT = np.zeros((5, 5))
 SPOT[2, 2] = 1.0
 EXERCISES["11.1"] = Exercise(
-    "11.1 Vessel map of the photograph's own size",
+    ("Vessel map of the photograph's own size", "TODO"),
     vessel_map,
     ((SLOPE, (12, 18), 0.4), (SPOT, (15, 15), 0.3)),
     (
@@ -65,7 +65,7 @@ def threshold_for(probs, share):
 # Most pixels are background: the threshold for 10 % is far from 0.1 and from 0.9.
 PROBS = 0.8 * np.linspace(0, 1, 1001) ** 3
 EXERCISES["11.2"] = Exercise(
-    "11.2 The threshold that marks a share",
+    ("The threshold that marks a share", "TODO"),
     threshold_for,
     ((PROBS, 0.1), (PROBS[::-1], 0.126)),
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from helpers.lesson import Exercise
+from helpers.questions import Exercise
 
 EXERCISES: dict[str, Exercise] = {}
 
@@ -28,7 +28,7 @@ def _unpaired(ours, theirs):
 OURS = np.array([0.84, 0.79, 0.81, 0.83, 0.84, 0.82, 0.81, 0.80, 0.68, 0.82])
 GAPS = np.array([-12, -4, -9, -6, -8, -14, -7, -10, -22, -5]) / 1000
 EXERCISES["12.1"] = Exercise(
-    "12.1 Interval of a difference",
+    ("Interval of a difference", "TODO"),
     interval_of_difference,
     ((OURS, OURS + GAPS),),
     (
@@ -78,7 +78,7 @@ def verdict(low, high):
 
 
 EXERCISES["12.2"] = Exercise(
-    "12.2 Gain, loss or cannot tell",
+    ("Gain, loss or cannot tell", "TODO"),
     verdict,
     ((0.001, 0.004), (-0.009, -0.002), (-0.001, 0.006), (-0.006, 0.001)),
     (
@@ -112,7 +112,7 @@ def together(probs, threshold):
 PROBS = np.array([0.9, 0.9, 0.4, 0.4, 0.4])[:, None, None, None] * np.ones((5, 1, 2, 2))
 PROBS[:, :, 0, 0] = 0.1
 EXERCISES["12.3"] = Exercise(
-    "12.3 Several networks, one map",
+    ("Several networks, one map", "TODO"),
     together,
     ((PROBS, 0.5), (PROBS, 0.7)),
     (

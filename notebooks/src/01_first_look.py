@@ -91,7 +91,6 @@ import torch
 from skimage import data
 
 from helpers import figures, fundus, inference, runtime
-from helpers.exercises.chapter_01 import EXERCISES
 
 image = data.retina().transpose(2, 0, 1).astype(np.float32) / 255  # (3, H, W)
 print(f"shape {image.shape}, values {image.min():.2f} to {image.max():.2f}")
@@ -218,8 +217,7 @@ lesson.check(
 #
 # 几小时后 Colab 会收回机器，上面的文件全部消失；云端硬盘 (Drive) 里的文件夹会留下。代价是：Google 会请你允许这个笔记本文件访问*整个*云端硬盘，而不是一个文件夹。课程不需要它，所以下面的选项默认不勾。只有想把数据或检查点放在那里时才勾选；不在 Colab 里，这个单元格什么也不做。
 
-# %%
-# @title Mount Google Drive (optional)
+# %% title="Mount Google Drive (optional)" title_zh="TODO"
 use_drive = False  # @param {type:"boolean"}
 
 try:
@@ -357,7 +355,7 @@ def scale_factor(fov, known):
     return None  # your code here
 
 
-scale_factor = lesson.exercise(scale_factor, EXERCISES["01.1"])
+scale_factor = lesson.exercise("01.1", scale_factor)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -462,7 +460,7 @@ def vessel_share(pred, fov):
     return None  # your code here
 
 
-vessel_share = lesson.exercise(vessel_share, EXERCISES["01.2"])
+vessel_share = lesson.exercise("01.2", vessel_share)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

@@ -53,7 +53,6 @@ from torch import nn
 from torch.nn import functional
 
 from helpers import figures, runtime
-from helpers.exercises.chapter_02 import EXERCISES
 
 array = data.retina()[::3, ::3]
 print(type(array).__name__, array.shape, array.dtype, array.min(), "to", array.max())
@@ -257,7 +256,7 @@ def convolve(image, kernel):
     return None  # your code here
 
 
-convolve = lesson.exercise(convolve, EXERCISES["02.1"])
+convolve = lesson.exercise("02.1", convolve)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -328,7 +327,7 @@ def output_size(size, kernel, padding):
     return None  # your code here
 
 
-output_size = lesson.exercise(output_size, EXERCISES["02.2"])
+output_size = lesson.exercise("02.2", output_size)
 print("5 valid:", output_size(5, 3, 0), "| 5 padded:", output_size(5, 3, 1))
 print("the paper's 572, twice:", output_size(output_size(572, 3, 0), 3, 0))
 
@@ -671,7 +670,7 @@ def segment(logits, threshold):
     return None  # your code here
 
 
-segment = lesson.exercise(segment, EXERCISES["02.3"])
+segment = lesson.exercise("02.3", segment)
 for threshold in (0.3, 0.5, 0.8):
     print(threshold, segment(logits, threshold).int().tolist())
 

@@ -46,7 +46,6 @@ from torch.nn import functional
 
 from helpers import figures
 from helpers.unet import PAPER_WIDTHS, UNet, count_parameters, trace, valid_sizes
-from helpers.exercises.chapter_03 import EXERCISES
 
 # %% [markdown] lang="en"
 # This chapter works with small whole numbers that you can check with a pencil. The next cell only says how we draw them.
@@ -55,8 +54,7 @@ from helpers.exercises.chapter_03 import EXERCISES
 # 这一章用的都是小整数，拿笔就能验算。下一个单元格只规定怎样画它们。
 
 
-# %%
-# @title Squared paper: how this chapter draws numbers { display-mode: "form" }
+# %% fold="Squared paper: how this chapter draws numbers" fold_zh="TODO"
 def tint(colour, strength=0.35):
     """Mix a colour with white, so that numbers can be read on it."""
     return tuple(1 - strength * (1 - figures.rgb(colour)))
@@ -352,8 +350,7 @@ alone = [1] * 20
 alone[9] = 2  # one bright line, in square 9; counting begins at 0
 print("the strip:", *alone)
 
-# %%
-# @title The strip, drawn { display-mode: "form" }
+# %% fold="The strip, drawn" fold_zh="TODO"
 ROWS = {  # name: what is written beside it, colour of its arrow
     "input": ("input", figures.GREY),
     "line": ("1  conv -1 2 -1", figures.BLUE),
@@ -575,7 +572,7 @@ def max_pool(maps):
     return None  # your code here: (C, H, W) -> (C, H / 2, W / 2)
 
 
-max_pool = lesson.exercise(max_pool, EXERCISES["03.1"])
+max_pool = lesson.exercise("03.1", max_pool)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -679,7 +676,7 @@ def stamp_up(small, stamp):
     return None  # your code here: (H, W), (2, 2) -> (2 H, 2 W)
 
 
-stamp_up = lesson.exercise(stamp_up, EXERCISES["03.2"])
+stamp_up = lesson.exercise("03.2", stamp_up)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -789,7 +786,7 @@ def crop_per_side(skip, up):
     return None  # your code here: two sides in pixels -> pixels off each side
 
 
-crop_per_side = lesson.exercise(crop_per_side, EXERCISES["03.3"])
+crop_per_side = lesson.exercise("03.3", crop_per_side)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1087,7 +1084,7 @@ def size_after(levels, side):
     return None  # your code here
 
 
-size_after = lesson.exercise(size_after, EXERCISES["03.4"])
+size_after = lesson.exercise("03.4", size_after)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1151,7 +1148,7 @@ def next_valid(side):
     return None  # your code here
 
 
-next_valid = lesson.exercise(next_valid, EXERCISES["03.5"])
+next_valid = lesson.exercise("03.5", next_valid)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1185,7 +1182,7 @@ def count_layer(side, i, o):
     return None  # your code here
 
 
-count_layer = lesson.exercise(count_layer, EXERCISES["03.6"])
+count_layer = lesson.exercise("03.6", count_layer)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

@@ -46,7 +46,6 @@ from matplotlib.patches import Arc, Rectangle
 from PIL import Image
 
 from helpers import datasets, download, figures, fundus, metrics, phantom, places
-from helpers.exercises.chapter_04 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The terms, before the first byte
@@ -112,8 +111,7 @@ for name in ("DRIVE", "CHASEDB1"):
 #
 # 一张照片都没有时，一章里第一个要用到眼底图像的单元格会自动试着下载，先试 DRIVE，再试 CHASE_DB1：一天只试一次，`FUNDUS_FETCH` 设为 0 就不试。这个表单则是每次运行都试。用哪一组图像，由 `FUNDUS_DATASET` 指定（DRIVE、CHASEDB1 或 PHANTOM）。
 
-# %%
-# @title Get a data set
+# %% title="Get a data set" title_zh="TODO"
 NAME = "CHASEDB1"  # @param ["CHASEDB1", "DRIVE", "STARE", "HRF", "ISBI2012_EM"]
 SOURCE = ""  # @param {type:"string"}
 ACCEPT_TERMS = False  # @param {type:"boolean"}
@@ -469,7 +467,7 @@ def to_label(picture):
     return None  # your code here
 
 
-to_label = lesson.exercise(to_label, EXERCISES["04.1"])
+to_label = lesson.exercise("04.1", to_label)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -582,7 +580,7 @@ def dice(tp, fp, fn):
     return None  # your code here
 
 
-dice = lesson.exercise(dice, EXERCISES["04.3"])
+dice = lesson.exercise("04.3", dice)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -769,7 +767,7 @@ def split(names, num_test):
     return None  # your code here: train, test
 
 
-split = lesson.exercise(split, EXERCISES["04.5"])
+split = lesson.exercise("04.5", split)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

@@ -58,7 +58,6 @@ from scipy import ndimage
 from skimage import exposure
 
 from helpers import figures, fundus, metrics, preprocess
-from helpers.exercises.chapter_05 import EXERCISES
 
 # %%
 images = course.load("train")
@@ -353,7 +352,7 @@ def clip_histogram(histogram, limit):
     return None  # your code here
 
 
-clip_histogram = lesson.exercise(clip_histogram, EXERCISES["05.4"])
+clip_histogram = lesson.exercise("05.4", clip_histogram)
 print(clip_histogram(counts, 8))
 
 # %% [markdown] lang="en"
@@ -563,7 +562,7 @@ def opencv_to_skimage(height, width, tiles, clip_limit):
     return None  # your code here
 
 
-opencv_to_skimage = lesson.exercise(opencv_to_skimage, EXERCISES["05.3"])
+opencv_to_skimage = lesson.exercise("05.3", opencv_to_skimage)
 size, share = opencv_to_skimage(584, 565, tiles=8, clip_limit=2.0)
 print(f"584 x 565: kernel_size={size}, clip_limit={share:.4f}")
 

@@ -49,7 +49,6 @@ from torch.nn import functional
 
 from helpers import figures, metrics, preprocess
 from helpers.augment import centre_crop
-from helpers.exercises.chapter_06 import EXERCISES
 
 # %% [markdown] lang="en"
 # A network that sees the same few eyes for thousands of steps learns them by heart.
@@ -238,7 +237,7 @@ def undo(x, k):
     return None  # your code here: torch.rot90(x, ..., dims=(-2, -1)), x.flip(-1)
 
 
-undo = lesson.exercise(undo, EXERCISES["06.3"])
+undo = lesson.exercise("06.3", undo)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -294,7 +293,7 @@ def as_grid(row, column, height, width):
     return None  # your code here: (x, y)
 
 
-as_grid = lesson.exercise(as_grid, EXERCISES["06.4"])
+as_grid = lesson.exercise("06.4", as_grid)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

@@ -54,7 +54,6 @@ from helpers.losses import bce_dice_loss
 from helpers.patches import PatchBatches, cut
 from helpers.preprocess import enhance, fit_standardisation, prepare
 from helpers.unet import border, check_size, valid_sizes
-from helpers.exercises.chapter_07 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## The patch that goes through
@@ -109,8 +108,7 @@ print(f"{label.float().mean():.1%} of its pixels are vessel")
 #
 # 一个方框是内存里的一组特征图 (feature map)，写成 通道 x 高 x 宽，由两次 3x3 卷积算出。方框之间的箭头就是这一章的内容：向下、向上、横跨。我们一个一个看，最后拼成 U。
 
-# %%
-# @title The course's U, drawn from its widths { display-mode: "form" }
+# %% fold="The course's U, drawn from its widths" fold_zh="TODO"
 widths, side = (16, 32, 64, 128), 128
 fig, ax = plt.subplots(figsize=(8, 3.4), dpi=figures.DPI)
 left = {k: (3.8 if k == 3 else 1.1 * k, -k) for k in range(len(widths))}
@@ -395,8 +393,7 @@ for side in (2, 3):
 #
 # 池化在四个数里留下最大的一个，忘了它在哪里。池化**之前**的特征图还记得，所以把它们搬过来，叠在从下面上来的特征图上。这就是跳跃连接 (skip connection)，叠起来叫沿通道拼接 (concatenation)。
 
-# %%
-# @title Sheets of paper: joining and adding { display-mode: "form" }
+# %% fold="Sheets of paper: joining and adding" fold_zh="TODO"
 half = (figures.rgb(figures.BLUE) + figures.rgb(figures.ORANGE)) / 2
 stacks = [
     ("skip", 0, [figures.BLUE] * 3),
@@ -596,7 +593,7 @@ def count_double_conv(i, o):
     return None  # your code here
 
 
-count_double_conv = lesson.exercise(count_double_conv, EXERCISES["07.2"])
+count_double_conv = lesson.exercise("07.2", count_double_conv)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -715,7 +712,7 @@ def padded_side(side, multiple):
     return None  # your code here: the smallest multiple that is not below side
 
 
-padded_side = lesson.exercise(padded_side, EXERCISES["07.3"])
+padded_side = lesson.exercise("07.3", padded_side)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -835,7 +832,7 @@ def join_silent(skip, x):
     return None  # your code here: skip and x are (B, C, H, W), the result (B, 2C, H, W)
 
 
-join_silent = lesson.exercise(join_silent, EXERCISES["07.4"])
+join_silent = lesson.exercise("07.4", join_silent)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1112,7 +1109,7 @@ def two_sigmoid_floor(share):
     return None  # your code here; math.log and math.exp are at hand
 
 
-two_sigmoid_floor = lesson.exercise(two_sigmoid_floor, EXERCISES["07.5"])
+two_sigmoid_floor = lesson.exercise("07.5", two_sigmoid_floor)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

@@ -51,7 +51,6 @@ from torch.nn import functional
 
 from helpers import datasets, figures, inference, places, runtime, saving, training
 from helpers.unet import UNet, count_parameters
-from helpers.exercises.chapter_08 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## Start first, understand while it runs
@@ -72,8 +71,7 @@ from helpers.losses import bce_loss, soft_dice_loss, bce_dice_loss
 # %% [markdown] lang="zh" of="d8987a9a"
 # 一步 (step) 是用一批图像块把所有权重更新一次。`STEPS = 0` 表示按当前模式规定的步数训练，模式见准备单元格的输出。想直接用现成的权重，就设 `TRAIN = False`。输出里的 `val_every` 是每隔多少步看一次验证图像。
 
-# %%
-# @title What to train
+# %% title="What to train" title_zh="TODO"
 TRAIN = True  # @param {type: "boolean"}
 STEPS = 0  # @param {type: "integer"}
 SEED = 0  # @param {type: "integer"}
@@ -230,7 +228,7 @@ def dice_loss(logits, y):
     return None  # your code here
 
 
-dice_loss = lesson.exercise(dice_loss, EXERCISES["08.2"])
+dice_loss = lesson.exercise("08.2", dice_loss)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -439,7 +437,7 @@ def two_steps(weight, learning_rate):
     return None  # then: return w.item()
 
 
-two_steps = lesson.exercise(two_steps, EXERCISES["08.3"])
+two_steps = lesson.exercise("08.3", two_steps)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -701,7 +699,7 @@ def diagnose(curve):
     return causes[curve]
 
 
-diagnose = lesson.exercise(diagnose, EXERCISES["08.4"])
+diagnose = lesson.exercise("08.4", diagnose)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

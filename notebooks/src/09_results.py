@@ -51,7 +51,6 @@ from helpers import datasets, evaluation, figures, fundus, inference, metrics, p
 from helpers.evaluation import Evaluation, Predict
 from helpers.inference import Segmenter
 from helpers.preprocess import prepare
-from helpers.exercises.chapter_09 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## Three boxes
@@ -226,7 +225,7 @@ def report_dice(val, test):
     return None  # your code here
 
 
-report_dice = lesson.exercise(report_dice, EXERCISES["09.2"])
+report_dice = lesson.exercise("09.2", report_dice)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -432,7 +431,7 @@ def scores_with_border(tp, fp, fn, tn, border):
     return None  # your code: (dice, sensitivity, specificity, accuracy)
 
 
-scores_with_border = lesson.exercise(scores_with_border, EXERCISES["09.1"])
+scores_with_border = lesson.exercise("09.1", scores_with_border)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -582,7 +581,7 @@ def bootstrap(counts):
     return None  # your code here: (low, high)
 
 
-bootstrap = lesson.exercise(bootstrap, EXERCISES["09.4"])
+bootstrap = lesson.exercise("09.4", bootstrap)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

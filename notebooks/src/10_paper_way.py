@@ -61,7 +61,6 @@ from helpers.inference import Segmenter
 from helpers.patches import mirror
 from helpers.preprocess import enhance, prepare
 from helpers.unet import PAPER_WIDTHS, UNet, border, trace, valid_sizes
-from helpers.exercises.chapter_10 import EXERCISES
 
 # %% [markdown] lang="en"
 # ## 1 Overlap-tile: a window into a larger picture
@@ -171,7 +170,7 @@ def mirrored(row, before, after):
     return None  # your code here: a longer array
 
 
-mirrored = lesson.exercise(mirrored, EXERCISES["10.1"])
+mirrored = lesson.exercise("10.1", mirrored)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -332,8 +331,7 @@ lesson.check(
     ],
 )
 
-# %%
-# @title The lattice of the poolings { display-mode: "form" }
+# %% fold="The lattice of the poolings" fold_zh="TODO"
 fig, axes = plt.subplots(2, 1, figsize=(8, 3.6), dpi=figures.DPI, sharex=True)
 for ax, origin in zip(axes, (keep, answer), strict=True):
     for k, start in product(range(1, 5), (0, origin)):
@@ -511,7 +509,7 @@ def price(keep):
     return None  # your code here: a number above 1
 
 
-price = lesson.exercise(price, EXERCISES["10.2"])
+price = lesson.exercise("10.2", price)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -708,7 +706,7 @@ def midway(gap, w0, sigma):
     return None  # your code here
 
 
-midway = lesson.exercise(midway, EXERCISES["10.3"])
+midway = lesson.exercise("10.3", midway)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -922,7 +920,7 @@ def he_sd(side, in_channels, out_channels):
     return None  # your code here; math.sqrt is at hand
 
 
-he_sd = lesson.exercise(he_sd, EXERCISES["10.4"])
+he_sd = lesson.exercise("10.4", he_sd)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1063,7 +1061,7 @@ def share_of_last(k, momentum):
     return None  # your code here
 
 
-share_of_last = lesson.exercise(share_of_last, EXERCISES["10.5"])
+share_of_last = lesson.exercise("10.5", share_of_last)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -1238,8 +1236,7 @@ print(f"eval, again: differ by {again:.3f}")
 #
 # `STEPS` 可以改小；走完二十步，程序会预告总共要多久。另外两个选项留给章末的选做题。
 
-# %%
-# @title How to train
+# %% title="How to train" title_zh="TODO"
 STEPS = 1500  # @param {type: "integer"}
 OPTIMIZER = "AdamW"  # @param ["AdamW", "SGD, momentum 0.99"]
 WEIGHT_MAP = True  # @param {type: "boolean"}
@@ -1329,7 +1326,7 @@ def rand_error(table):
     return None  # your code here; table is an integer array (true, predicted)
 
 
-rand_error = lesson.exercise(rand_error, EXERCISES["10.6"])
+rand_error = lesson.exercise("10.6", rand_error)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

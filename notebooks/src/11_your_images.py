@@ -52,7 +52,6 @@ from skimage.transform import downscale_local_mean, resize
 
 from helpers import datasets, figures, fundus, inference, losses, metrics, phantom, photo, places
 from helpers.preprocess import prepare
-from helpers.exercises.chapter_11 import EXERCISES
 
 segmenter = inference.Segmenter.load()  # the weights that come with the course
 
@@ -74,8 +73,7 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 #
 # 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个笔记本文件的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
-# %%
-# @title Your photograph
+# %% title="Your photograph" title_zh="TODO"
 PHOTO = ""  # @param {type:"string"}
 UPLOAD = False  # @param {type:"boolean"}
 DIAMETER = 0  # @param {type:"integer"}
@@ -109,8 +107,7 @@ print(f"{path.name}: {image.shape[1]} rows, {image.shape[2]} columns")
 #
 # `doubts` 拿结果和 DRIVE 中 21 到 40 号眼睛对照：被照亮的圆盘是什么形状、什么颜色，标为血管的像素占多大比例，网络有多大把握。它指出哪里不寻常，例如标出的比例低于 5 % 或高于 22 %（网络在 DRIVE 上标出 9 到 15 %，界限留了余地）；但不能保证结果正确。
 
-# %%
-# @title The result; a threshold of 0 means the network's own
+# %% title="The result; a threshold of 0 means the network's own" title_zh="TODO"
 THRESHOLD = 0.0  # @param {type:"slider", min:0, max:1, step:0.05}
 
 fov = fundus.automatic_fov(image)
@@ -160,7 +157,7 @@ def vessel_map(probs, shape, threshold):
     return None  # your code here
 
 
-vessel_map = lesson.exercise(vessel_map, EXERCISES["11.1"])
+vessel_map = lesson.exercise("11.1", vessel_map)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -439,7 +436,7 @@ def threshold_for(probs, share):
     return None  # your code here
 
 
-threshold_for = lesson.exercise(threshold_for, EXERCISES["11.2"])
+threshold_for = lesson.exercise("11.2", threshold_for)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

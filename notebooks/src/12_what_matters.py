@@ -46,7 +46,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import augment, figures, inference, places, training
-from helpers.exercises.chapter_12 import EXERCISES
 from results.experiments import runs
 
 # %% [markdown] lang="en"
@@ -169,7 +168,7 @@ def interval_of_difference(ours, theirs):
     return None  # your code here
 
 
-interval_of_difference = lesson.exercise(interval_of_difference, EXERCISES["12.1"])
+interval_of_difference = lesson.exercise("12.1", interval_of_difference)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -212,7 +211,7 @@ def verdict(low, high):
     return None  # your code here
 
 
-verdict = lesson.exercise(verdict, EXERCISES["12.2"])
+verdict = lesson.exercise("12.2", verdict)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -417,7 +416,7 @@ def together(probs, threshold):
     return None  # your code here
 
 
-together = lesson.exercise(together, EXERCISES["12.3"])
+together = lesson.exercise("12.3", together)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>

@@ -1,4 +1,4 @@
-# @title Set-up: run me first { display-mode: "form" }
+# @title Set-up: run me first
 import contextlib, hashlib, io, os, re, subprocess, sys, tempfile, zipfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path

@@ -34,19 +34,21 @@ from . import (
     LANGUAGES,
     ROOT,
     chosen,
+    localise,
     minutes,
     needs,
     numbers,
     outputs,
     paste,
+    recall,
     translate,
 )
 from .address import badges, set_address
 from .strip import with_strip
 
 MAX_BYTES = 1_000_000
-UNBUILT = ("include", "lang", "of", "minutes")  # metadata for the build alone
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, others
+OURS = ("include", "lang", "of", "fold", "fold_zh", "title", "title_zh", "minutes")
 
 
 def sources(root: Path, chapters: list[str]) -> list[Path]:
@@ -55,15 +57,17 @@ def sources(root: Path, chapters: list[str]) -> list[Path]:
     return chosen(found, chapters, "source for chapter")
 
 
-def make_cell(kind: str, source: str, metadata: dict, seen: Counter) -> dict:
+def make_cell(kind: str, source: str, cell, seen: Counter) -> dict:
     """Return a cell whose id is the hash of its content, `-2` for a repeat.
 
     What the build includes has the id of its name: published elsewhere, it keeps it.
+    Code has the same id in both languages.
     """
-    key = translate.short_hash(kind + metadata.get("include", source))
+    content = cell.source if kind == "code" else source
+    key = translate.short_hash(kind + cell.metadata.get("include", content))
     seen[key] += 1
-    own = {k: v for k, v in metadata.items() if k not in UNBUILT}
-    if source.startswith("# @title") and "display-mode" in source:
+    own = {k: v for k, v in cell.metadata.items() if k not in OURS}
+    if "fold" in cell.metadata or cell.metadata.get("include") == "setup":
         own |= FOLDED
     cell = {
         "cell_type": kind,
@@ -112,6 +116,7 @@ class Chapter:
         terms = root / "notebooks/src/terms.md"
         for cell, problem in translate.text_problems(self.cells, terms):
             self.say(cell, problem)
+        self.cells = [new for cell in self.cells for new in self.expand(cell)]
         self.complete()
 
     def say(self, cell, *problems: str) -> None:
@@ -119,6 +124,27 @@ class Chapter:
         first = next((x for x in cell.source.splitlines() if x.strip()), "empty cell")
         where = f"{self.path.name}: {first[:50]!r}"
         self.problems += [f"{where}: {problem}" for problem in problems]
+
+    def expand(self, cell) -> list:
+        """Return the cells for which a stub stands: those at a chapter's end."""
+        chapter, kind = self.path.name[:2], cell.metadata.get("include")
+        if kind == "recall":
+            asked = recall.read(self.root, chapter)
+            self.problems += (faults := recall.problems(asked, chapter))
+            if faults:
+                return []
+            texts = (recall.text(asked, chapter, language) for language in LANGUAGES)
+            cells = [
+                nbformat.v4.new_markdown_cell(text, metadata={"lang": language})
+                for language, text in zip(LANGUAGES, texts, strict=True)
+            ]
+            cells[0].metadata["minutes"] = recall.MINUTES
+            code = f'lesson.recall("{chapter}", "{"?" * len(asked)}")'
+            return [*cells, nbformat.v4.new_code_cell(code)]
+        if kind == "ticket":
+            code = recall.TICKET.format(chapter=chapter)
+            return [nbformat.v4.new_code_cell(code, metadata=recall.TITLE)]
+        return [cell]
 
     def complete(self) -> None:
         """Put into the cells what they only name, and their numbers."""
@@ -129,15 +155,15 @@ class Chapter:
             elif cell.metadata.get("include") == "setup":
                 if cell.source.strip() != paste.SETUP_STUB:
                     self.say(cell, f"the set-up stub is exactly {paste.SETUP_STUB!r}")
-                cell.source = paste.setup_cell(self.root)
             elif cell.cell_type == "code":
                 if "show-source" in cell.metadata.get("tags", []):
                     self.paste(cell, paste.with_definitions)
                 else:
-                    self.say(cell, *paste.code_problems(cell.source))
+                    english = localise.in_language(cell.source, "en")
+                    self.say(cell, *paste.code_problems(english))
+                    self.say(cell, *localise.problems(cell.source))
                 count += 1
-                number = f"[{self.path.name[:2]}-{count:02d}]"
-                cell.source = paste.numbered(cell.source, number)
+                cell.metadata["number"] = f"[{self.path.name[:2]}-{count:02d}]"
         self.numbers.given = minutes.fields(self.root, self.path.name[:2], self.cells)
         for cell in self.cells:
             if "lang" in cell.metadata:
@@ -145,7 +171,7 @@ class Chapter:
         if minutes.is_timed(self.cells):
             for cell, problem in minutes.problems(self.cells):
                 self.say(cell, problem)
-            code = [cell.source for cell in self.cells if cell.cell_type == "code"]
+            code = [cell for cell in self.cells if cell.cell_type == "code"]
             found = needs.origins(code[1:])
             self.problems += [f"{self.path.name}: {problem}" for problem in found]
 
@@ -164,11 +190,24 @@ class Chapter:
                 continue
             if cell.metadata.get("include") == "badges":
                 source = badges(self.root, self.path.stem, language)
+            elif cell.metadata.get("include") == "setup":
+                source = paste.setup_cell(self.root, language)
+            elif cell.cell_type == "code":
+                source = self.code(cell, language)
             elif cell.cell_type == "markdown":
                 source = with_strip(source, self.path.name[:2], language)
                 if language == "zh":
                     source = translate.chinese_links(source)
             yield cell, source
+
+    def code(self, cell, language: str) -> str:
+        """Return a code cell in one language, with its number and its title."""
+        suffix = "" if language == "en" else f"_{language}"
+        titles = (cell.metadata.get(kind + suffix) for kind in ("fold", "title"))
+        source = localise.in_language(cell.source, language)
+        return paste.numbered(
+            source, cell.metadata["number"], next(filter(None, titles), "")
+        )
 
     def built(self, language: str) -> Path:
         """Return the place of the built notebook."""
@@ -189,7 +228,7 @@ class Chapter:
         for cell, source in self.texts(language):
             if "lang" in cell.metadata:
                 source = self.numbers.fill(source)
-            cells.append(make_cell(cell.cell_type, source, cell.metadata, seen))
+            cells.append(make_cell(cell.cell_type, source, cell, seen))
             if cell.metadata.get("include") == "badges":
                 head = cells[-1]
         metadata = notebook_metadata(self.gpu)
@@ -202,11 +241,11 @@ class Chapter:
 
     def check(self) -> list[str]:
         """List the problems of the source, and what a build would change."""
-        problems, donor = list(self.problems), outputs.read_notebook(self.built("en"))
+        problems = list(self.problems)
         for language in LANGUAGES:
             path = self.built(language)
             there = outputs.read_notebook(path)
-            if there == self.notebook(language, donor):
+            if there == self.notebook(language, there):
                 continue
             name = path.relative_to(self.root).as_posix()
             shown = [cell.source for cell in there.cells] if there else []
@@ -226,12 +265,12 @@ def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str
     for path in paths:
         chapter = Chapter(root, path)
         problems += chapter.problems
-        if folder:
-            fresh = chapter.notebook("en")
-            donor = outputs.executed(fresh, path.stem, folder, root)
-        else:
-            donor = outputs.read_notebook(chapter.built("en"))
         for language in LANGUAGES:
+            donor = outputs.read_notebook(chapter.built(language))
+            run = folder and folder / Path(LANGUAGES[language]).relative_to("notebooks")
+            if run and (run / path.name).with_suffix(".ipynb").exists():
+                fresh = chapter.notebook(language)
+                donor = outputs.executed(fresh, path.stem, run, root)
             notebook = chapter.notebook(language, donor)
             nbformat.validate(notebook)
             text, target = nbformat.writes(notebook) + "\n", chapter.built(language)
@@ -266,7 +305,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             for path in paths if args.bless else []:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")
     return 1 if problems else 0

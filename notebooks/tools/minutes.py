@@ -28,13 +28,11 @@ ASIDE = re.compile(  # not read with the text: folds, pictures, targets of links
 HAN = re.compile(r"[\u4e00-\u9fff]")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 WORD = re.compile(r"[A-Za-z0-9]+(?:['’._-][A-Za-z0-9]+)*")
-RECALL_TITLE = ("Recall", "回想一下")
 
 
 def is_open(cell) -> bool:
-    """Tell whether a code cell shows its source: no form, not the set-up."""
-    form = cell.source.startswith("# @title") and "display-mode" in cell.source
-    return not (form or "fold" in cell.metadata or "include" in cell.metadata)
+    """Tell whether a code cell shows its source: not folded, not the set-up."""
+    return not ("fold" in cell.metadata or "include" in cell.metadata)
 
 
 def reading(text: str) -> float:
@@ -49,7 +47,7 @@ def trying(cell) -> float:
     A form is a title and costs nothing.
     """
     lines = [line.strip() for line in cell.source.splitlines()] if is_open(cell) else []
-    shown = [line for line in lines if line and not line.startswith(("# [", "# zh:"))]
+    shown = [line for line in lines if line and not line.startswith("# zh:")]
     asked = {QUESTION: r"\blesson\.ask\(", EXERCISE: r"\blesson\.exercise\("}
     tasks = sum(cost * len(re.findall(p, cell.source)) for cost, p in asked.items())
     return LINE * len(shown) + tasks
@@ -74,7 +72,7 @@ class Section:
             sum(reading(c.source) for c in texts if c.metadata.get("lang") == language)
             for language in ("en", "zh")
         ]
-        if any(cell.metadata.get("include") == "recall" for cell in self.cells):
+        if any("lesson.recall(" in cell.source for cell in self.cells):
             return RECALL
         return max(read) + sum(trying(c) for c in self.cells if c.cell_type == "code")
 
@@ -102,10 +100,7 @@ def sections(cells: list) -> list[Section]:
     """Cut the cells of a chapter's source into its head and its sections."""
     starts, titles = [0], [("", "")]
     for k, cell in enumerate(cells):
-        if cell.metadata.get("include") == "recall":
-            starts.append(k)
-            titles.append(RECALL_TITLE)
-        elif cell.metadata.get("lang") == "en" and heading(cell):
+        if cell.metadata.get("lang") == "en" and heading(cell):
             starts.append(k)
             chinese = heading(cells[k + 1]) if k + 1 < len(cells) else ""
             titles.append((heading(cell), chinese))
@@ -127,8 +122,6 @@ def problems(cells: list) -> Iterator[tuple]:
             yield cell, "a `## ` begins its cell: split the cell before it"
     for section in sections(cells)[1:]:
         count, given = section.counted, section.stated
-        if section.title == RECALL_TITLE:
-            continue
         if given is None:
             yield section.cells[0], f'no minutes="{count:.0f}" (a whole number)'
         elif (off := abs(given - count)) > MINUTE and off > SHARE * count:

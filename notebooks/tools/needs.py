@@ -58,13 +58,12 @@ def needs(cells: list, wanted: set[int]) -> list[int]:
 
     Parameters
     ----------
-    cells : list of str
-        The sources of all code cells of a chapter, the set-up first: it is always
-        needed.
+    cells : list
+        All code cells of a chapter, the set-up first: it is always needed.
     wanted : set of int
         Positions of the cells to run.
     """
-    names = [bound_and_free(source) for source in cells]
+    names = [bound_and_free(cell.source) for cell in cells]
     found, open_ends = {0, *wanted}, [*wanted]
     while open_ends:
         cell = open_ends.pop()
@@ -77,21 +76,16 @@ def needs(cells: list, wanted: set[int]) -> list[int]:
 
 
 def origins(cells: list) -> Iterator[str]:
-    """Name what two cells bind and a third reads: to run one again changes the third.
+    """Name what two cells make and another takes: to run one again changes it.
 
-    `cells` are the sources of a chapter's code cells without the set-up, numbered.
+    `cells` are the code cells of a built chapter, without the set-up.
     """
-    names = [bound_and_free(source) for source in cells]
-    numbers = [source.partition("[")[2].partition("]")[0] for source in cells]
-    for name in sorted({name for bound, _ in names for name in bound}):
-        makers = [
-            n for n, (bound, _) in zip(numbers, names, strict=True) if name in bound
-        ]
-        readers = [
-            n for n, (_, free) in zip(numbers, names, strict=True) if name in free
-        ]
+    names = {c.metadata["number"]: bound_and_free(c.source) for c in cells}
+    for name in sorted({name for bound, _ in names.values() for name in bound}):
+        makers = [number for number, (bound, _) in names.items() if name in bound]
+        readers = [number for number, (_, free) in names.items() if name in free]
         if len(makers) > 1 and readers:
             yield (
-                f"{name} is made in {', '.join(makers)} and read in "
+                f"{name} is made in {' and '.join(makers)}, and read in "
                 f"{', '.join(readers)}: give each its own name"
             )

@@ -51,14 +51,17 @@ def give(cells: list[dict], donor: dict) -> int:
     """Move outputs of the notebook `donor` into cells; return the number filled.
 
     A cell gets its outputs as long as it and all code cells before it are the same
-    in both, the set-up cell excluded.
+    in both, the set-up cell excluded. One that answers a question gets none: its output
+    would give the answer away.
     """
     filled = 0
     pairs = zip(code_cells(cells), code_cells(donor["cells"]), strict=False)
-    for new, old in pairs:
-        is_setup = "Set-up: run me first" in new["source"][:60]
+    for position, (new, old) in enumerate(pairs):
+        is_setup = position == 0
         if new["source"] != old["source"] and not is_setup:
             break
+        if "answer" in new["metadata"].get("tags", []):
+            continue
         new["outputs"] = copy.deepcopy(old["outputs"])
         filled += bool(new["outputs"]) and not is_setup
     return filled

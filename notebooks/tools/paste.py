@@ -8,17 +8,22 @@ from pathlib import Path
 
 from .address import course_address
 
+TITLE = {"en": "Set-up: run me first", "zh": "准备：请先运行这一格"}
 SETUP_STUB = "from helpers import lesson\n\ncourse = lesson.start()"
 SOLUTION = re.compile(r"^\{\{solution (.*)\}\}$", re.M)
 MAX_CELL, MAX_PASTED = 40, 60
 
 
-def setup_cell(root: Path) -> str:
-    """Return the set-up cell with the published address in it."""
+def setup_cell(root: Path, language: str = "en") -> str:
+    """Return the set-up cell of a language, with the published address in it."""
     address, tag = course_address(root)
     text = (root / "notebooks/src/setup_cell.py").read_text("utf-8").rstrip("\n")
     line = f'ADDRESS, TAG = "{address}", "{tag}"'
-    return re.sub(r"(?m)^ADDRESS, TAG = .*$", line, text)
+    text = re.sub(r"(?m)^ADDRESS, TAG = .*$", line, text)
+    if language == "zh":
+        text = text.replace(TITLE["en"], TITLE["zh"], 1)
+        text = text.replace("lesson.start()", 'lesson.start("zh")')
+    return text
 
 
 def definition(root: Path, module: str, name: str) -> str:
@@ -64,17 +69,18 @@ def with_solutions(root: Path, text: str) -> str:
     return SOLUTION.sub(lambda m: f"```python\n{reference(root, m[1])}\n```", text)
 
 
-def numbered(source: str, number: str) -> str:
-    """Put the cell's number on its first line."""
-    title = re.match(r"# @title (?=.)", source)
-    if title:
-        return f"# @title {number} {source[title.end() :]}"
-    return f"# {number}\n{source}"
+def numbered(source: str, number: str, title: str = "") -> str:
+    """Put the cell's number on its first line, with its title if it has one."""
+    return f"# @title {number} {title}\n{source}" if title else f"# {number}\n{source}"
 
 
 def code_problems(source: str) -> list[str]:
     """Name what an authored code cell should not have."""
     problems, lines = [], source.splitlines()
+    if re.match(r"#\s*@title", source):
+        problems.append(
+            'a title is the cell\'s title="..." or fold="...", and title_zh'
+        )
     if len(lines) > MAX_CELL:
         problems.append(f"{len(lines)} lines, over {MAX_CELL}")
     if any(re.match(r"\s*[!%]", line) for line in lines):

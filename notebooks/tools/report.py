@@ -133,13 +133,16 @@ def title_of(notebook: nbformat.NotebookNode, name: str) -> str:
 def shown_outputs(cell: nbformat.NotebookNode, section: str) -> list[dict]:
     """List what a cell gave: texts and images, each image with words in its place.
 
-    These are what is printed after a figure, else before it, else the section's name.
+    These are its alternative text; where a reader's own figure has none, what is
+    printed after it, else before it, else the section's name.
     """
     shown = []
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if "image/png" in data:
-            shown.append({"image": data["image/png"].replace("\n", "")})
+            alt = output.metadata.get("image/png", {}).get("alt")
+            image = data["image/png"].replace("\n", "")
+            shown.append({"image": image, "alt": alt})
         elif text := data.get("text/plain") or output.get("text"):
             kind = "output" if text.strip().count("\n") > 1 else "output wrap"
             shown.append({"text": strip_ansi(text).rstrip(), "kind": kind})
@@ -147,7 +150,7 @@ def shown_outputs(cell: nbformat.NotebookNode, section: str) -> list[dict]:
             trace = strip_ansi("\n".join(output.traceback))
             shown.append({"text": trace, "kind": "error"})
     for k, output in enumerate(shown):
-        if "image" in output:
+        if "image" in output and not output["alt"]:
             near = [*shown[k + 1 : k + 2], *shown[:k][::-1]]
             words = next((o["text"] for o in near if o.get("text")), section)
             output["alt"] = textwrap.shorten(words, 250, placeholder=" ...")
