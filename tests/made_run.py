@@ -69,7 +69,7 @@ def notebook(name: str, language: str, cells: list) -> dict:
 def write(out: Path, language: str) -> None:
     """Leave a run of three chapters, of which the last failed, and its pages."""
     fold = new_code_cell(
-        '# @title [01-01] Set-up { display-mode: "form" }\nprint("hidden")',
+        '# @title [01-01] Set-up\nprint("hidden")',
         metadata=build.FOLDED,
         outputs=[figure(), prints("Said after it, <b>.\nA second line.\n")],
     )

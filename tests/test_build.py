@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks.tools import LANGUAGES, build, outputs, paste, strip, translate
+from notebooks.tools import LANGUAGES, build, localise, outputs, paste, strip, translate
 
 ROOT = Path(__file__).resolve().parents[1]
 TERMS = """
@@ -66,9 +66,26 @@ from helpers.shapes import Square, area
 #
 # </details>
 
-# %%
-# @title A form { display-mode: "form" }
-print(area(2))
+# %% fold="Draw a square" fold_zh="画正方形"
+print(area(2), "square metres")
+# zh: print(area(2), "平方米")
+
+# %% tags=["answer"]
+print(area(3))
+
+# %% include="recall"
+
+# %% include="ticket"
+"""
+ZH = {"en": ".", "zh": "zh"}  # below the folder of a run
+RECALL = """
+[[recall]]
+of = "{of}"
+question = ["What is {k}?", "{k} 是什么？"]
+right = "b"
+a = ["no number", "不是数", "it is one", "是数"]
+b = ["a number", "一个数", "one counts with it", "用它来数"]
+c = ["a letter", "字母", "it is none", "不是字母"]
 """
 SHAPES = '''"""Shapes."""
 
@@ -107,6 +124,8 @@ def project(tmp_path) -> Path:
     (tmp_path / "notebooks/src/terms.md").write_text(TERMS, "utf-8")
     (tmp_path / "helpers/shapes.py").write_text(SHAPES)
     (tmp_path / "helpers/exercises/chapter_03.py").write_text(EXERCISES)
+    asked = [RECALL.format(of=of, k=k) for k, of in enumerate(["03"] * 3 + ["01"] * 2)]
+    recall_file(tmp_path).write_text("".join(asked), "utf-8")
     source(tmp_path).write_text(CHAPTER, "utf-8")
     assert build.main(["--bless"], tmp_path) == 0
     return tmp_path
@@ -114,6 +133,10 @@ def project(tmp_path) -> Path:
 
 def source(project: Path) -> Path:
     return project / "notebooks/src/03_name.py"
+
+
+def recall_file(project: Path) -> Path:
+    return project / "helpers/exercises/chapter_03.toml"
 
 
 def edit(project: Path, old: str, new: str) -> None:
@@ -145,11 +168,16 @@ def test_the_same_bytes_every_time(project):
     assert [file.read_bytes() for file in files] == before
 
 
-def test_code_is_the_same_in_both_languages(project):
+def test_code_is_the_same_in_both_languages_but_for_its_texts(project):
     english, chinese = (
         outputs.code_cells(notebook(project, x).cells) for x in ("en", "zh")
     )
-    assert english == chinese
+    assert [c["id"] for c in english] == [c["id"] for c in chinese]
+    for one, other in list(zip(english, chinese, strict=True))[1:]:
+        assert localise.masked(one["source"]) == localise.masked(other["source"])
+    assert english[3]["source"].endswith('print(area(2), "square metres")')
+    assert chinese[3]["source"].endswith('print(area(2), "平方米")')
+    assert chinese[0]["source"].endswith('course = lesson.start("zh")')
 
 
 def test_cells_are_numbered_but_for_the_set_up(project):
@@ -157,17 +185,51 @@ def test_cells_are_numbered_but_for_the_set_up(project):
         c["source"].split("\n")[0] for c in outputs.code_cells(notebook(project).cells)
     ]
     assert firsts == [
-        '# @title Set-up: run me first { display-mode: "form" }',
+        "# @title Set-up: run me first",
         "# [03-01]",
         "# [03-02]",
-        '# @title [03-03] A form { display-mode: "form" }',
+        "# @title [03-03] Draw a square",
+        "# [03-04]",
+        "# [03-05]",
+        "# @title [03-06] Where you stand, and a ticket for your teacher",
     ]
+    firsts = [
+        c["source"].split("\n")[0]
+        for c in outputs.code_cells(notebook(project, "zh").cells)
+    ]
+    assert firsts[0] == "# @title 准备：请先运行这一格"
+    assert firsts[3] == "# @title [03-03] 画正方形"
+
+
+def test_the_end_of_a_chapter_asks_and_sums_up(project):
+    for language, heading in (("en", "## Recall"), ("zh", "## 回想一下")):
+        *_, text, asked, ticket = notebook(project, language).cells
+        assert text.source.startswith(heading)
+        assert ("   - **b** a number" in text.source) == (language == "en")
+        assert asked.source == '# [03-05]\nlesson.recall("03", "?????")'
+        assert 'lesson.progress("03")\nlesson.ticket(NAME' in ticket.source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('of = "01"', 'of = "03"', "1 questions from earlier chapters, 2 are needed"),
+        ('right = "b"', 'right = "d"', "question 1 lacks a choice, a text or its"),
+        (', "是数"]', "]", "question 1 lacks a choice, a text or its right letter"),
+        ("[[recall]]", "[[other]]", "4 recall questions, 5 are needed"),
+    ],
+)
+def test_recall_questions_are_whole(project, capsys, old, new, problem):
+    text = recall_file(project).read_text("utf-8")
+    recall_file(project).write_text(text.replace(old, new, 1), "utf-8")
+    assert problem in problems(project, capsys)
 
 
 def test_forms_hide_their_code_in_colab_and_elsewhere(project):
     hidden = {"cellView": "form", "jupyter": {"source_hidden": True}}
     found = [c["metadata"] for c in outputs.code_cells(notebook(project).cells)]
-    assert found == [hidden, {}, {"tags": ["show-source"]}, hidden]
+    answer = {"tags": ["answer"]}
+    assert found == [hidden, {}, {"tags": ["show-source"]}, hidden, answer, {}, {}]
 
 
 def test_show_source_pastes_definitions_with_decorators(project):
@@ -226,6 +288,9 @@ def test_chinese_links_lead_to_chinese_chapters(project):
         ("from helpers.shapes import Square, area", "x = 1", "holds only"),
         ('include="badges"', 'include="badge"', '0 cells include="badges"'),
         ("lesson.start()", "lesson.start(1)", "the set-up stub is exactly"),
+        ("import math", "# @title A form\nimport math", "a title is the cell's title="),
+        ("平方米", "平方米{}", "is not what its source builds"),
+        ('print(area(2), "平', 'print(area(1), "平', "by more than texts"),
         ("import math", "import cmath", "is not what its source builds"),
     ],
 )
@@ -296,28 +361,37 @@ def test_an_unknown_chapter_is_named(project, capsys):
 
 
 def stored_run(project: Path) -> Path:
-    """Return a folder as run.py leaves it: an executed notebook and its report."""
-    executed, folder = notebook(project), project / "outputs"
-    for number, cell in enumerate(outputs.code_cells(executed.cells)):
-        text = f"cell {number} in {folder}\n"
-        cell["outputs"] = [nbformat.v4.new_output("stream", name="stdout", text=text)]
-        cell["execution_count"] = number
-    folder.mkdir(exist_ok=True)
-    nbformat.write(executed, folder / "03_name.ipynb")
-    entry = {"ok": True, "dataset": "DRIVE", "device": "CPU", "chapter": "03_name"}
-    report = {"mode": "lesson", "date": "2026-01-02", "chapters": {"03": entry}}
-    (folder / "report.json").write_text(json.dumps(report))
-    return folder
+    """Return a folder as run.py leaves it: executed notebooks and their reports."""
+    out = project / "outputs"
+    for language, word in (("en", "cell"), ("zh", "格")):
+        executed, folder = notebook(project, language), out / ZH[language]
+        for number, cell in enumerate(outputs.code_cells(executed.cells)):
+            text = f"{word} {number} in {folder}\n"
+            made = nbformat.v4.new_output("stream", name="stdout", text=text)
+            cell["outputs"] = [made]
+            cell["execution_count"] = number
+        folder.mkdir(parents=True, exist_ok=True)
+        nbformat.write(executed, folder / "03_name.ipynb")
+        entry = {"ok": True, "dataset": "DRIVE", "device": "CPU", "chapter": "03_name"}
+        report = {"mode": "lesson", "date": "2026-01-02", "chapters": {"03": entry}}
+        (folder / "report.json").write_text(json.dumps(report))
+    return out
 
 
 def texts(project: Path, language: str = "en") -> list:
     cells = outputs.code_cells(notebook(project, language).cells)
-    return [c["outputs"][0]["text"][:6] if c["outputs"] else None for c in cells]
+    found = [c["outputs"][0]["text"] if c["outputs"] else None for c in cells]
+    return [text and text.partition(" in ")[0] for text in found]
 
 
-def test_store_puts_outputs_into_both_languages(project):
+def kept(word: str, count: int = 7) -> list:
+    """Return the outputs of so many cells of a run; of that which answers, none."""
+    return [f"{word} {n}" if n < count and n != 4 else None for n in range(7)]
+
+
+def test_store_gives_each_language_the_outputs_of_its_run_but_no_answer(project):
     assert build.main(["--store", str(stored_run(project))], project) == 0
-    assert texts(project) == texts(project, "zh") == [f"cell {n}" for n in range(4)]
+    assert texts(project) == kept("cell") and texts(project, "zh") == kept("格")
     assert all(
         c["execution_count"] is None
         for c in outputs.code_cells(notebook(project).cells)
@@ -335,14 +409,15 @@ def test_stored_outputs_name_no_place_of_this_machine(project):
 
 def test_outputs_are_kept_up_to_the_first_changed_cell(project):
     build.main(["--store", str(stored_run(project))], project)
-    edit(project, "print(area(2))", "print(area(3))")
+    edit(project, '"平方米"', '"平米"')
     assert build.main([], project) == 0
-    assert (
-        texts(project) == texts(project, "zh") == ["cell 0", "cell 1", "cell 2", None]
-    )
+    assert texts(project) == kept("cell") and texts(project, "zh") == kept("格", 3)
+    edit(project, 'print(area(2), "square', 'print(area(2), "sq')
+    assert build.main([], project) == 0
+    assert texts(project) == kept("cell", 3)
     edit(project, "import math", "import cmath")
     assert build.main([], project) == 0
-    assert texts(project)[1:] == [None, None, None]
+    assert texts(project)[1:] == [None] * 6
     assert "Outputs below" not in notebook(project).cells[1].source
 
 
@@ -350,7 +425,7 @@ def test_outputs_survive_a_change_of_text_or_address(project):
     build.main(["--store", str(stored_run(project))], project)
     edit(project, "# The formula", "# Now the formula")
     assert build.main(["--bless", "--repo", "https://github.com/me/eyes"], project) == 0
-    assert texts(project) == [f"cell {n}" for n in range(4)]
+    assert texts(project) == kept("cell")
 
 
 def test_store_refuses_another_or_a_failed_run(project, capsys):

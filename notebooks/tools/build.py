@@ -48,7 +48,10 @@ from .strip import with_strip
 
 MAX_BYTES = 1_000_000
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # Colab, others
-OURS = ("include", "lang", "of", "fold", "fold_zh", "title", "title_zh", "minutes")
+OURS = {  # metadata of the sources that no notebook carries
+    "include", "lang", "of", "minutes", "number",
+    "fold", "fold_zh", "title", "title_zh",
+}  # fmt: skip
 
 
 def sources(root: Path, chapters: list[str]) -> list[Path]:

@@ -175,7 +175,7 @@ def shown_cells(notebook: nbformat.NotebookNode, name: str, markdown) -> list[di
             cells.append(
                 {
                     "id": number[1] if number else f"cell-{cell.get('id')}",
-                    "title": re.sub(r"^# @title | \{.*", "", first) if folded else "",
+                    "title": first.removeprefix("# @title ") if folded else "",
                     "code": colored(rest if folded else source, "python"),
                     "outputs": shown_outputs(cell, section),
                 }
