@@ -96,23 +96,42 @@ def stated(cell) -> int | None:
     return int(value) if str(value).isdecimal() else None
 
 
+def cut(cells: list) -> list:
+    """Return the cells with each text cut before its later `## ` headings.
+
+    An English text comes with its Chinese one behind it, part by part.
+    """
+    found = []
+    for cell in cells:
+        parts = re.split(r"(?m)^(?=## )", cell.source)
+        texts = [part for part in parts if part.strip()]
+        if "lang" not in cell.metadata or len(texts) < 2:
+            found.append(cell)
+            continue
+        new = [type(cell)({**cell, "source": text}) for text in texts]
+        if cell.metadata["lang"] == "en":
+            found += new
+        else:  # between its English parts
+            first = len(found) - len(new)
+            for k, part in enumerate(new[:-1]):
+                found.insert(max(first, 0) + 2 * k + 1, part)
+            found.append(new[-1])
+    return found
+
+
 def sections(cells: list) -> list[Section]:
     """Cut the cells of a chapter's source into its head and its sections."""
-    starts, titles = [0], [("", "")]
-    for k, cell in enumerate(cells):
+    cells, parts = cut(cells), [[]]
+    for cell in cells:
         if cell.metadata.get("lang") == "en" and heading(cell):
-            starts.append(k)
-            chinese = heading(cells[k + 1]) if k + 1 < len(cells) else ""
-            titles.append((heading(cell), chinese))
-    parts = [cells[a:b] for a, b in zip(starts, [*starts[1:], len(cells)], strict=True)]
-    minutes = [
-        stated(part[0]) if any(t) else None
-        for t, part in zip(titles, parts, strict=True)
-    ]
-    return [
-        Section(title, tuple(part), minutes)
-        for title, part, minutes in zip(titles, parts, minutes, strict=True)
-    ]
+            parts.append([])
+        parts[-1].append(cell)
+    found = [Section(("", ""), tuple(parts[0]))]
+    for part in parts[1:]:
+        chinese = next((c for c in part if c.metadata.get("lang") == "zh"), part[0])
+        titles = heading(part[0]), heading(chinese)
+        found.append(Section(titles, tuple(part), stated(part[0])))
+    return found
 
 
 def problems(cells: list) -> Iterator[tuple]:
