@@ -29,6 +29,9 @@ evaluation   the scores of a split, beside a second observer and a ridge filter
 photo        photographs of one's own: files and folders to pictures and a table
 figures      every drawing; arrays in, figures out
 lesson       the set-up line, checks and exercises of the chapters
+progress     the reader's own record: what was answered, and at which try
+tickets      one small file that a student hands in, and the reading of many
+roster       the teacher's table of a class, made from tickets
 exercises    references, cases and typical mistakes of each chapter's exercises
 
 Commands: ``python3 -m helpers --help``. The text of a chapter is in notebooks/src.

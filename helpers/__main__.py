@@ -95,14 +95,17 @@ def write_pack(args: argparse.Namespace, names: list[str] | None) -> None:
 
 
 def class_(args: argparse.Namespace) -> int:
-    """Serve the pack to a class on the local network; says what to write on the board.
+    """Serve the pack to a class on the local network, or make a table of its tickets.
 
     The pack is made anew, with CHASEDB1 where it is there, or with the sets that are
-    named, or it is the file of --pack as it is.
+    named, or it is the file of --pack as it is; the command says what to write on the
+    board. A folder of tickets that students handed in becomes class.html and class.csv.
     """
     from helpers import classroom, download, pack
 
-    named = args.names if args.names != FOR_CLASS else []  # one by one, on purpose
+    named = args.names
+    if others := [name for name in named if name not in datasets.DATASETS]:
+        return roster_of(others, args)
     if args.pack and named:
         raise ValueError("name a pack, or the data sets for a new one, not both")
     if args.pack and not args.pack.is_file():
@@ -115,6 +118,30 @@ def class_(args: argparse.Namespace) -> int:
         verified, *_ = download.state(FOR_CLASS, place)
         pack.write(file, place, named or [FOR_CLASS] * bool(verified))
     classroom.serve(file, args.port, print)
+    return 0
+
+
+def roster_of(names: list[str], args: argparse.Namespace) -> int:
+    """Make the table of a class from the folder of its tickets."""
+    from helpers import questions, roster
+
+    folder, one = Path(names[0]), len(args.names) == 1 and not args.pack
+    if not one or not folder.is_dir():
+        why = "unpack it first" if folder.is_file() else "there is no such folder"
+        raise ValueError(
+            f"{' '.join(args.names)}: {why if one else 'too much at once'}; name one "
+            f"folder of tickets, or sets for a pack ({', '.join(datasets.DATASETS)})"
+        )
+    titles, out = questions.all_titles(), args.out or folder
+    print(roster.make(folder, out, titles, args.language))
+    return 0
+
+
+def progress(args: argparse.Namespace) -> int:
+    """Show what you have answered, what to take up again, and the way on."""
+    from helpers import progress, questions
+
+    print(progress.report(questions.all_titles(), language=args.language))
     return 0
 
 
@@ -300,11 +327,14 @@ def parser() -> argparse.ArgumentParser:
     own = wheels.this_python()
     option("--python", **many, default=[own], help=f"for --wheels; default: {own}")
     option = add(class_)
-    text = f"sets for a new pack; default: {FOR_CLASS} where it is there"
-    names = {"nargs": "*", "choices": all_sets[:-1], "default": FOR_CLASS}
-    option("names", **names, metavar="NAME", help=text)
+    text = f"sets for a new pack, by default {FOR_CLASS} where it is there; or tickets"
+    option("names", nargs="*", metavar="NAME_OR_FOLDER", help=text)
     option("--pack", type=Path, metavar="FILE.zip", help="serve this one as it is")
     option("--port", type=int, default=8000)
+    option("--out", type=Path, help="for the table; default: the folder of the tickets")
+    option("--language", **languages, default=places.language(), help="of the table")
+    option = add(progress)
+    option("--language", **languages, default=places.language())
     option = add(train)
     option("--dataset", required=True, choices=sets)
     option("--out", type=Path, required=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,9 @@ try:
         rescue,
         runtime,
         saving,
+        tickets,
     )
+    from .progress import book, report
 except ImportError as error:  # a chapter's kernel may be another Python
     raise environment.PackagesMissingError(error) from None
 
@@ -134,18 +136,24 @@ def _why(mode: str, name: str | None) -> questions.Words:
 # ---- What a chapter asks; the questions lie in helpers/exercises ----
 
 
+def _say(chapter: str, lines: Sequence[str]) -> None:
+    """Print lines and, once, what went wrong with the record of the answers."""
+    news = book(chapter).news()
+    print(*lines, *filter(None, [news]), sep="\n")
+
+
 def ask(number: str, mine, *given) -> None:
     """Judge an answer to a question, such as "05.2"; never raises for what it gets.
 
     ``given`` is what the answer is worked out from. The first wrong try gets a hint,
     the second a stronger one, the third the answer; None is not answered yet.
     """
-    print(*questions.ask(number, mine, given), sep="\n")
+    _say(number[:2], questions.ask(number, mine, given))
 
 
 def reveal(number: str) -> None:
     """Show the answer of a question, and its reason."""
-    print(*questions.reveal(number), sep="\n")
+    _say(number[:2], questions.reveal(number))
 
 
 def exercise(number: str, mine: Callable) -> Callable:
@@ -155,7 +163,7 @@ def exercise(number: str, mine: Callable) -> Callable:
     the first case that fails and a hint.
     """
     lines, function = questions.exercise(number, mine)
-    print(*lines, sep="\n")
+    _say(number[:2], lines)
     return function
 
 
@@ -171,12 +179,17 @@ def contract(number: str, mine, course: Course | None = None) -> None:
 
 def recall(chapter: str, letters: str) -> None:
     """Judge the letters of the recall questions, such as "bacda"; ``?`` is open."""
-    print(*questions.recall(chapter, letters), sep="\n")
+    _say(chapter, questions.recall(chapter, letters))
 
 
 def progress(chapter: str) -> None:
     """Show what is done in a chapter, what to take up again, and the way on."""
+    print(report(questions.all_titles(), chapter))
 
 
 def ticket(name: str = "", sentence: str = "") -> None:
-    """Write a small file for the teacher: what was answered, and what is not clear."""
+    """Write a small file for the teacher: what was answered, and what is not clear.
+
+    Without a name it says how. Nothing is sent.
+    """
+    print(tickets.hand_in(name, sentence))

@@ -307,10 +307,16 @@ def second_observer(rng: Generator, ranks: np.ndarray, drawn: int) -> np.ndarray
     return sees[ranks[rows, np.clip(columns, 0, ranks.shape[1] - 1)]]
 
 
-def draw(seed: int, height: int = 584, width: int = 565) -> FundusImage:
+def draw(
+    seed: int,
+    height: int = 584,
+    width: int = 565,
+    lamp: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> FundusImage:
     """Draw one eye: photograph, vessels, field of view and a second observer.
 
     Same seed and size, same values; at a smaller size the thinnest branches go.
+    ``lamp`` is how strong its red, green and blue light are beside the usual one's.
     """
     if min(height, width) < SMALLEST:
         raise ValueError(
@@ -330,7 +336,7 @@ def draw(seed: int, height: int = 584, width: int = 565) -> FundusImage:
     rng = np.random.default_rng([seed, 1])
     blood = sum(darkening(visible, kind, height, width) for kind in TRUNKS)
     light = np.exp(-rng.uniform(0.9, 1.15) * BLOOD * blood)
-    image = camera(rng, background(rng, eye, z) * light, fov)
+    image = camera(rng, rgb(*lamp) * background(rng, eye, z) * light, fov)
     return FundusImage(f"{seed:02d}", image, vessels[None], fov[None], second[None])
 
 

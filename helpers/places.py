@@ -128,6 +128,11 @@ def output_dir() -> Path:
     return Path(_variable("OUT") or home / "outputs").resolve()
 
 
+def keeps_progress() -> bool:
+    """Tell whether a reader's answers go to a file: not with FUNDUS_PROGRESS=0."""
+    return _variable("PROGRESS") != "0"
+
+
 def report_file() -> Path | None:
     """Return the JSON file to which the running chapter adds its facts, if any."""
     name = _variable("REPORT")

@@ -12,6 +12,7 @@ import copy
 import dis
 import functools
 import importlib
+import inspect
 import math
 import tomllib
 import traceback
@@ -64,7 +65,8 @@ class Exercise:
     """A function to write, with its reference, its cases, and typical wrong functions.
 
     ``cases`` are tuples of arguments. A wrong function is recognised by its results:
-    where the reader's agrees with it on all cases, its hint is given.
+    where the reader's agrees with it on all cases, its hint is given. To have a class
+    written, ``probe`` is called with it and each case, and says what the class does.
     """
 
     title: Words
@@ -73,6 +75,12 @@ class Exercise:
     hint: Words
     mistakes: tuple[tuple[Callable, Words], ...] = ()
     tolerance: float = 1e-3
+    probe: Callable | None = None
+
+    def results(self, thing: Callable) -> list[_Outcome]:
+        """Return what each case gives with a function, or with a class."""
+        ask = functools.partial(self.probe, thing) if self.probe else thing
+        return [_call(ask, case) for case in self.cases]
 
 
 @dataclass(frozen=True)
@@ -163,6 +171,11 @@ def titles(chapter: str) -> dict[str, Words]:
     return found
 
 
+def all_titles() -> dict[str, dict[str, Words]]:
+    """Return the titles of each chapter."""
+    return {chapter: titles(chapter) for chapter in chapters()}
+
+
 def _order(number: str) -> tuple:
     chapter, _, rest = number.partition(".")
     return chapter, int(rest) if rest.isdigit() else math.inf
@@ -222,6 +235,8 @@ def show(value) -> str:
     if isinstance(value, float) and math.isfinite(value):
         whole = value.is_integer() and abs(value) < 1e15
         return str(int(value)) if whole else f"{value:.4g}"
+    if isinstance(value, set | frozenset):  # in one order, whatever the hashes are
+        return "{" + ", ".join(sorted(map(show, value))) + "}"
     if isinstance(value, tuple) and type(value) is tuple and len(value) < 10:
         inside = ", ".join(map(show, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"
@@ -242,6 +257,7 @@ def _line(label: Words, text: str) -> str:
     return f"      {pick(label)}{text}"
 
 
+COLON = (": ", "：")
 HINT, YOURS = ("Hint: ", "提示："), ("yours: ", "你的答案：")
 ANSWER, EXPECTED = ("The answer: ", "答案："), ("expected: ", "应为：")
 NOT_YET = (
@@ -343,7 +359,9 @@ def _call(function: Callable, case: tuple) -> _Outcome:
 
 
 def _is_skeleton(function: Callable) -> bool:
-    """Tell whether a function does nothing but return None."""
+    """Tell whether a function does nothing but return None, or a class nothing."""
+    if isinstance(function, type):
+        return not {"__init__", "forward"} & vars(function).keys()
     names = ("RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP", "LOAD_NONE")
     code = getattr(function, "__code__", None)
     return code is not None and all(
@@ -353,6 +371,8 @@ def _is_skeleton(function: Callable) -> bool:
 
 def _own_line(function: Callable, error: Exception) -> str | None:
     """Return the reader's own line in which an error arose."""
+    if isinstance(function, type):
+        function = vars(function).get("__init__") or vars(function).get("forward")
     code = getattr(function, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if code and f.filename == code.co_filename and f.line]
@@ -379,18 +399,19 @@ def exercise(number: str, mine: Callable) -> tuple[list[str], Callable]:
     That is the reader's if it passes all cases, else the reference.
     """
     task = find(number, "EXERCISES")
-    expected = [_call(task.reference, case) for case in task.cases]
-    got = [_call(mine, case) for case in task.cases]
+    expected, got = task.results(task.reference), task.results(mine)
     wrong = [
         k
         for k, (a, b) in enumerate(zip(got, expected, strict=True))
         if not same(_numbers(a.value), _numbers(b.value), task.tolerance)
     ]
     silent = all(outcome.value is None for outcome in got)
-    if wrong and silent and _is_skeleton(mine):
+    if wrong and (silent or isinstance(mine, type)) and _is_skeleton(mine):
         said = ("not written yet; the reference is used.", "还没有写；先用参考答案。")
-        return [f"{_head(OPEN, number, task.title)}: {pick(said)}"], task.reference
-    names = task.reference.__code__.co_varnames[: task.reference.__code__.co_argcount]
+        return [
+            f"{_head(OPEN, number, task.title)}{pick(COLON)}{pick(said)}"
+        ], task.reference
+    names = list(inspect.signature(task.reference).parameters)
     hurt = next(
         filter(
             None, (_changed(a, b, names) for a, b in zip(got, expected, strict=True))
@@ -405,12 +426,12 @@ def exercise(number: str, mine: Callable) -> tuple[list[str], Callable]:
             "yours is right, and is used from here on.",
             "你写对了，下面就用你的。",
         )
-        return [f"{_head(RIGHT, number, task.title)}: {pick(said)}"], mine
+        return [f"{_head(RIGHT, number, task.title)}{pick(COLON)}{pick(said)}"], mine
     said = (
         "not yet; the reference is used from here on.",
         "还不对；下面先用参考答案。",
     )
-    lines = [f"{_head(WRONG, number, task.title)}: {pick(said)}"]
+    lines = [f"{_head(WRONG, number, task.title)}{pick(COLON)}{pick(said)}"]
     return lines + _diagnosis(mine, task, got, expected, wrong, silent, hurt), (
         task.reference
     )
@@ -439,7 +460,7 @@ def _diagnosis(mine, task, got, expected, wrong, silent, hurt) -> list[str]:
     ]
     results = [_numbers(outcome.value) for outcome in got]
     for mistake, hint in task.mistakes:
-        wanted = [_numbers(_call(mistake, case).value) for case in task.cases]
+        wanted = [_numbers(outcome.value) for outcome in task.results(mistake)]
         if same(results, wanted, task.tolerance):
             return [*lines, _line(HINT, pick(hint))]
     if error := got[first].error:

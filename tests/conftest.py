@@ -11,6 +11,8 @@ import loopback
 import matplotlib as mpl
 import pytest
 
+from helpers import progress
+
 ROOT = Path(__file__).resolve().parents[1]
 
 mpl.use("agg")
@@ -24,9 +26,9 @@ for name in (
     "DATASET",
     "FETCH",
     "LANGUAGE",
-    "PROGRESS",
 ):  # a caller's must not leak in
     os.environ.pop(f"FUNDUS_{name}", None)
+os.environ["FUNDUS_PROGRESS"] = "0"  # tests leave no answers in this folder's outputs
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,12 @@ def real_data() -> Path:
     if not (folder / "DRIVE").is_dir():
         pytest.skip("needs DRIVE: set FUNDUS_DATA to the folder that holds it")
     return folder.resolve()
+
+
+@pytest.fixture(autouse=True)
+def new_reader(monkeypatch):
+    """Keep no answers of one test for the next."""
+    monkeypatch.setattr(progress, "_BOOKS", {})
 
 
 @pytest.fixture

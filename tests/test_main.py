@@ -35,7 +35,9 @@ from notebooks.tools import run
 
 commands = importlib.import_module("helpers.__main__")
 ROOT = Path(__file__).resolve().parents[1]
-ALL = ("run", "test", "data", "class", "train", "evaluate", "bench", "segment")
+ALL = (
+    "run", "test", "data", "class", "progress", "train", "evaluate", "bench", "segment",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

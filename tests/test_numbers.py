@@ -61,8 +61,8 @@ course = lesson.start()
 def project(tmp_path) -> Path:
     for folder in ("notebooks/src", "results"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("setup_cell.py", "terms.md"):
-        shutil.copy(ROOT / "notebooks/src" / name, tmp_path / "notebooks/src")
+    shutil.copy(ROOT / "notebooks/src/setup_cell.py", tmp_path / "notebooks/src")
+    (tmp_path / "notebooks/src/terms.md").touch()
     (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepo = "x"\ntag = ""\n')
     (tmp_path / "notebooks/src/03_name.py").write_text(CHAPTER, "utf-8")
     (tmp_path / "results/run.json").write_text(json.dumps(RUN))

@@ -115,12 +115,36 @@ def test_torch_comes_from_the_one_address(page):
     assert command in read(page)
 
 
-@pytest.mark.parametrize("page", CHINESE)
+@pytest.mark.parametrize("page", (*CHINESE, "CHEATSHEET.zh-CN.md"))
 def test_chinese_is_written_as_chinese(page):
-    aside = r"```.*?```|`[^`\n]*`|<!--.*?-->|(?<=\])\([^)]*\)"  # code, fields, links
+    # code, fields, formulas, links
+    aside = r"```.*?```|`[^`\n]*`|<!--.*?-->|\$[^$\n]+\$|(?<=\])\([^)]*\)"
     prose = re.sub(aside, " ", read(page), flags=re.S)
     assert not re.findall(rf"{HAN}[,;:?!]|[,;:?!]{HAN}|您|！", prose)
     prose = prose.replace("U-net", "")  # headings of the blog, as they stand there
     assert not re.findall(rf"{HAN}[A-Za-z0-9]|[A-Za-z0-9]{HAN}", prose)
     words = translate.read_terms(ROOT / "notebooks/src/terms.md")
     assert not translate.wrong_words(prose, *words)
+
+
+def test_both_cheat_sheets_say_the_same():
+    english, chinese = (read(f"CHEATSHEET{x}.md") for x in ("", ".zh-CN"))
+    for pattern in (
+        r"^[^#\n]+(?=  # )",
+        r"\$[^$\n]+\$",
+        r"^#+ |^\d\. |^\|",
+        r"\d+\.\d+",
+    ):
+        same = [re.findall(pattern, text, re.M) for text in (english, chinese)]
+        assert same[0] == same[1] != [], pattern
+
+
+def test_the_cheat_sheet_shows_the_five_lines_in_the_courses_order():
+    code = re.search(r"```python\n(.*?)```", read("CHEATSHEET.md"), re.S)[1]
+    assert [line.partition("#")[0].strip() for line in code.splitlines()] == [
+        "logits = net(x)",
+        "loss = loss_fn(logits, y)",
+        "optimizer.zero_grad()",
+        "loss.backward()",
+        "optimizer.step()",
+    ]

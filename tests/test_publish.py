@@ -48,9 +48,10 @@ def project(tmp_path) -> Path:
     """Return a course with one chapter, which brings its own tools."""
     root = tmp_path / "course"
     (root / "notebooks/src").mkdir(parents=True)
-    for part in ("tools", "__init__.py", "src/setup_cell.py", "src/terms.md"):
+    for part in ("tools", "__init__.py", "src/setup_cell.py"):
         copy = shutil.copytree if part == "tools" else shutil.copy
         copy(ROOT / "notebooks" / part, root / "notebooks" / part)
+    (root / "notebooks/src/terms.md").touch()
     (root / "pyproject.toml").write_text(PROJECT)
     (root / ".gitignore").write_text("__pycache__/\n")
     (root / "README.md").write_text(PAGE, "utf-8")

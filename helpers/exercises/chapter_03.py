@@ -1,12 +1,14 @@
-"""Chapter 03, The U-Net paper: references, cases and typical mistakes."""
+"""Chapter 03, The U-Net paper: what it asks, what it claims, and its exercises."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from helpers.questions import Exercise
+from helpers.questions import Between, Contract, Exercise, Question
 
+QUESTIONS: dict[str, Question] = {}
 EXERCISES: dict[str, Exercise] = {}
+CONTRACTS: dict[str, Contract] = {}
 
 
 def max_pool(maps):
@@ -76,14 +78,14 @@ _MAPS = np.array(
 )
 _STAMP = np.array([[1, 10], [100, 1000]])
 
-EXERCISES["03.1"] = Exercise(
-    ("Max pooling by hand", "TODO"),
+EXERCISES["03.5"] = Exercise(
+    ("Max pooling by hand", "手写最大池化"),
     max_pool,
     ((_MAPS,), (_MAPS[:1, :2],), (3 * _MAPS[:, :, :2],)),
     (
-        "Each result is the largest of one 2 x 2 block of one channel. (C, H, W) "
+        "Each result is the largest of one 2 × 2 block of one channel. (C, H, W) "
         "becomes (C, H / 2, W / 2).",
-        "每个结果是一个通道里一个 2 x 2 方块的最大值。(C, H, W) 变成 "
+        "每个结果是一个通道里一个 2 × 2 方块的最大值。(C, H, W) 变成 "
         "(C, H / 2, W / 2)。",
     ),
     (
@@ -118,8 +120,8 @@ EXERCISES["03.1"] = Exercise(
         ),
     ),
 )
-EXERCISES["03.2"] = Exercise(
-    ("A stamp for every pixel", "TODO"),
+EXERCISES["03.6"] = Exercise(
+    ("A stamp for every pixel", "一个像素盖一个章"),
     stamp_up,
     (
         (np.array([[1, 2], [3, 4]]), _STAMP),
@@ -151,8 +153,8 @@ EXERCISES["03.2"] = Exercise(
         ),
     ),
 )
-EXERCISES["03.3"] = Exercise(
-    ("How much to crop", "TODO"),
+EXERCISES["03.7"] = Exercise(
+    ("How much to crop", "裁掉多少"),
     crop_per_side,
     ((64, 56), (136, 104), (280, 200), (568, 392)),
     (
@@ -177,8 +179,8 @@ EXERCISES["03.3"] = Exercise(
     ),
     tolerance=1e-6,
 )
-EXERCISES["03.4"] = Exercise(
-    ("Follow a side through the U", "TODO"),
+EXERCISES["03.14"] = Exercise(
+    ("Follow a side through the U", "边长怎样穿过 U"),
     size_after,
     ((1, 20), (2, 20), (5, 572), (5, 188), (4, 140)),
     (
@@ -221,8 +223,8 @@ EXERCISES["03.4"] = Exercise(
     ),
     tolerance=1e-6,
 )
-EXERCISES["03.5"] = Exercise(
-    ("The next valid size", "TODO"),
+EXERCISES["03.15"] = Exercise(
+    ("The next valid size", "下一个合格的边长"),
     next_valid,
     ((512,), (572,), (573,), (565,), (584,), (100,)),
     (
@@ -265,14 +267,14 @@ EXERCISES["03.5"] = Exercise(
     ),
     tolerance=1e-6,
 )
-EXERCISES["03.6"] = Exercise(
-    ("Count one layer", "TODO"),
+EXERCISES["03.16"] = Exercise(
+    ("Count one layer", "一层有多少参数"),
     count_layer,
     ((3, 1, 64), (3, 64, 64), (2, 1024, 512), (1, 64, 2)),
     (
-        "Each of the o outputs has its own block of side x side x i weights, and one "
+        "Each of the o outputs has its own block of side × side × i weights, and one "
         "bias.",
-        "o 个输出通道，每个都有自己的 side x side x i 个权重，再加一个偏置。",
+        "o 个输出通道，每个都有自己的 side × side × i 个权重，再加一个偏置。",
     ),
     (
         (
@@ -285,8 +287,8 @@ EXERCISES["03.6"] = Exercise(
         (
             lambda side, _i, o: side * side * o + o,
             (
-                "A kernel sees all i channels at once: side x side x i numbers.",
-                "一个卷积核同时看所有 i 个通道：side x side x i 个数。",
+                "A kernel sees all i channels at once: side × side × i numbers.",
+                "一个卷积核同时看所有 i 个通道：side × side × i 个数。",
             ),
         ),
         (
@@ -299,10 +301,534 @@ EXERCISES["03.6"] = Exercise(
         (
             lambda side, i, o: side * i * o + o,
             (
-                "A 3 x 3 kernel has 9 places, not 3.",
-                "3 x 3 卷积核有 9 个位置，不是 3 个。",
+                "A 3 × 3 kernel has 9 places, not 3.",
+                "3 × 3 卷积核有 9 个位置，不是 3 个。",
             ),
         ),
     ),
     tolerance=1e-6,
+)
+
+QUESTIONS["03.1"] = Question(
+    (
+        "windows of 7 × 7 that fit into 20 × 20 pixels",
+        "20 × 20 像素里放得下多少个 7 × 7 窗口",
+    ),
+    196,
+    (
+        (
+            "In how many columns can the left edge of the window stand? Try a window "
+            "of 20 first.",
+            "窗口的左边缘可以落在几列上？先用边长 20 的窗口想一想。",
+        ),
+        (
+            "The left edge can stand in columns 0 to 20 - 7, both included. Rows are "
+            "like columns.",
+            "左边缘可以落在第 0 列到第 20 - 7 列，两头都算。行和列一样。",
+        ),
+    ),
+    (
+        "20 - 7 + 1 = 14 places across and 14 down: {answer} windows.",
+        "横向 20 - 7 + 1 = 14 个位置，纵向也是 14 个，一共 {answer} 个窗口。",
+    ),
+    mistakes=(
+        (
+            400,
+            (
+                "One for each pixel: then the windows at the border stick out of the "
+                "image.",
+                "你给每个像素一个窗口：那样，靠边的窗口会伸出图外。",
+            ),
+        ),
+        (
+            169,
+            (
+                "13 is how far the window can be moved. It also has a place where it "
+                "starts.",
+                "13 是窗口能移动的格数。出发的那个位置也算一个。",
+            ),
+        ),
+        (
+            14,
+            (
+                "That is one row of windows. They also move down.",
+                "这是一行窗口的个数。窗口还可以向下移。",
+            ),
+        ),
+        (
+            Between(4, 9),
+            (
+                "The windows may overlap: the next one begins one pixel further.",
+                "窗口可以重叠：下一个只移动一个像素。",
+            ),
+        ),
+    ),
+)
+_ROW_3 = [0, 0, 0, 2, 0, 0, 0, 0]
+QUESTIONS["03.2"] = Question(
+    ("row 3, after the pooling", "第 3 行，池化之后"),
+    _ROW_3,
+    (
+        (
+            "Row 2 is zero but for square 9. Pair its squares from the left: 2+3, "
+            "4+5, ...",
+            "第 2 行只有方格 9 不是零。从左边起两格一对：2 和 3、4 和 5……",
+        ),
+        (
+            "Square 9 is in the fourth pair, 8+9, and holds 2 times 2 minus 1 minus 1.",
+            "方格 9 在第四对里（8 和 9），它的值是 2 的两倍减 1 再减 1。",
+        ),
+    ),
+    (
+        "The fourth pair keeps its larger number; all others are zero: {answer}.",
+        "第四对留下较大的数，其余都是零：{answer}。",
+    ),
+    mistakes=(
+        (
+            [0, 0, 0, 1, 0, 0, 0, 0],
+            (
+                "That is the mean of the pair, not the larger.",
+                "这是平均值，不是较大的数。",
+            ),
+        ),
+        (
+            [0] * 7 + [2] + [0] * 8,
+            (
+                "That is row 2. Take the larger of each pair.",
+                "这是第 2 行。每对取大的。",
+            ),
+        ),
+        (
+            [0, 0, 0, 0, 2, 0, 0, 0],
+            (
+                "Row 2 begins with square 2, not with square 0: two squares fell off.",
+                "第 2 行从方格 2 开始，不是方格 0：左边已经丢了两格。",
+            ),
+        ),
+    ),
+)
+QUESTIONS["03.3"] = Question(
+    ("row 9", "第 9 行"),
+    [0, 2, 0, 0],
+    (
+        (
+            "Row 4 sums three squares of row 3, row 5 sums three of row 4. Each "
+            "number of row 5 fills two squares of row 6.",
+            "第 4 行是第 3 行三格之和，第 5 行是第 4 行三格之和。第 5 行的每个数填满"
+            "第 6 行的两格。",
+        ),
+        (
+            "Row 5 is 4 6 4 2; row 8 is 4 times row 7 minus row 6, and what is below "
+            "zero becomes 0.",
+            "第 5 行是 4 6 4 2；第 8 行是第 7 行的 4 倍减去第 6 行，小于零的变成 0。",
+        ),
+    ),
+    (
+        "Only in square 9 is 4 × 2 more than the 6 from below: {answer}.",
+        "只有方格 9，4 × 2 比从下面来的 6 大：{answer}。",
+    ),
+    mistakes=(
+        (
+            [-6, 2, -4, -4],
+            (
+                "After a convolution a negative number becomes 0.",
+                "卷积之后负数变成 0。",
+            ),
+        ),
+        (
+            [-1, 1, -1, -1],
+            (
+                "That is row 10, which takes 1 away. Row 9 comes before.",
+                "这是第 10 行，已经减了 1。第 9 行在它之前。",
+            ),
+        ),
+        (
+            [0, 0, 2, 0, 0, 0],
+            (
+                "That is row 8. One more convolution takes a square on each side.",
+                "这是第 8 行。还有一次卷积，两边各去掉一格。",
+            ),
+        ),
+    ),
+)
+QUESTIONS["03.4"] = Question(
+    ("first row in which nothing changes", "最先完全不变的一行"),
+    3,
+    (
+        (
+            "Rows 1 and 2 have a number for each square: they move with the line. "
+            "Which row has one number for two squares?",
+            "第 1、2 行每格一个数，跟着线移动。哪一行是两格共用一个数？",
+        ),
+        (
+            "Squares 8 and 9 are one pair. What does the larger of a pair know of "
+            "the order in it?",
+            "方格 8 和 9 是一对。取一对里较大的数，还知道它在哪一边吗？",
+        ),
+    ),
+    (
+        "Row {answer}, the pooling: squares 8 and 9 are one pair, and the larger of "
+        "a pair does not say on which side it stood. Rows 4 to 6 follow from it.",
+        "第 {answer} 行，池化：方格 8 和 9 是一对，较大的数不说自己在哪一边。第 4 到 "
+        "6 行由它算出。",
+    ),
+    mistakes=(
+        (
+            Between(1, 2),
+            (
+                "That row has a number for each square, and its bright one moves "
+                "along.",
+                "这一行每格一个数，亮的那个会跟着移动。",
+            ),
+        ),
+        (
+            Between(4, 6),
+            (
+                "True of that row, but it is made from the one above. Is that one "
+                "the same, too?",
+                "这一行确实不变，但它由上一行算出。上一行是不是也不变？",
+            ),
+        ),
+        (
+            Between(7, 9),
+            (
+                "Row 7 comes across from row 2, which moves. What it feeds moves, too.",
+                "第 7 行从第 2 行横着过来，会移动；用到它的行也会动。",
+            ),
+        ),
+    ),
+)
+QUESTIONS["03.8"] = Question(
+    ("probability of a cell with the scores 0 and 2", "得分 0 和 2 时细胞的概率"),
+    1 / (1 + np.exp(-2.0)),
+    (
+        (
+            "Divide the fraction by e^a, above and below. What is left of the two "
+            "scores?",
+            "分子和分母同时除以 e^a。两个得分还剩下什么？",
+        ),
+        (
+            "p = 1 / (1 + e^(a - b)): only the difference of the scores is left. "
+            "What is it in both cases?",
+            "p = 1 / (1 + e^(a - b))：只剩下两个得分之差。两种情况的差各是多少？",
+        ),
+    ),
+    (
+        "The difference of the scores is 2 in both pixels, so both get {answer}.",
+        "两个像素的得分之差都是 2，所以概率都是 {answer}。",
+    ),
+    tolerance=0.006,
+    mistakes=(
+        (
+            1 / (1 + np.exp(2.0)),
+            (
+                "That is the background's share. The cell has the higher score.",
+                "这是背景的那一份。细胞的得分更高。",
+            ),
+        ),
+        (
+            Between(1.01, 10),
+            (
+                "A probability is one number, at most 1.",
+                "概率是一个数，最大是 1。",
+            ),
+        ),
+        (
+            1.0,
+            (
+                "Background has the score 0, and e^0 is 1: it keeps a share.",
+                "背景得分是 0，而 e^0 是 1：背景仍然占一份。",
+            ),
+        ),
+    ),
+)
+_PADDED = (
+    "That is half of 588: then nothing was lost before. Each of the two convolutions "
+    "takes 2.",
+    "这是 588 的一半：你当作前面什么也没丢。其实有两次卷积，每次都少 2。",
+)
+_PAPERS_TILE = (
+    "That is the tile of 572 from the table. This one is 16 larger.",
+    "这是表里 572 的分块。现在的分块大 16。",
+)
+_CHANNELS_LAST = (
+    "Here channels come last, as the blog post writes it: (rows, columns, channels).",
+    "这里和博文一样，通道写在最后：（行，列，通道）。",
+)
+QUESTIONS["03.9"] = Question(
+    ("after the first pooling", "第一次池化之后"),
+    (292, 292, 64),
+    (
+        (
+            "588, then less 2, then less 2, then half of it. And who makes channels?",
+            "588，减 2，再减 2，然后减半。通道由谁来变？",
+        ),
+        (
+            "584 rows reach the pooling. It looks at each channel alone and keeps "
+            "all 64.",
+            "到达池化的是 584 行。它对每个通道单独做，64 个都保留。",
+        ),
+    ),
+    (
+        "588, 586, 584, then the half; pooling keeps the 64 channels: {answer}.",
+        "588、586、584，再减半；池化不改变 64 个通道：{answer}。",
+    ),
+    tolerance=0,
+    mistakes=(
+        (
+            (292, 292, 128),
+            (
+                "Max pooling looks at each channel alone. Which layer makes new "
+                "channels?",
+                "最大池化对每个通道单独做。哪一层才会产生新通道？",
+            ),
+        ),
+        ((294, 294, 64), _PADDED),
+        (
+            (293, 293, 64),
+            (
+                "That is one convolution. There are two before the pooling.",
+                "这只算了一次卷积。池化之前有两次。",
+            ),
+        ),
+        ((64, 292, 292), _CHANNELS_LAST),
+        ((284, 284, 64), _PAPERS_TILE),
+    ),
+)
+QUESTIONS["03.10"] = Question(
+    ("after the next convolution", "再做一次卷积之后"),
+    (290, 290, 128),
+    (
+        (
+            "A convolution without padding takes a ring, and this one doubles the "
+            "channels.",
+            "不填充的卷积去掉一圈，这一次还让通道数翻倍。",
+        ),
+        (
+            "One pixel is lost on each of two sides of what the pooling gave.",
+            "池化的结果，两边各丢一个像素。",
+        ),
+    ),
+    (
+        "One pixel less on each of two sides, and 64 channels become 128: {answer}.",
+        "两边各少一个像素，64 个通道变成 128 个：{answer}。",
+    ),
+    tolerance=0,
+    mistakes=(
+        (
+            (292, 292, 128),
+            (
+                "The size cannot stay: nothing is padded.",
+                "大小不会不变：没有填充。",
+            ),
+        ),
+        (
+            (291, 291, 128),
+            (
+                "A ring has two sides: one pixel on the left and one on the right.",
+                "一圈有两边：左边一个像素，右边也有一个。",
+            ),
+        ),
+        (
+            (290, 290, 64),
+            (
+                "This is the convolution that makes new channels.",
+                "产生新通道的正是这次卷积。",
+            ),
+        ),
+        ((282, 282, 128), _PAPERS_TILE),
+        ((128, 290, 290), _CHANNELS_LAST),
+    ),
+)
+_HALVES = ("Up: the side doubles, the channels halve.", "向上：边长翻倍，通道数减半。")
+QUESTIONS["03.11"] = Question(
+    ("after the first up-convolution", "第一次上卷积之后"),
+    (58, 58, 512),
+    (
+        _HALVES,
+        (
+            "Twice 29 for the side, half of 1024 for the channels.",
+            "边长是 29 的两倍，通道数是 1024 的一半。",
+        ),
+    ),
+    (
+        "Each of the 29 × 29 pixels stamps 2 × 2 places, with half of the channels: "
+        "{answer}.",
+        "29 × 29 个像素，每个盖 2 × 2 个位置，通道数减半：{answer}。",
+    ),
+    tolerance=0,
+    mistakes=(
+        ((58, 58, 1024), _HALVES),
+        ((58, 58, 2048), _HALVES),
+        (
+            (66, 66, 512),
+            (
+                "66 is what waits on the left. What comes up is twice 29.",
+                "66 是左边等着的。上来的是 29 的两倍。",
+            ),
+        ),
+        ((56, 56, 512), _PAPERS_TILE),
+        ((512, 58, 58), _CHANNELS_LAST),
+    ),
+)
+_UNCROPPED = (
+    "66 × 66 is the copy before cropping. It must fit what comes from below.",
+    "66 × 66 是裁剪之前的大小。它要和从下面上来的一样大。",
+)
+QUESTIONS["03.12"] = Question(
+    ("after the joining", "拼接之后"),
+    (58, 58, 1024),
+    (
+        (
+            "The larger map is cropped to the smaller one; then their channels are "
+            "laid on each other.",
+            "大的一张裁到和小的一样大，然后两者的通道叠起来。",
+        ),
+        (
+            "512 channels and 512 channels, stacked and not added, at the size that "
+            "came from below.",
+            "512 个通道和 512 个通道，是叠起来，不是相加；大小和从下面上来的一样。",
+        ),
+    ),
+    (
+        "The copy is cropped from 66 to 58, and 512 + 512 channels are stacked: "
+        "{answer}.",
+        "复制来的从 66 裁到 58，512 + 512 个通道叠起来：{answer}。",
+    ),
+    tolerance=0,
+    mistakes=(
+        (
+            (58, 58, 512),
+            (
+                "You added the two. They are stacked, so both keep their channels.",
+                "你把两者相加了。它们是叠起来的，各自的通道都保留。",
+            ),
+        ),
+        ((66, 66, 1024), _UNCROPPED),
+        ((66, 66, 512), _UNCROPPED),
+        ((56, 56, 1024), _PAPERS_TILE),
+        ((1024, 58, 58), _CHANNELS_LAST),
+    ),
+)
+_LAST_ARROW = (
+    "The last arrow is a 1×1 convolution: the side stays, and there is one channel "
+    "for each class.",
+    "最后一个箭头是 1×1 卷积：边长不变，每类一个通道。",
+)
+QUESTIONS["03.13"] = Question(
+    ("at the very end", "最后"),
+    (404, 404, 2),
+    (
+        (
+            "The tile is 16 larger than the paper's. Is the border that it loses "
+            "larger, too?",
+            "分块比论文的大 16。丢掉的边会不会也更宽？",
+        ),
+        (
+            "On every way through the U the same number of rows is lost: 572 - 388.",
+            "不管分块多大，穿过 U 丢掉的行数都一样：572 - 388。",
+        ),
+    ),
+    (
+        "184 less than the tile, and two classes: {answer}.",
+        "比分块少 184，两类：{answer}。",
+    ),
+    tolerance=0,
+    mistakes=(
+        (
+            (588, 588, 2),
+            (
+                "The output is smaller than the tile: no convolution is padded.",
+                "输出比分块小：所有卷积都不填充。",
+            ),
+        ),
+        ((404, 404, 64), _LAST_ARROW),
+        ((404, 404, 1), _LAST_ARROW),
+        ((402, 402, 2), _LAST_ARROW),
+        ((388, 388, 2), _PAPERS_TILE),
+        ((2, 404, 404), _CHANNELS_LAST),
+    ),
+)
+QUESTIONS["03.17"] = Question(
+    ("level with the most parameters", "参数最多的一层"),
+    5,
+    (
+        (
+            "A layer has about 9 × i × o parameters. Does the side of the map matter?",
+            "一层大约有 9 × i × o 个参数。特征图的边长有关系吗？",
+        ),
+        (
+            "Where are i and o, the numbers of channels, largest?",
+            "哪一层的通道数 i、o 最大？",
+        ),
+    ),
+    (
+        "Level {answer}: twice the channels on both sides of a layer are four times "
+        "the parameters, and the bottom has 1024.",
+        "第 {answer} 层：输入和输出通道都翻倍，参数就是四倍；底层有 1024 个通道。",
+    ),
+    tolerance=0,
+    mistakes=(
+        (
+            1,
+            (
+                "The maps are largest there, but a kernel has the same 3 × 3 places on "
+                "every level.",
+                "那里的特征图最大，但卷积核在每一层都是 3 × 3。",
+            ),
+        ),
+        (
+            4,
+            (
+                "Close: it has more layers. But count 9 × i × o for 1024 channels.",
+                "很接近：这一层的卷积更多。不过请用 1024 个通道算一算 9 × i × o。",
+            ),
+        ),
+    ),
+)
+QUESTIONS["03.18"] = Question(
+    ("level with the most numbers in its maps", "特征图里的数最多的一层"),
+    1,
+    (
+        (
+            "Going down a level, what happens to the area, and what to the channels?",
+            "每下一层，面积怎样变，通道数怎样变？",
+        ),
+        (
+            "The area falls to a quarter, and the channels only double.",
+            "面积只剩四分之一，通道数只翻一倍。",
+        ),
+    ),
+    (
+        "Level {answer}: with each level down, a quarter of the area and twice the "
+        "channels leave half of the numbers.",
+        "第 {answer} 层：每下一层，面积剩四分之一，通道数翻倍，数就只剩一半。",
+    ),
+    tolerance=0,
+    mistakes=(
+        (
+            5,
+            (
+                "It has the most channels, but its maps are only 28 × 28.",
+                "那里通道最多，可是特征图只有 28 × 28。",
+            ),
+        ),
+    ),
+)
+
+CONTRACTS["03.receptive"] = Contract(
+    (
+        "receptive field after 0 to 4 poolings",
+        "池化 0 到 4 次之后的感受野",
+    ),
+    (5, 14, 32, 68, 140),
+)
+CONTRACTS["03.output"] = Contract(
+    ("side that comes out of a tile of 572", "572 的分块输出的边长"), 388
+)
+CONTRACTS["03.layers"] = Contract(
+    ("convolution layers of the paper's network", "论文网络的卷积层数"), 23
+)
+CONTRACTS["03.parameters"] = Contract(
+    ("parameters of the paper's network", "论文网络的参数个数"), 31_030_658
 )

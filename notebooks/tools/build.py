@@ -4,10 +4,14 @@ python -m notebooks.tools.build [07 ...]      build (all chapters, or those name
     --check             write nothing; fail where a notebook is not what it should be
     --bless             mark the Chinese texts as translations of today's English
     --store FOLDER      take the outputs of the notebooks that run.py left there
+    --student FOLDER, --instructor FOLDER, --slides FOLDER
+                        leave the notebooks as they are, and write editions of them for
+                        a class; with --store FOLDER the outputs are those of a run
     --repo [ADDRESS] [--tag TAG]    publish under this address, then build; without
                         one: under that of git's remote `origin`
 
-It needs jupytext, which brings nbformat along, and nothing else.
+It needs jupytext, which brings nbformat along, and nothing else; the instructor
+edition and the slides need the course's own environment.
 """
 
 from __future__ import annotations
@@ -34,6 +38,8 @@ from . import (
     LANGUAGES,
     ROOT,
     chosen,
+    editions,
+    glossary,
     localise,
     minutes,
     needs,
@@ -216,7 +222,20 @@ class Chapter:
         """Return the place of the built notebook."""
         return self.root / LANGUAGES[language] / f"{self.path.stem}.ipynb"
 
-    def notebook(self, language: str, donor: dict | None = None) -> dict:
+    def donor(self, language: str, folder: Path | None = None) -> dict | None:
+        """Return the notebook that has the outputs: a run's in `folder`, else ours."""
+        name = f"{self.path.stem}.ipynb"
+        runs = {"en": folder, "zh": folder / "zh"} if folder else {}
+        if runs and not any((run / name).exists() for run in runs.values()):
+            raise ValueError(f"{folder} holds no run of {name}")
+        if runs and (runs[language] / name).exists():
+            fresh = self.notebook(language)
+            return outputs.executed(fresh, self.path.stem, runs[language], self.root)
+        return outputs.read_notebook(self.built(language))
+
+    def notebook(
+        self, language: str, donor: dict | None = None, answers: bool = False
+    ) -> dict:
         """Build the notebook of one language.
 
         Parameters
@@ -226,6 +245,8 @@ class Chapter:
         donor : dict or None
             A notebook whose outputs it gets as far as they still hold; the cell of the
             badges then tells of their run.
+        answers : bool
+            Whether cells that answer a question get theirs, too.
         """
         cells, seen = [], Counter()
         for cell, source in self.texts(language):
@@ -235,12 +256,23 @@ class Chapter:
             if cell.metadata.get("include") == "badges":
                 head = cells[-1]
         metadata = notebook_metadata(self.gpu)
-        if donor and outputs.give(cells, donor) and "course" in donor["metadata"]:
+        if (
+            donor
+            and outputs.give(cells, donor, answers)
+            and "course" in donor["metadata"]
+        ):
             metadata["course"] = donor["metadata"]["course"]
             line = outputs.ORIGIN[language].format(**metadata["course"]["outputs"])
             head["source"] += f"\n\n{line}"  # the id stays as it is without them
         whole = {"cells": cells, "metadata": metadata, "nbformat": 4}
         return nbformat.from_dict(whole | {"nbformat_minor": 5})
+
+    def mute(self, notebook: dict, language: str) -> list[str]:
+        """Name the cells with a stored figure that lacks its alternative text."""
+        cells = outputs.mute_cells(notebook["cells"], language)
+        where = f"{LANGUAGES[language]}/{self.path.stem}.ipynb"
+        what = "stored figure without an alternative text in the notebook's language"
+        return [f"{where}: {cell}: {what}" for cell in cells]
 
     def check(self) -> list[str]:
         """List the problems of the source, and what a build would change."""
@@ -249,6 +281,7 @@ class Chapter:
             path = self.built(language)
             there = outputs.read_notebook(path)
             if there == self.notebook(language, there):
+                problems += self.mute(there, language)
                 continue
             name = path.relative_to(self.root).as_posix()
             shown = [cell.source for cell in there.cells] if there else []
@@ -269,13 +302,9 @@ def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str
         chapter = Chapter(root, path)
         problems += chapter.problems
         for language in LANGUAGES:
-            donor = outputs.read_notebook(chapter.built(language))
-            run = folder and folder / Path(LANGUAGES[language]).relative_to("notebooks")
-            if run and (run / path.name).with_suffix(".ipynb").exists():
-                fresh = chapter.notebook(language)
-                donor = outputs.executed(fresh, path.stem, run, root)
-            notebook = chapter.notebook(language, donor)
+            notebook = chapter.notebook(language, chapter.donor(language, folder))
             nbformat.validate(notebook)
+            problems += chapter.mute(notebook, language)
             text, target = nbformat.writes(notebook) + "\n", chapter.built(language)
             if len(text.encode()) > MAX_BYTES:
                 problems.append(f"{path.stem} ({language}) is over {MAX_BYTES} bytes")
@@ -293,6 +322,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--bless", action="store_true")
     parser.add_argument("--store", type=Path, metavar="FOLDER")
+    for edition in editions.EDITIONS:
+        parser.add_argument(f"--{edition}", type=Path, metavar="FOLDER")
     parser.add_argument("--repo", metavar="ADDRESS", nargs="?", const="")
     parser.add_argument("--tag", default="", help="with --repo: a branch or tag")
     args = parser.parse_args(arguments)
@@ -300,7 +331,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         paths = sources(root, args.chapters)
         if args.check:
             problems = [p for path in paths for p in Chapter(root, path).check()]
-            problems += numbers.check(root)
+            problems += numbers.check(root) + glossary.check(root)
+        elif wanted := [x for x in editions.EDITIONS if getattr(args, x)]:
+            chapters, problems = [Chapter(root, path) for path in paths], []
+            for edition in wanted:
+                folder = getattr(args, edition)
+                problems += editions.write(chapters, edition, folder, args.store)
+                print("" if problems else f"{edition} edition in {folder}")
         else:
             if args.repo is not None:
                 address, tag = set_address(root, args.repo, args.tag)
@@ -308,6 +345,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             for path in paths if args.bless else []:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
+            problems += glossary.write(root)
     except (OSError, ValueError, SyntaxError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")

@@ -47,12 +47,12 @@ def clean(outputs: list[dict]) -> list[dict]:
     return outputs
 
 
-def give(cells: list[dict], donor: dict) -> int:
+def give(cells: list[dict], donor: dict, answers: bool = False) -> int:
     """Move outputs of the notebook `donor` into cells; return the number filled.
 
     A cell gets its outputs as long as it and all code cells before it are the same
-    in both, the set-up cell excluded. One that answers a question gets none: its output
-    would give the answer away.
+    in both, the set-up cell excluded. One that answers a question gets none, unless
+    `answers`: its output would give the answer away.
     """
     filled = 0
     pairs = zip(code_cells(cells), code_cells(donor["cells"]), strict=False)
@@ -60,11 +60,25 @@ def give(cells: list[dict], donor: dict) -> int:
         is_setup = position == 0
         if new["source"] != old["source"] and not is_setup:
             break
-        if "answer" in new["metadata"].get("tags", []):
+        if "answer" in new["metadata"].get("tags", []) and not answers:
             continue
         new["outputs"] = copy.deepcopy(old["outputs"])
         filled += bool(new["outputs"]) and not is_setup
     return filled
+
+
+def mute_cells(cells: list[dict], language: str) -> list[str]:
+    """List the first lines of cells with a figure that has no words in the language."""
+    found = []
+    for cell in code_cells(cells):
+        for output in cell["outputs"]:
+            if "image/png" in output.get("data", {}):
+                about = output["metadata"].get("image/png", {})
+                words = about.get("alt", "").strip()
+                chinese = re.search(r"[\u4e00-\u9fff]", words) is not None
+                if not words or chinese != (language == "zh"):
+                    found.append(cell["source"].partition("\n")[0])
+    return found
 
 
 def links_cell(notebook: dict, name: str) -> dict | None:

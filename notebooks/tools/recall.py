@@ -24,7 +24,7 @@ lesson.progress("{chapter}")
 lesson.ticket(NAME, NOT_CLEAR)"""
 TITLE = {
     "title": "Where you stand, and a ticket for your teacher",
-    "title_zh": "学到哪里了，以及给老师的反馈条",
+    "title_zh": "学到哪里了，以及给老师的反馈单",
 }
 
 
@@ -40,7 +40,7 @@ def problems(asked: list[dict], chapter: str) -> list[str]:
     if len(asked) != 5:
         found.append(f"{where}: {len(asked)} recall questions, 5 are needed")
     earlier = sum(entry.get("of", chapter) < chapter for entry in asked)
-    if chapter > "01" and earlier != 2:
+    if chapter > "01" and earlier < 2:
         found.append(
             f"{where}: {earlier} questions from earlier chapters, 2 are needed"
         )

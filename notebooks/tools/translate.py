@@ -83,16 +83,29 @@ def pair_problems(english, chinese) -> Iterator[str]:
         yield f"heading levels {zh['heading level']}, not as in English"
 
 
+def term_tables(path: Path) -> dict[str, list[dict[str, str]]]:
+    """Read the term list's tables: by heading, a dict a row, its keys the columns."""
+    found = {}
+    for section in re.split(r"^## ", path.read_text("utf-8"), flags=re.M):
+        heading, rows = (
+            section.partition("\n")[0],
+            re.findall(r"^\|.*\|$", section, re.M),
+        )
+        cells = [[cell.strip() for cell in row[1:-1].split("|")] for row in rows]
+        if cells:
+            found[heading] = [
+                dict(zip(cells[0], row, strict=True)) for row in cells[2:]
+            ]
+    return found
+
+
 def read_terms(path: Path) -> tuple[set[str], set[str]]:
     """Return (right words, words not to use) of the term list's tables."""
     right, wrong = set(), set()
-    for line in path.read_text("utf-8").splitlines():
-        columns = [column.strip() for column in line.strip().split("|")[1:-1]]
-        if len(columns) != 4 or columns[1] == "中文" or columns[1].startswith("--"):
-            continue
-        right |= {w.strip() for w in re.split(r"[；、()（）]\s*", columns[1]) if w}
-        if "mention once" not in columns[3]:
-            wrong |= {w for w in re.split(r"[；、]\s*", columns[2]) if w != "-"}
+    for row in (row for rows in term_tables(path).values() for row in rows):
+        right |= {w.strip() for w in re.split(r"[；、()（）]\s*", row["中文"]) if w}
+        if "mention once" not in row["note"]:
+            wrong |= {w for w in re.split(r"[；、]\s*", row["do not use"]) if w != "-"}
     return right, wrong - {""}
 
 
