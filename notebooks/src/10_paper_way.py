@@ -908,7 +908,7 @@ print(f"blue before, orange after; {(before != after).float().mean():.0%} of the
 # zh: print(f"蓝色是弯曲前，橙色是弯曲后；{(before != after).float().mean():.0%} 的像素变了")
 
 # %% [markdown] lang="en"
-# The label stays 0 or 1. Is it really 10 px? We draw many fields and measure, at the nine points and between them. 
+# The label stays 0 or 1. Is it really 10 px? We draw many fields and measure, at the nine points and between them.
 #
 # **Guess 10.9** In the middle between four of the nine points, the standard deviation is `"larger"`, `"equal"` or `"smaller"`?
 
@@ -1181,7 +1181,7 @@ share_of_last = lesson.exercise("10.12", share_of_last)
 # </details>
 
 # %% [markdown] lang="en"
-# Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, −1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training. 
+# Does one tile need such a memory? We look at gradients of single tiles as directions: cosine 1 means the same direction, 0 no relation, −1 the opposite. Two streams of tiles, all from the same slices; a narrow network, once with its first weights and once after sixty steps of training.
 #
 # **Guess 10.13** When do the gradients of one tile and the next agree better: at the `"start"` or `"later"`?
 
@@ -1272,7 +1272,7 @@ for name, (median, opposed, mean_cosine) in zip(streams, said, strict=True):
 # %% [markdown] lang="en" minutes="3"
 # ## 6 Dropout at the turn (extra)
 #
-# "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other. 
+# "Drop-out layers at the end of the contracting path perform further implicit data augmentation" (paper, section 3.1): in training, some numbers at the bottom of the U are set to zero at random, so that no unit can rely on one other.
 #
 # **Guess 10.14** Eight ones go through `nn.Dropout(0.5)` in `train()` mode. Which two values come out? Give a tuple, the smaller first.
 
@@ -1570,7 +1570,7 @@ print(f"chosen on validation: blur {blur} px, ridges {ridge} px")
 # zh: print(f"在验证切片上选定：模糊 {blur} px，脊线 {ridge} px")
 
 # %% [markdown] lang="en"
-# Now the six held-out slices, once. 
+# Now the six held-out slices, once.
 #
 # **Guess 10.17** Which of the three has the lowest Rand error: `"threshold"`, `"sato"` or `"network"`?
 

@@ -47,6 +47,7 @@ from . import (
     outputs,
     paste,
     recall,
+    teaching,
     translate,
 )
 from .address import badges, set_address
@@ -295,6 +296,11 @@ class Chapter:
         return problems
 
 
+def everything(root: Path) -> list[Chapter]:
+    """Read all chapters: a teacher's pages are made from all of them."""
+    return [Chapter(root, path) for path in sources(root, [])]
+
+
 def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str]:
     """Write the notebooks of the chapters; return the problems of their sources."""
     problems = []
@@ -330,8 +336,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         paths = sources(root, args.chapters)
         if args.check:
-            problems = [p for path in paths for p in Chapter(root, path).check()]
+            chapters = everything(root)
+            wanted = [chapter for chapter in chapters if chapter.path in paths]
+            problems = [p for chapter in wanted for p in chapter.check()]
             problems += numbers.check(root) + glossary.check(root)
+            problems += teaching.check(root, chapters)
         elif wanted := [x for x in editions.EDITIONS if getattr(args, x)]:
             chapters, problems = [Chapter(root, path) for path in paths], []
             for edition in wanted:
@@ -346,6 +355,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
             problems += glossary.write(root)
+            problems += teaching.write(root, everything(root))
     except (OSError, ValueError, SyntaxError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")

@@ -148,8 +148,11 @@ def problems(cells: list) -> Iterator[tuple]:
 
 
 def is_timed(cells: list) -> bool:
-    """Tell whether the author of a chapter has begun to state minutes."""
-    return any("minutes" in cell.metadata for cell in cells)
+    """Tell whether the author of a chapter has begun to state minutes.
+
+    One cell has them always, that of the recall questions.
+    """
+    return sum("minutes" in cell.metadata for cell in cells) > 1
 
 
 def total(cells: list) -> int:

@@ -7,6 +7,7 @@ here; tests/test_sections.py finds that by running each section from its needs.
 from __future__ import annotations
 
 import ast
+import functools
 import symtable
 from collections.abc import Iterator
 
@@ -34,6 +35,7 @@ def names_in(node: ast.AST) -> tuple[set, set]:
     return names_of(symtable.symtable(ast.unparse(node), "cell", "exec"))
 
 
+@functools.cache
 def bound_and_free(source: str) -> tuple[set[str], set[str]]:
     """Return the names that a cell binds, and those it takes from elsewhere.
 

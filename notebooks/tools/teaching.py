@@ -130,7 +130,8 @@ class Lessons:
         code = "\n".join(c.source for c in section.cells if c.cell_type == "code")
         numbers = re.findall(r'lesson\.(?:ask|exercise)\(\s*"(\d\d\.\d+)"', code)
         shown = [(n, self.titles.get(n, ("", ""))[side]) for n in numbers]
-        return "; ".join(f"{n.lstrip('0')} {title}".strip() for n, title in shown)
+        named = [f"{n.lstrip('0')} {title}".strip() for n, title in shown]
+        return ("; ", "；")[side].join(named)
 
     # Text
 
@@ -222,7 +223,7 @@ class Lessons:
                     sections = [*head, *sections]
             cells = [n for section in sections for n in self.numbers(section)]
             first = [n for n in self.needed(number, cells) if n not in done[number]]
-            done[number] += cells
+            done[number] += [*first, *cells]
             cost = sum(section.minutes for section in sections)
             total += cost
             name = next((s.title[side] for s in sections if s.title[0] == title), "")
@@ -234,8 +235,11 @@ class Lessons:
                 there = {
                     s.title[0]: s.title[side] for s in self.sections.get(number, [])
                 }
-                names = (", ", "、")[side].join(there.get(x, x) for x in left_out)
-                what += f", {WORDS['but'][side]} {names}"
+                names = ("; ", "、")[side].join(there.get(x, x) for x in left_out)
+                what += (
+                    f", {WORDS['but'][side]}: {names}",
+                    f"，{WORDS['but'][side]}：{names}",
+                )[side]
             rows.append([f"{number} {what}", cost, span(cells), span(first)])
         limit = lesson["limit"]
         if total > limit:
@@ -267,6 +271,8 @@ class Lessons:
         if "summary" in told:
             yield from (self.entry(told["summary"], side, number), "")
         path = chapter.built(language).relative_to(self.root).as_posix()
+        if number not in self.computing:
+            self.say(f"results/lesson_run.json has no chapter {number}: store a run")
         computing = self.computing.get(number, "?")
         total = sum(section.minutes for section in self.sections[number])
         yield WORDS["whole"][side].format(minutes=total, computing=computing, path=path)
