@@ -86,7 +86,7 @@ def doubts(
     if blue > 0.25:
         reasons.append(f"not the colours of a retina (blue {blue:.0%} of the light)")
     if not 0.05 <= share <= 0.22:
-        reasons.append(f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15 %)")
+        reasons.append(f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15%)")
     if unsure > 0.7:
         reasons.append("the network is unsure about most of what it marks")
     return reasons

@@ -402,6 +402,11 @@ def test_store_gives_each_language_the_outputs_of_its_run_but_no_answer(project)
     assert build.main(["--check"], project) == 0
 
 
+def test_places_of_this_machine_are_shortened(tmp_path):
+    said = f"in {tmp_path}/progress/07.json, not /no_such/place"
+    assert outputs.hide_places(said) == "in .../07.json, not /no_such/place"
+
+
 def test_stored_outputs_name_no_place_of_this_machine(project):
     build.main(["--store", str(stored_run(project))], project)
     assert str(project) not in (project / "notebooks/03_name.ipynb").read_text("utf-8")

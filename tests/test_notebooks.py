@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import symtable
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from PIL import Image
 
 from helpers import datasets, phantom
-from notebooks.tools import LANGUAGES, address, build, localise, paste, run
+from notebooks.tools import LANGUAGES, address, build, localise, needs, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
@@ -167,27 +166,11 @@ def test_no_chapter_imports_how_it_was_made():
             assert not re.search(r"^\s*(from|import) notebooks\b", cell.source, re.M)
 
 
-def names_of(table: symtable.SymbolTable) -> tuple[set, set]:
-    """Return the names that a cell binds, and the global ones that it reads."""
-    symbols, is_cell = table.get_symbols(), table.get_type() == "module"
-    ways = ("is_assigned", "is_imported", "is_namespace")
-    bound = {
-        x.get_name() for x in symbols if is_cell and any(getattr(x, w)() for w in ways)
-    }
-    read = {
-        x.get_name()
-        for x in symbols
-        if x.is_referenced() and (is_cell or x.is_global())
-    }
-    inner = [names_of(child)[1] for child in table.get_children()]
-    return bound, read.union(*inner)
-
-
 @every_chapter
 def test_what_a_check_reads_has_one_origin(name):
     """Cells are run again and out of order: a right answer must stay right."""
     texts = [cell.source for cell in code(load(name))[1:]]
-    names = [names_of(symtable.symtable(text, name, "exec")) for text in texts]
+    names = [needs.names_in(ast.parse(text)) for text in texts]
     origins = Counter(x for bound, _ in names for x in bound)
     calls = r'lesson\.exercise\(\s*"[\d.]+",\s*(\w+)'
     wanted = set(re.findall(calls, "\n".join(texts)))

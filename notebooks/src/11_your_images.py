@@ -14,18 +14,18 @@
 # %% [markdown] include="badges"
 
 # %% [markdown] lang="en"
-# **After this chapter you can** segment a photograph of your own, or a folder of them, read the report that comes with it, say what another camera costs and why, and find out why an output is black.
+# **After this chapter you can** segment a photograph of your own, or a folder of them, read the report that comes with it, say by how much the scores fall with another camera and why, and find out why an output is black.
 #
-# **Minutes** 50 to read and try, 1.5 to compute.
+# **Minutes** 56 to read and try, 1.5 to compute.
 #
 # **You need** the data (chapter 04), results and thresholds (09).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="14984df2"
-# **学完这一章你能** 分割自己的一张照片或者一整个文件夹，读懂随之给出的报告，说出换相机要付出什么代价、为什么，并且查出输出全黑的原因。
+# %% [markdown] lang="zh" of="1bedcf8b"
+# **学完这一章你能** 分割自己的一张照片或者一整个文件夹，读懂随之给出的报告，说明换相机后分数会下降多少、为什么，并且查出输出全黑的原因。
 #
-# **用时** 阅读和练习 50 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 56 分钟，计算 1.5 分钟。
 #
 # **预备知识** 数据（第 04 章），结果和阈值（第 09 章）。
 #
@@ -41,6 +41,7 @@ import copy
 import io
 import json
 import shutil
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -50,12 +51,22 @@ from PIL import Image
 from skimage import data
 from skimage.transform import downscale_local_mean, resize
 
-from helpers import datasets, figures, fundus, inference, losses, metrics, phantom, photo, places
+from helpers import (
+    datasets,
+    figures,
+    fundus,
+    inference,
+    losses,
+    metrics,
+    phantom,
+    photo,
+    places,
+)
 from helpers.preprocess import prepare
 
 segmenter = inference.Segmenter.load()  # the weights that come with the course
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="7"
 # ## Your photograph
 #
 # Write the path of a photograph into `PHOTO`, or tick `UPLOAD` in Colab. JPEG, PNG, TIFF, BMP, PPM and WebP are read; grey, palette, CMYK and 16 bits, too; a note of rotation from the camera is followed. Left empty, the photograph is the one of chapter 01, from scikit-image. `DIAMETER` is for photographs without a dark border: how many pixels wide the whole lit disc would be (0: it is measured).
@@ -73,7 +84,7 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 #
 # 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个笔记本文件的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
-# %% title="Your photograph" title_zh="TODO"
+# %% title="Your photograph" title_zh="你的照片"
 PHOTO = ""  # @param {type:"string"}
 UPLOAD = False  # @param {type:"boolean"}
 DIAMETER = 0  # @param {type:"integer"}
@@ -89,25 +100,28 @@ if UPLOAD:
         PHOTO = next(iter(files.upload()), PHOTO)
     except ImportError:
         print("UPLOAD works in Colab only; write a path into PHOTO.")
+        # zh: print("UPLOAD 只在 Colab 里能用；请把路径写进 PHOTO。")
 try:
     path = Path(PHOTO.strip() or sample).expanduser()
     image = fundus.read_photo(path)
 except (OSError, ValueError) as error:
     print(f"{error}\nThe chapter goes on with the photograph of chapter 01.")
+    # zh: print(f"{error}\n本章接着用第 01 章的照片。")
     path, image = sample, fundus.read_photo(sample)
 print(f"{path.name}: {image.shape[1]} rows, {image.shape[2]} columns")
+# zh: print(f"{path.name}：{image.shape[1]} 行，{image.shape[2]} 列")
 
 # %% [markdown] lang="en"
 # One call does the rest. It finds the field of view, measures its diameter, resizes the photograph so that this diameter is the one the network was trained with, asks the network, and resizes the **probabilities** back. The map has the size of the photograph.
 #
-# `doubts` compares what came out with the eyes of DRIVE 21 to 40: the shape of the lit disc, its colours, the share that is marked as vessels, and how sure the network is. It says what is unusual: a share under 5 or over 22 %, for example (the network marks 9 to 15 % on DRIVE; the limits leave room round that). It cannot say that a result is right.
+# `doubts` compares what came out with the eyes of DRIVE 21 to 40: the shape of the lit disc, its colours, the share that is marked as vessels, and how sure the network is. It says what is unusual: a share under 5% or over 22%, for example (the network marks 9 to 15% on DRIVE; the limits leave room round that). It cannot say that a result is right.
 
-# %% [markdown] lang="zh" of="da964fd1"
+# %% [markdown] lang="zh" of="072acf6f"
 # 剩下的事，一次调用就能完成。它找出视野 (FOV)，量出直径，再缩放照片，让这个直径和训练时一样。网络给出**概率**以后，再把概率缩放回原来的大小。得到的图和照片一样大。
 #
-# `doubts` 拿结果和 DRIVE 中 21 到 40 号眼睛对照：被照亮的圆盘是什么形状、什么颜色，标为血管的像素占多大比例，网络有多大把握。它指出哪里不寻常，例如标出的比例低于 5 % 或高于 22 %（网络在 DRIVE 上标出 9 到 15 %，界限留了余地）；但不能保证结果正确。
+# `doubts` 拿结果和 DRIVE 中 21 到 40 号眼睛对照：被照亮的圆盘是什么形状、什么颜色，标为血管的像素占多大比例，网络有多大把握。它指出哪里不寻常，例如标出的比例低于 5% 或高于 22%（网络在 DRIVE 上标出 9%～15%，界限留了余地）；但不能保证结果正确。
 
-# %% title="The result; a threshold of 0 means the network's own" title_zh="TODO"
+# %% title="The result; a threshold of 0 means the network's own" title_zh="结果；阈值填 0 就用网络自带的"
 THRESHOLD = 0.0  # @param {type:"slider", min:0, max:1, step:0.05}
 
 fov = fundus.automatic_fov(image)
@@ -129,32 +143,49 @@ pictures = [figures.to_picture(edge), small(probs)[0]]
 pictures.append(figures.overlay(small(image), small(probs) >= threshold))
 names = ["photograph, frame blue", "probs", f"pred at {threshold:.2f}"]
 figures.show_images(pictures, names, 3, 2.7)
-plt.show()
-factor = segmenter.scale(fov, diameter)  # 1 where the diameter fits within 5 %
+figures.show(
+    "Three panels: the photograph, blue where it was taken for the frame; the "
+    "probabilities, bright where the network sees vessels; the photograph with what "
+    f"lies above {threshold:.2f} painted over, {pred[fov].mean():.1%} of the field of view."
+)
+# zh: figures.show(
+# zh:     "三幅图：照片，当作黑边的部分涂成蓝色；概率，网络认为是血管的地方亮；"
+# zh:     f"照片上涂出概率高于 {threshold:.2f} 的像素，占视野的 {pred[fov].mean():.1%}。"
+# zh: )
+factor = segmenter.scale(fov, diameter)  # 1 where the diameter fits within 5%
 print(f"field of view {diameter:.0f} pixels wide, {fov.mean():.0%} of the frame")
+# zh: print(f"视野宽 {diameter:.0f} 像素，占整个画面的 {fov.mean():.0%}")
 print(f"working size: {factor:.2f} of the photograph's own")
+# zh: print(f"缩放系数：照片原大小的 {factor:.2f} 倍")
 print(f"{pred[fov].mean():.1%} of the field of view marked as vessels")
-print("unusual:", "; ".join(photo.doubts(image, fov, probs, segmenter.threshold)) or "nothing")
+# zh: print(f"视野里有 {pred[fov].mean():.1%} 标为血管")
+doubts = photo.doubts(image, fov, probs, segmenter.threshold)
+print("unusual: " + ("; ".join(doubts) or "nothing"))
+# zh: print("不寻常之处：" + ("; ".join(doubts) or "没有"))
 
 # %% [markdown] lang="en"
 # The first panel is the one to look at first: where the blue covers part of the eye, no vessel is found; where it spares part of the frame, the diameter is wrong, and with it the size at which the network sees the vessels. Then write the true one into `DIAMETER` above.
+
+# %% [markdown] lang="zh" of="ab1c06ec"
+# 图中文字：photograph, frame blue 照片，蓝色是程序当作黑边的部分 · probs 概率 · pred at ... 在这个阈值下的分割结果。疑点用英文写：no dark border 没有黑边，眼睛的大小只能估计 · no disc 亮的部分不是圆盘 · not the colours of a retina 颜色不像视网膜 · marked as vessels 标出的比例不寻常 · unsure 标出来的大多没有把握。
 #
+# 先看第一幅图。蓝色盖住眼睛的地方，找不到血管。如果蓝色没有盖住全部黑边，直径就会量错，网络看到的血管粗细也跟着错。这时在上面的 `DIAMETER` 里填上真实的直径。
+
+# %% [markdown] lang="en" minutes="9"
 # ## Back to the photograph's own size
 #
 # **Exercise 11.1** The network's answer `probs`, (h, w), belongs to a shrunken photograph. Return the vessel map of the photograph's own size `shape`, (H, W) bool. `resize(array, shape, order=1)` interpolates linearly. There are two orders of doing this; take the better one.
 
-# %% [markdown] lang="zh" of="06cb2ddc"
-# 图中文字：photograph, frame blue 照片，蓝色是程序当作画框的部分 · probs 概率 · pred at ... 在这个阈值下的分割结果。
-#
-# 先看第一幅图。蓝色盖住眼睛的地方，找不到血管。如果蓝色没有盖全画框，直径就会量错，网络看到的血管粗细也跟着错。这时在上面的 `DIAMETER` 里填上真实的直径。
-#
+# %% [markdown] lang="zh" of="1bbc674c"
 # ## 回到照片原来的大小
 #
 # **练习 11.1** 网络的输出 `probs`，形状 (h, w)，对应的是缩小后的照片。返回和原照片一样大的血管图：形状 `shape`，即 (H, W)，布尔值。`resize(array, shape, order=1)` 做线性插值。先后次序有两种，选效果更好的一种。
 
+
 # %% tags=["exercise"]
 def vessel_map(probs, shape, threshold):
     return None  # your code here
+    # zh: return None  # 在这里写代码
 
 
 vessel_map = lesson.exercise("11.1", vessel_map)
@@ -179,7 +210,8 @@ vessel_map = lesson.exercise("11.1", vessel_map)
 #
 # </details>
 #
-# 下一个单元格在一只有标签 (label) 的眼睛上试一试两种次序，各用最适合自己的阈值；同时把 `segmenter.probs` 所做的事一步步做出来。
+# 下一个单元格在一只有标签 (label) 的眼睛上试一试两种次序（resize, compare 先缩放再比较；compare, resize 先比较再缩放），各用最适合自己的阈值；同时把 `segmenter.probs` 所做的事一步步做出来。
+
 
 # %%
 def doubled(k):
@@ -189,6 +221,7 @@ def doubled(k):
 
 
 place, eye, eye_is = places.data_dir(), doubled(1), "a phantom"
+# zh: place, eye, eye_is = places.data_dir(), doubled(1), "仿真眼底图"
 if course.mode != "smoke" and datasets.found("CHASEDB1", place):
     try:
         eye, eye_is = fundus.load_one("CHASEDB1", "11L", place), "CHASE_DB1 11L"
@@ -196,8 +229,8 @@ if course.mode != "smoke" and datasets.found("CHASEDB1", place):
         print(error)
 
 scale, size = segmenter.scale(eye.fov), eye.fov.shape[1:]
-working = resize(eye.image, (3, *(round(n * scale) for n in size)), anti_aliasing=True)
-inputs = segmenter.standardisation(prepare(working.astype(np.float32)))
+fitting = resize(eye.image, (3, *(round(n * scale) for n in size)), anti_aliasing=True)
+inputs = segmenter.standardisation(prepare(fitting.astype(np.float32)))
 answer = inference.predict_probs(segmenter.model, inputs)[0]  # (h, w)
 
 
@@ -207,6 +240,7 @@ def compare_first(probs, shape, threshold):
 
 
 print(f"{eye_is}, {size[0]} x {size[1]}, seen as {answer.shape[0]} x {answer.shape[1]}")
+# zh: print(f"{eye_is}，{size[0]} × {size[1]}，缩放后 {answer.shape[0]} × {answer.shape[1]}")
 for order, way in (("resize, compare", vessel_map), ("compare, resize", compare_first)):
     dice = []
     for t in np.arange(0.2, 0.96, 0.05):
@@ -214,25 +248,24 @@ for order, way in (("resize, compare", vessel_map), ("compare, resize", compare_
         counts = metrics.count(drawn, eye.vessels, eye.fov)
         dice.append(metrics.scores(counts)["dice"])
     print(f"{order}: Dice {max(dice):.4f} at the threshold that suits it best")
+    # zh: print(f"{order}：取最适合的阈值，Dice {max(dice):.4f}")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="3"
 # ## Vessels of one width
 #
 # The network was trained on fields of view 540 pixels wide. A newer camera gives 1,500 or 3,500, and each vessel is three to six times as wide in pixels. Nothing in the training told the network that such a thing may be a vessel.
 #
-# **Predict.** The photograph goes in at its own size. Of which vessels does the network lose more than it would after resizing: of the `"narrow"` or of the `"wide"` ones?
+# **Guess 11.2.** An eye of another camera goes in at its own size. Of which vessels does the network lose more than it would after resizing: of the `"narrow"` or of the `"wide"` ones? (A third of the vessel pixels each, by the width of the vessel.)
 
-# %% [markdown] lang="zh" of="df95e586"
+# %% [markdown] lang="zh" of="a66b6d57"
 # ## 网络只认得一种粗细
 #
 # 训练用的视野宽 540 像素。新相机拍出来有 1500 或 3500 像素，按像素算，每条血管的宽度是训练时的三到六倍。网络在训练里没见过这么粗的血管，不知道这也是血管。
 #
-# **猜一猜。** 照片不缩放，原样输入。和缩放后相比，网络多漏掉的主要是细血管 `"narrow"`，还是粗血管 `"wide"`？
-
-# %%
-guess = None  # "narrow" or "wide"
+# **猜一猜 11.2** 另一台相机拍的眼睛，不缩放，原样输入。和缩放后相比，网络多漏掉的主要是细血管 `"narrow"`，还是粗血管 `"wide"`？（把血管像素按所在血管的粗细排序，最细的三分之一和最粗的三分之一。）
 
 
+# %% fold="Find vessels with and without resizing" fold_zh="分别用原样和缩放后的照片找血管"
 def unscaled(x, fov):
     """Predict at the photograph's own size, (3, H, W) -> (1, H, W)."""
     inputs = segmenter.standardisation(prepare(x))
@@ -250,18 +283,14 @@ found = {
     for way, p in ways.items()
 }
 gained = np.subtract(found["resized"], found["own size"])
-worse = "wide" if gained[1] > gained[0] else "narrow"
-lesson.check(
-    "Of which does it lose more by not resizing?",
-    guess,
-    worse,
-    hint=(
-        "What is the widest vessel that the network has ever seen, in pixels?",
-        "网络见过的最粗的血管有多少像素宽？",
-    ),
-)
 
 # %%
+guess = None  # "narrow" or "wide"
+# zh: guess = None  # "narrow" 或 "wide"
+
+lesson.ask("11.2", guess, gained)
+
+# %% fold="Draw what is found and what is missed" fold_zh="画出找到的和漏掉的" tags=["answer"]
 top, left = (n // 3 for n in eye.fov.shape[1:])
 crop = (slice(None), slice(top, top + 240), slice(left, left + 240))
 pictures = [figures.to_picture(eye.image[crop])]
@@ -269,39 +298,62 @@ for p in ways.values():
     layers = (p >= segmenter.threshold, eye.vessels, eye.fov)
     pictures.append(figures.error_map(*(layer[crop] for layer in layers)))
 figures.show_images(pictures, ["photograph", *ways], 3, 2.7)
-plt.show()
+before, after = found.values()  # narrow, wide
+figures.show(
+    "A part of the eye: the photograph, the map at its own size, the map after resizing; "
+    f"found white, missed blue, false alarms orange. Of the narrow vessels {before[0]:.0%} "
+    f"are found, then {after[0]:.0%}; of the wide {before[1]:.0%}, then {after[1]:.0%}."
+)
+# zh: figures.show(
+# zh:     "眼睛的一部分：照片、原样输入的结果、缩放后的结果；找到的白色，漏掉的蓝色，误报橙色。"
+# zh:     f"细血管先找到 {before[0]:.0%}，缩放后 {after[0]:.0%}；"
+# zh:     f"粗血管先找到 {before[1]:.0%}，缩放后 {after[1]:.0%}。"
+# zh: )
 for way, (share_narrow, share_wide) in found.items():
     print(f"{way:9} finds {share_narrow:.1%} of the narrow vessels' pixels,", end="")
+    # zh: print(f"{way:9} 找到细血管像素的 {share_narrow:.1%}，", end="")
     print(f" {share_wide:.1%} of the wide ones'")
+    # zh: print(f"粗血管像素的 {share_wide:.1%}")
+
+# %%
 shown = {"this eye": widths}
+# zh: shown = {"这只眼睛": widths}
 if course.dataset != "CHASEDB1":  # else this eye is one of them
     known = course.load_one("21")
     shown[f"{course.dataset} 21"] = metrics.vessel_widths(known.vessels)
 for name, w in shown.items():
     thirds = np.quantile(w[w > 0], (1 / 3, 2 / 3, 1))
-    print(f"{name}: a third of the vessel pixels up to {thirds[0]:.1f} pixels wide, ", end="")
+    print(
+        f"{name}: a third of the vessel pixels up to {thirds[0]:.1f} pixels wide, ",
+        end="",
+    )
+    # zh: print(f"{name}：三分之一的血管像素，血管宽度不超过 {thirds[0]:.1f} 像素；", end="")
     print(f"two up to {thirds[1]:.1f}, all up to {thirds[2]:.1f}")
+    # zh: print(f"三分之二不超过 {thirds[1]:.1f}，全部不超过 {thirds[2]:.1f}")
 print(f"this eye resized: all these times {scale:.2f}")
+# zh: print(f"这只眼睛缩放后：以上各数乘以 {scale:.2f}")
 
 # %% [markdown] lang="en"
 # White is found, blue is missed, orange is a false alarm. At their own size, vessels of both kinds are lost; on CHASE_DB1 the wide ones lose more by it, because most are wider than the usual ones of the training. Times the factor, CHASE_DB1's widths are close to DRIVE's. Finding the factor takes no label and no training, only the diameter of the field of view.
 #
 # It takes one assumption, that the camera shows about as much of the eye: DRIVE's shows 45 degrees, CHASE_DB1's 30, and that is near enough, as the widths say. An ultra-wide photograph has 200 degrees in one disc, and its vessels come out too narrow. Then write into `DIAMETER` how many pixels 45 degrees have there, not the width of the disc.
-#
-# ## Other cameras, scored
-#
-# CHASE_DB1, STARE and HRF come with labels, so what another camera costs can be counted. `python3 -m helpers data CHASEDB1 STARE HRF` fetches them. The network stays as it is, and so does its threshold, which twenty eyes of DRIVE chose in a cross-validation. HRF is scored at half resolution, as is usual: image and label are both halved before anything is predicted (`fundus.halve`).
 
-# %% [markdown] lang="zh" of="cec827cd"
+# %% [markdown] lang="zh" of="aa4ffcd8"
 # 图中文字：photograph 照片 · own size 原样输入 · resized 缩放后输入。白色是找到的，蓝色是漏掉的，橙色是误报。
 #
 # 不缩放时，粗血管和细血管都漏得更多。在 CHASE_DB1 上，粗血管多漏得更明显：它们大多比训练中常见的血管粗。乘上缩放系数，CHASE_DB1 的血管就和 DRIVE 的差不多宽。求这个系数不用标签，也不用训练，只要视野的直径。
 #
 # 这里有一个假设：相机拍到的眼底范围差不多大。DRIVE 是 45 度，CHASE_DB1 是 30 度，从血管的粗细看，差得不多。超广角照片一个圆盘里有 200 度，血管会显得太细。这时在 `DIAMETER` 里填 45 度在照片上有多少像素宽，而不是整个圆盘的宽度。
+
+# %% [markdown] lang="en" minutes="6"
+# ## Other cameras, scored
 #
+# CHASE_DB1, STARE and HRF come with labels, so it can be counted by how much the scores fall with another camera. `python3 -m helpers data CHASEDB1 STARE HRF` fetches them. The network stays as it is, and so does its threshold, which twenty eyes of DRIVE chose in a cross-validation. HRF is scored at half resolution, as is usual: image and label are both halved before anything is predicted (`fundus.halve`).
+
+# %% [markdown] lang="zh" of="bf5fcd70"
 # ## 换了相机，能得多少分
 #
-# CHASE_DB1、STARE、HRF 带有标签，所以换相机的代价可以算出来。`python3 -m helpers data CHASEDB1 STARE HRF` 可以下载它们。网络不变，阈值也不变，还是 DRIVE 的二十只眼睛在交叉验证中选出的那个。HRF 按惯例用一半的分辨率评分：预测之前，图像和标签都先缩小一半（`fundus.halve`）。
+# CHASE_DB1、STARE、HRF 带有标签，所以换相机后分数会下降多少，可以算出来。`python3 -m helpers data CHASEDB1 STARE HRF` 可以下载它们。网络不变，阈值也不变，还是 DRIVE 的二十只眼睛在交叉验证中选出的那个。HRF 按惯例用一半的分辨率评分：预测之前，图像和标签都先缩小一半（`fundus.halve`）。
 
 # %%
 number = {"smoke": 1, "lesson": 4, "full": 100}[course.mode]  # images of each set
@@ -315,11 +367,13 @@ for name in ("CHASEDB1", "STARE", "HRF"):
         cameras[name] = [on_disk[k] for k in range(min(number, len(on_disk)))]
     except (FileNotFoundError, ValueError):
         print(f"{name} is not used here: {places.COMMAND} data {name}")
+        # zh: print(f"这里没有用 {name}。下载：{places.COMMAND} data {name}")
 if len(cameras) == 1:
     cameras["PHANTOM, twice the size"] = [doubled(k) for k in range(number)]
 
 print(f"{'':26}images  diameter   own size: AUC, Dice   resized: AUC, Dice")
-tables = {}
+# zh: print(f"{'':26}图像数      直径       原样：AUC, Dice   缩放后：AUC, Dice")
+tables, scores = {}, {}
 for name, eyes in cameras.items():
     width = np.median([fundus.fov_diameter(x.fov) for x in eyes])
     line = f"{name:26}{len(eyes):6}{width:10.0f}"
@@ -331,8 +385,9 @@ for name, eyes in cameras.items():
         ]
         row = metrics.pooled_scores(table, segmenter.threshold)
         line += f"{row['auc_roc']:14.3f}{row['dice']:7.3f}"
-    tables[name] = table  # resized
+    tables[name], scores[name] = table, (row["auc_roc"], row["dice"])  # resized
     print(line)
+lesson.contract("11.validation", next(iter(scores.values())), course)
 
 # %% [markdown] lang="en"
 # A few images do for a look, not for a number. These are the scores on all images of the sets that were measured for the course ([results/experiments/other_cameras.py](../results/experiments/other_cameras.py) measures yours):
@@ -344,58 +399,70 @@ for name, eyes in cameras.items():
 results = places.ROOT / "results"
 home = json.loads((results / "drive_test.json").read_text("utf-8"))["pooled"]
 stored = json.loads((results / "other_cameras.json").read_text("utf-8"))["sets"]
-print(f"DRIVE 01-20:          AUC {home['auc_roc']:.4f}  AP {home['auc_pr']:.4f}", end="")
+print(
+    f"DRIVE 01-20:          AUC {home['auc_roc']:.4f}  AP {home['auc_pr']:.4f}", end=""
+)
 print(f"  Dice {home['dice']:.4f}")
 for name, measured in stored.items():
-    print(f"{name}, all {measured['images']} images:    95 % interval over persons")
+    print(f"{name}, all {measured['images']} images:    95% interval over persons")
+    # zh: print(f"{name}，全部 {measured['images']} 张图像：    按人计算的 95% 区间")
     for way, row in measured["rows"].items():
         print(f"  {way:19} AUC {row['auc_roc']:.4f}  AP {row['auc_pr']:.4f}", end="")
-        print(f"  Dice {row['dice']:.4f} ({row['ci95'][0]:.3f} to {row['ci95'][1]:.3f})")
+        print(
+            f"  Dice {row['dice']:.4f} ({row['ci95'][0]:.3f} to {row['ci95'][1]:.3f})"
+        )
+        # zh: print(f"  Dice {row['dice']:.4f}（{row['ci95'][0]:.3f}～{row['ci95'][1]:.3f}）")
         if "against_resized" in row:
             middle, low, high = row["against_resized"]["dice"]
-            print(f"    Dice against resized: {middle:+.4f} ({low:+.4f} to {high:+.4f})")
+            print(
+                f"    Dice against resized: {middle:+.4f} ({low:+.4f} to {high:+.4f})"
+            )
+            # zh: print(f"    和 resized 比，Dice {middle:+.4f}（{low:+.4f}～{high:+.4f}）")
     if measured["second_observer_dice"]:
         print(f"  second observer     Dice {measured['second_observer_dice']:.4f}")
+        # zh: print(f"  第二标注者          Dice {measured['second_observer_dice']:.4f}")
     print(f"  photographs that raise a doubt: {measured['doubted']}")
+    # zh: print(f"  有疑点的照片：{measured['doubted']} 张")
 
 # %% [markdown] lang="en"
 # In AUC, resizing gives back nearly all of the distance to DRIVE, in AP nearly two thirds, in Dice a third. (Most pixels are easy background; AUC counts them all and so sees little.) The four mirrored copies (`flips`) add a little; the interval of the difference, on the same eyes, shows that it is no accident. `recoloured` gives each channel the mean and the standard deviation of DRIVE's photographs; here that costs a little.
 #
 # Do not blame the camera for all of the rest. Another set differs in camera, angle, age and in the hand that drew the labels, all at once. Look at the second observer: a person, too, falls short of the first one's drawing by more than 0.2 in Dice.
-#
-# The AUC is high, the Dice is not. Dice depends on the threshold, and that was chosen on another camera.
-#
-# **Predict.** On these photographs, does the threshold of DRIVE mark too much or too little?
 
-# %% [markdown] lang="zh" of="4f05abf1"
+# %% [markdown] lang="zh" of="193b38b4"
 # 和 DRIVE 的差距，从 AUC 看，缩放之后几乎全部补了回来；从 AP 看补回近三分之二，从 Dice 看补回三分之一。（多数像素是容易判断的背景，AUC 把它们全算进去，所以看不出多少差别。）对四个镜像副本的预测取平均（`flips`，测试时增强），分数还能再高一点；同一批眼睛上差值的置信区间说明，这不是偶然。`recoloured` 把每个通道的均值和标准差调成和 DRIVE 的照片一样，在这里反而略有损失。
 #
 # 剩下的差距不能全怪相机。换一个数据集，相机、拍摄角度、受检者的年龄、画标签的人，全都变了。看看第二标注者 (second observer)：同样是人，用 Dice 衡量，他和第一标注者也差了 0.2 以上。
+
+# %% [markdown] lang="en" minutes="11"
+# ## The threshold of another camera
+#
+# The AUC is high, the Dice is not. Dice depends on the threshold, and that was chosen on another camera.
+#
+# **Guess 11.3.** On the photographs of the other camera, does the threshold of DRIVE mark `"too much"` or `"too little"`, measured by their labels?
+
+# %% [markdown] lang="zh" of="3c2b9249"
+# ## 换了相机，阈值呢
 #
 # AUC 高，Dice 却不高。Dice 取决于阈值，而阈值是在另一台相机上选的。
 #
-# **猜一猜。** 在这些照片上，用 DRIVE 的阈值，标出的血管太多还是太少？
+# **猜一猜 11.3** 在另一台相机的照片上用 DRIVE 的阈值，和标签相比，标出的血管太多（`"too much"`）还是太少（`"too little"`）？
 
 # %%
 guess = None  # "too much" or "too little"
+# zh: guess = None  # "too much" 或 "too little"
 
 other = list(tables)[1]
-total = sum(tables[other])  # (2, bins): background and vessel pixels by probability
-true_share = total[1].sum() / total.sum()
-cut = round(segmenter.threshold * total.shape[1])
-marked = total[:, cut:].sum() / total.sum()
-lesson.check(
-    f"The threshold of DRIVE on {other}",
-    guess,
-    "too much" if marked > true_share else "too little",
-    hint=(
-        "Compare the share that is marked with the share that the label has.",
-        "把标为血管的像素占比，和标签里的血管像素占比比一比。",
-    ),
-)
-print(f"marked {marked:.1%}, labelled {true_share:.1%} of the field of view")
+lesson.ask("11.3", guess, tables[other], segmenter.threshold)
 
-# %%
+# %% tags=["answer"]
+both = sum(tables[other])  # (2, bins): background and vessel pixels by probability
+cut = round(segmenter.threshold * both.shape[1])
+marked, labelled = both[:, cut:].sum() / both.sum(), both[1].sum() / both.sum()
+print(f"{other}: marked {marked:.1%}, labelled {labelled:.1%} of the field of view")
+# zh: print(f"{other}：标出视野的 {marked:.1%}，标签里是 {labelled:.1%}")
+
+# %% fold="Draw Dice against the threshold" fold_zh="画出 Dice 随阈值的变化"
 fig, ax = plt.subplots(figsize=(5.5, 3.2), dpi=figures.DPI)
 thresholds = np.linspace(0.05, 0.95, 37)
 best = {}
@@ -408,87 +475,127 @@ for name, table in tables.items():
 ax.axvline(segmenter.threshold, color=figures.BLACK, linestyle=":", label="shipped")
 ax.set(xlabel="threshold", ylabel="Dice")
 ax.legend(frameon=False, fontsize=8)
-plt.show()
+tops = ", ".join(f"{name} {t:.2f}" for name, t in best.items())
+figures.show(
+    f"One curve for each set, Dice against the threshold. The tops lie at: {tops}. "
+    f"A dotted line marks the shipped threshold, {segmenter.threshold:.2f}."
+)
+# zh: figures.show(
+# zh:     f"每个数据集一条曲线，Dice 随阈值的变化。最高点的阈值：{tops}。"
+# zh:     f"虚线是自带的阈值 {segmenter.threshold:.2f}。"
+# zh: )
 for name, t in best.items():
     print(f"{name}: best at {t:.2f} (the shipped threshold: {segmenter.threshold:.2f})")
+    # zh: print(f"{name}：最好的阈值是 {t:.2f}（自带的是 {segmenter.threshold:.2f}）")
 for name, measured in stored.items():
     t = measured["rows"]["resized"]["best_threshold"]
     print(f"{name}, all images: best at {t:.2f}")
+    # zh: print(f"{name}，全部图像：最好的阈值是 {t:.2f}")
 
 # %% [markdown] lang="en"
 # Four eyes choose a threshold by luck; that is why even the curve of DRIVE's own four has its top elsewhere than at the dotted line. It is flat there, so a threshold that is off costs little. On CHASE_DB1 it is steep.
 #
-# The best threshold of another camera can only be read from its labels, and whoever has them for all photographs could as well train on them. But something is known without labels. In DRIVE's training images vessels take {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} % of the field of view, in single eyes {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}} to {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}} %. If other eyes are alike, one can choose for each photograph the threshold that marks {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} %.
+# The best threshold of another camera can only be read from its labels, and whoever has them for all photographs could as well train on them. But something is known without labels. In DRIVE's training images vessels take {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}% of the field of view, in single eyes {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}} to {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}}%. If other eyes are alike, one can choose for each photograph the threshold that marks {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%.
 #
-# **Exercise 11.2** `probs` holds the probabilities inside the field of view of one photograph, a flat array. Return the threshold above which the given `share` of them lies. (`np.quantile` is your friend.)
+# **Exercise 11.4** `probs` holds the probabilities inside the field of view of one photograph, a flat array. Return the threshold above which the given `share` of them lies. (`np.quantile` helps.)
 
-# %% [markdown] lang="zh" of="b8dc60fe"
+# %% [markdown] lang="zh" of="44e7daa5"
 # 图中文字：横轴是阈值，纵轴是 Dice；虚线 shipped 是随课程提供的阈值；DRIVE, validation 验证图像，没有参与训练 · CHASEDB1 另一台相机 · twice the size 放大一倍的仿真眼底图（只在没有真实图像时出现）。
 #
 # 只用四只眼睛选阈值，结果带有偶然性，所以就连 DRIVE 自己那四只的曲线，最高点也不在虚线上。不过那里是平的，阈值差一点，损失不大。换成 CHASE_DB1，曲线就陡了。
 #
-# 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} %，单只眼睛是 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}} 到 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}} %。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}} %。
+# 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%，单只眼睛是 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}}%～{{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}}%。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%。
 #
-# **练习 11.2** `probs` 是一张照片视野内的全部概率，一维数组。返回一个阈值，使 `probs` 中高于它的数所占的比例正好是 `share`。（可以用 `np.quantile`。）
+# **练习 11.4** `probs` 是一张照片视野内的全部概率，一维数组。返回一个阈值，使 `probs` 中高于它的数所占的比例正好是 `share`。（可以用 `np.quantile`。）
+
 
 # %% tags=["exercise"]
 def threshold_for(probs, share):
     return None  # your code here
+    # zh: return None  # 在这里写代码
 
 
-threshold_for = lesson.exercise("11.2", threshold_for)
+threshold_for = lesson.exercise("11.4", threshold_for)
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# {{solution 11.2}}
+# {{solution 11.4}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="8f91db71"
+# %% [markdown] lang="zh" of="3238181c"
 # <details><summary>参考答案</summary>
 #
-# {{solution 11.2}}
+# {{solution 11.4}}
 #
 # </details>
 
 # %%
 SHARE = 0.126  # of the field of view, in the labels of DRIVE 21-36
+taught = [x.vessels[x.fov].mean() for x in course.load("train")]
+lesson.contract("11.share", np.mean(taught), course)
 own = threshold_for(probs[fov], SHARE)
-print(f"your photograph: {own:.2f} instead of {segmenter.threshold:.2f}; try it in [11-03]")
+print(
+    f"your photograph: {own:.2f} instead of {segmenter.threshold:.2f}; try it in [11-03]"
+)
+# zh: print(f"你的照片：{own:.2f}，而不是 {segmenter.threshold:.2f}；可以到 [11-03] 里试")
 for name, measured in stored.items():
     low, high = measured["vessel_share_range"]
-    print(f"{name}: labelled {measured['vessel_share']:.1%}, single eyes {low:.1%} to {high:.1%}")
+    print(
+        f"{name}: labelled {measured['vessel_share']:.1%}, single eyes {low:.1%} to {high:.1%}"
+    )
+    # zh: print(f"{name}：标签里占 {measured['vessel_share']:.1%}，单只眼睛 {low:.1%}～{high:.1%}")
     for way in ("own size", "resized", "resized, flips"):
         row = measured["rows"][way]
         print(f"  {way:15} Dice {row['dice']:.4f} with the threshold of DRIVE,", end="")
-        print(f" {row['dice_by_share']:.4f} by share, {row['dice_best_threshold']:.4f} at best")
+        # zh: print(f"  {way:15} Dice：用 DRIVE 的阈值 {row['dice']:.4f}，", end="")
+        print(
+            f" {row['dice_by_share']:.4f} by share, {row['dice_best_threshold']:.4f} at best"
+        )
+        # zh: print(f"按比例选 {row['dice_by_share']:.4f}，最好的 {row['dice_best_threshold']:.4f}")
 
 # %% [markdown] lang="en"
 # "At best" was chosen and scored on the same eyes: it is an upper limit. On CHASE_DB1, resized, the share gets more than half of the way there without a label, although these eyes have fewer vessels than DRIVE's; at the photographs' own size it does harm. And it has a price everywhere: an eye in which few vessels are visible, because of disease or of a bad photograph, is filled up to the same share. Do not read anything about health from such a map.
 #
 # If you have many photographs of one kind: draw the vessels of a handful, choose the threshold on half of them and score on the other half. Chapter 12 shows what four or eight eyes are worth for training. What DRIVE could not teach (bleeding, laser scars, blur) no threshold mends.
-#
-# ## Why is my output black?
-#
-# A question that comes back in every forum on U-Nets. Each line below makes one mistake on purpose, on your photograph, and shows what becomes of the map: the share that is marked, and its Dice with the map without a mistake.
-#
-# **Predict.** Only one of these gives an entirely black picture. Which? `"blue first"`: channels in the order blue, green, red. `"divided twice"`: by 255, and again by 255. `"whole numbers"`: probabilities saved as integers. `"not standardised"`: that step forgotten.
 
-# %% [markdown] lang="zh" of="277443d7"
-# at best（最好）是在同一批眼睛上选、又在同一批眼睛上评的，只能算上限。在 CHASE_DB1 上，缩放以后，按比例选阈值不用标签就走完了一半以上的路，尽管这些眼睛的血管比 DRIVE 的少；照片原样输入时，它反而有害。按比例选阈值总有代价：有的眼睛因为疾病或照片质量差，看得见的血管很少，也会被标到同样的比例。不要根据这样的图判断健康状况。
+# %% [markdown] lang="zh" of="ad006739"
+# “最好的”阈值是在同一批眼睛上选、又在同一批眼睛上评的，只能算上限。在 CHASE_DB1 上，缩放以后，按比例选阈值不用标签就走完了一半以上的路，尽管这些眼睛的血管比 DRIVE 的少；照片原样输入时，它反而有害。按比例选阈值总有代价：有的眼睛因为疾病或照片质量差，看得见的血管很少，也会被标到同样的比例。不要根据这样的图判断健康状况。
 #
 # 如果你有许多同一类的照片，就挑几张画出血管，用其中一半选阈值，在另一半上评分。用四只、八只眼睛训练能有多好，见第 12 章。DRIVE 里没有的东西（出血、激光斑、模糊），换什么阈值也补不回来。
+
+# %% [markdown] lang="en" minutes="11"
+# ## Why is my output black?
 #
+# A question that comes back in every forum on U-Nets. We make the usual mistakes on purpose, one at a time, on your photograph, and see what becomes of the map: the share that is marked, and its Dice with the map without a mistake.
+#
+# **Guess 11.5.** Only one of these four gives a black picture whatever the photograph. Which?
+#
+# - `"blue first"`: channels in the order blue, green, red
+# - `"divided twice"`: by 255, and again by 255
+# - `"whole numbers"`: probabilities saved as integers
+# - `"not standardised"`: that step forgotten
+
+# %% [markdown] lang="zh" of="6c4f781b"
 # ## 为什么输出全黑？
 #
-# 凡是讨论 U-Net 的论坛，都会反复出现这个问题。下面每一行都在你的照片上故意犯一个错，看它把结果变成什么样：标出的比例，以及和不犯错时的结果之间的 Dice。
+# 凡是讨论 U-Net 的论坛，都会反复出现这个问题。下面在你的照片上故意犯错，一次一个，看它把结果变成什么样：标出的比例，以及和不犯错时的结果之间的 Dice。
 #
-# **猜一猜。** 这四个错里，只有一个会让输出全黑。是哪个？`"blue first"`：通道顺序是蓝、绿、红。`"divided twice"`：除以 255，又除了一遍。`"whole numbers"`：概率存成了整数。`"not standardised"`：忘了标准化 (standardization)。
+# **猜一猜 11.5** 这四个错里，只有一个不管什么照片都会让输出全黑。是哪个？
+#
+# - `"blue first"`：通道顺序是蓝、绿、红
+# - `"divided twice"`：除以 255，又除了一遍
+# - `"whole numbers"`：概率存成了整数
+# - `"not standardised"`：忘了标准化 (standardization)
 
 # %%
 guess = None  # one of the four words
+# zh: guess = None  # 四个词之一
 
+lesson.ask("11.5", guess)
+
+# %%
 ends = [np.flatnonzero(fov[0].any(axis))[[0, -1]] for axis in (1, 0)]  # of the disc
 disc = (slice(None), *(slice(a, b + 1) for a, b in ends))
 shape = [max(64, round((b + 1 - a) * factor)) for a, b in ends]
@@ -508,32 +615,35 @@ large = resize(thumbnail, working.shape).astype(np.float32)
 mistakes = {
     "none": (right, ""),
     "blue first": (ask(standard(prepare(working[::-1]))), "x[::-1]"),
-    "divided twice": (ask(standard(prepare(working / 255))), "once is enough"),
+    "divided twice": (ask(standard(prepare(working / 255))), "x / 255, once"),
     "not standardised": (ask(prepare(working)), "segmenter.standardisation"),
     "a thumbnail": (ask(standard(prepare(large))), "the original file"),
     "whole numbers": (right.astype(np.uint8), "(probs * 255).astype(np.uint8)"),
 }
-lesson.check(
-    "Which one is black?",
-    guess,
-    min(mistakes, key=lambda word: mistakes[word][0].mean()),
-    hint=("What is 0.97 as an integer?", "0.97 取成整数是多少？"),
-)
 
-# %%
+# %% tags=["answer"]
 sure = right >= segmenter.threshold
 for word, (p, cure) in mistakes.items():
     shown = p >= segmenter.threshold
     counts = metrics.count(shown, sure, lit)
     print(f"{word:17} marks {shown[lit].mean():5.1%}, ", end="")
+    # zh: print(f"{word:17} 标出 {shown[lit].mean():5.1%}，", end="")
     print(f"Dice with the right map {metrics.scores(counts)['dice']:.2f}   {cure}")
+    # zh: print(f"和正确结果的 Dice {metrics.scores(counts)['dice']:.2f}   {cure}")
 pictures = [small(p * 1.0, 300)[0] for p, _ in mistakes.values()]
 figures.show_images(pictures, list(mistakes), 3, 2.4)
-plt.show()
+figures.show(
+    "Six maps of probabilities: without a mistake, four that still show vessels, more or "
+    "less of them, and one that is black, whole numbers."
+)
+# zh: figures.show(
+# zh:     "六幅概率图：一幅没有犯错；四幅多少还看得见血管；只有存成整数的那一幅全黑。"
+# zh: )
 try:
     prepare(working * 255)
 except ValueError as error:
     print(f"0 to 255: refused, {error}   x / 255")
+    # zh: print(f"0 到 255：不接受，{error}   x / 255")
 
 # %% [markdown] lang="en"
 # This network forgives much, on this photograph. With blue first, two of its four inputs, green and its enhanced copy, are still in their place. Divided twice, CLAHE stretches each photograph from its darkest to its brightest pixel, and so mends one of the four. Values from 0 to 255 do not even pass CLAHE. A thumbnail it does not forgive: what was never in the file comes back by no enlarging, and what is marked is largely the rim. A network without these steps may go black at each of these: a map that looks right does not prove that the input is.
@@ -541,7 +651,7 @@ except ValueError as error:
 # Four more causes do their harm in other places.
 
 # %% [markdown] lang="zh" of="be52f145"
-# 图中文字：none 没有犯错 · blue first 蓝色在前 · divided twice 重复除以 255 · not standardised 没有标准化 · a thumbnail 缩略图 · whole numbers 存成整数。打印出的每行末尾是改正的办法，后面的单元格里标为 cure。
+# 图中文字：none 没有犯错 · blue first 蓝色在前 · divided twice 重复除以 255 · not standardised 没有标准化 · a thumbnail 缩略图 · whole numbers 存成整数。打印出的每行末尾是改正的办法。
 #
 # 在这张照片上，这个网络很宽容。蓝色在前时，四个输入里有两个，绿色通道和它增强后的副本，仍在原位。除以 255 两遍时，CLAHE 会把每张照片从最暗拉到最亮，四个输入里有一个就这样恢复了。0 到 255 的数值连 CLAHE 这一关都过不了。缩略图它就无能为力了：文件里没有的东西，放大也变不出来，标出的多半是边缘。没有这些步骤的网络，遇到其中任何一个都可能全黑：输出看着正常，不能证明输入正确。
 #
@@ -554,28 +664,39 @@ practising = copy.deepcopy(net).cpu()  # a pass in training mode changes a netwo
 with torch.no_grad():
     both = [practising.train(mode)(part).sigmoid() for mode in (False, True)]
 moved = (both[0] >= segmenter.threshold) != (both[1] >= segmenter.threshold)
-print(f"training mode, on 64 x 64 pixels: {moved.float().mean():.1%} of them change sides")
+print(
+    f"training mode, on 64 x 64 pixels: {moved.float().mean():.1%} of them change sides"
+)
+# zh: print(f"训练模式，64 × 64 个像素：{moved.float().mean():.1%} 的像素换了类别")
 print("  cure: model.eval() before you predict")
+# zh: print("  改正：预测前先 model.eval()")
 
 label = eye.vessels.astype(np.uint8)  # 0 and 1
 print(f"label saved as 0 and 1: brightest {label.max()} of 255, black on the screen")
+# zh: print(f"标签存成 0 和 1：最亮也只有 255 里的 {label.max()}，屏幕上全黑")
 print("  cure: label * 255 to look at; fundus.read_label reads either")
+# zh: print("  改正：看的时候用 label * 255；fundus.read_label 两种都能读")
 
 logits, everywhere = torch.full((1, 1, 8, 8), 5.0), torch.ones(1, 1, 8, 8)
 truth = torch.eye(8)[None, None]
-for white in (1, 255):
-    loss = losses.bce_loss(logits, truth * white, everywhere)
-    print(f"loss against labels of 0 and {white}: {loss:.2f}")
+loss = [losses.bce_loss(logits, truth * k, everywhere).item() for k in (1, 255)]
+lesson.contract("11.loss", tuple(loss))
 print("  cure: a loss below zero means labels that are not 0 and 1")
+# zh: print("  改正：损失小于零，说明标签不是 0 和 1")
 
 print(f"probs > 127 marks {(right > 127).mean():.0%}: a threshold for 0 to 255")
-print(f"  cure: probabilities end at 1; here the threshold is {segmenter.threshold:.2f}")
+# zh: print(f"probs > 127 标出 {(right > 127).mean():.0%}：那是 0 到 255 用的阈值")
+print(
+    f"  cure: probabilities end at 1; here the threshold is {segmenter.threshold:.2f}"
+)
+# zh: print(f"  改正：概率最大是 1；这里的阈值是 {segmenter.threshold:.2f}")
 
 # %% [markdown] lang="en"
 # The same as a checklist. It runs on your photograph now; call it on any array before you blame the network.
 
 # %% [markdown] lang="zh" of="610c49a4"
 # 下面把这些写成一份检查单，先在你的照片上运行。以后怀疑网络之前，先拿它查一查你的数组。
+
 
 # %%
 def checkup(x, model, threshold, probs=None, label=None):
@@ -588,31 +709,47 @@ def checkup(x, model, threshold, probs=None, label=None):
         (not model.training, "evaluation mode", "model.eval()"),
         (0 < threshold < 1, f"threshold {threshold:g} between 0 and 1", "p >= 0.5"),
     ]
+    # zh: lines = [
+    # zh:     (first, f"通道在最前：形状 {x.shape}", "x.transpose(2, 0, 1)"),
+    # zh:     (fits, f"数值在 0 到 1 之间：最大 {top:.3g}", "除以 255，只除一次"),
+    # zh:     (not model.training, "评估模式", "model.eval()"),
+    # zh:     (0 < threshold < 1, f"阈值 {threshold:g} 在 0 和 1 之间", "p >= 0.5"),
+    # zh: ]
     if first and fits:
         red, green, blue = x.reshape(3, -1).mean(1)
         text = f"red first: means {red:.2f} {green:.2f} {blue:.2f}"
+        # zh: text = f"红色在前：平均值 {red:.2f} {green:.2f} {blue:.2f}"
         lines.append((red >= green >= blue, text, "x[::-1]"))
         width = fundus.fov_diameter(fundus.automatic_fov(x))
         text = f"large enough: field of view {width:.0f} pixels wide"
+        # zh: text = f"大小足够：视野宽 {width:.0f} 像素"
         lines.append((width >= 250, text, "the original, not a thumbnail"))
+        # zh: lines.append((width >= 250, text, "用原图，不用缩略图"))
     else:
         lines.append((False, "colours and size: not checked", "mend the above first"))
+        # zh: lines.append((False, "颜色和大小：没有检查", "先改正上面的"))
     if probs is not None:
         fine = probs.dtype.kind == "f" and probs.min() >= 0 and probs.max() <= 1
         lines.append((fine, f"probabilities: {probs.dtype}", "keep them as float32"))
+        # zh: lines.append((fine, f"概率的类型：{probs.dtype}", "保持 float32"))
     if label is not None:
         values = np.unique(label).tolist()
         lines.append((values == [0, 1], f"label values {values[:3]}", "label > 0"))
+        # zh: lines.append((values == [0, 1], f"标签的值 {values[:3]}", "label > 0"))
     for fine, text, cure in lines:
-        print(f"[{'OK' if fine else '!!'}] {text}" + ("" if fine else f"   cure: {cure}"))
+        print(
+            f"[{'OK' if fine else '!!'}] {text}" + ("" if fine else f"   cure: {cure}")
+        )
+        # zh: print(f"[{'OK' if fine else '!!'}] {text}" + ("" if fine else f"   改正：{cure}"))
 
 
 checkup(image, net, threshold, probs, eye.vessels)
 print("\nand with several mistakes at once:")
+# zh: print("\n再看同时犯几个错：")
 wrong = (image * 255).transpose(1, 2, 0)
 checkup(wrong, net, 127, right.astype(np.uint8), eye.vessels * 255)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="2"
 # ## A whole folder
 #
 # `python3 -m helpers segment FOLDER --out maps` does a folder, one photograph after the other, and writes three pictures each and a table, `segment.csv`, that a spreadsheet opens. A broken file is named and does not stop the rest. The next cell makes such a folder: your photograph, one that shows no eye, and a file that was cut off.
@@ -635,49 +772,60 @@ folder.mkdir()
 
 for row in photo.segment_files(segmenter, photo.find([folder], out), out):
     print(Path(row["file"]).name, "->", row["result"] or "nothing")
+    # zh: print(Path(row["file"]).name, "->", row["result"] or "没有结果")
     for text in filter(None, (*row["warnings"].split("; "), row["error"])):
-        print("  ", text.replace(f"{folder}/", ""))
-print("in", out.name + ":", *sorted(p.name for p in out.iterdir()), sep="\n  ")
+        print(
+            textwrap.indent(textwrap.fill(text.replace(str(folder), "..."), 90), "   ")
+        )
+print(out.name, *sorted(p.name for p in out.iterdir()), sep="\n  ")
 course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 
 # %% [markdown] lang="en"
 # The portrait is segmented like any other picture: a network always answers. What it cannot do is refuse; that is why each answer comes with its doubts.
-#
+
+# %% [markdown] lang="zh" of="37acb8d1"
+# 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点（各条英文的意思，见前面第一幅结果图下面的说明）。cannot be read as an image 的意思是：这个文件读不成图像，可能不完整，要重新拷贝一份。
+
+# %% include="recall"
+
+# %% [markdown] lang="en" minutes="1"
 # ## What you learned
 #
 # - A photograph needs its field of view found and its size matched before the network can know its vessels.
 # - Probabilities are resized to fit a label, never the label to fit a prediction.
-# - Another set costs: part of it is size, part the threshold; the rest is camera, angle, age and the hand that drew the labels, and cannot be told apart.
+# - With another set the scores fall: part of it is size, part the threshold; the rest is camera, angle, age and the hand that drew the labels, and cannot be told apart.
 # - A share of vessels known beforehand chooses a threshold without labels, and fills up an eye that has few.
 # - Before you blame the network for a black or odd output: range, threshold, integers, labels of 0 and 1, mode, size.
 # - A network answers every picture. Look at the field of view and at the doubts first.
 #
 # **Extra:** spoil your photograph in four ways: crop the border away, shrink it to 300 pixels, blur it, darken it to a tenth. Which of them do the factor, the share that is marked and the doubts give away?
-#
-# ## Sources
-#
-# - The tutorial (the "U-Net study notes") ends with DRIVE; readers' questions about their own images begin there.
-# - Photograph: Häggström 2014, [doi:10.15347/wjm/2014.008](https://doi.org/10.15347/wjm/2014.008), public domain, from scikit-image.
-# - CHASE_DB1: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0. STARE: Hoover et al. 2000, [doi:10.1109/42.845178](https://doi.org/10.1109/42.845178). HRF: Budai et al. 2013, [doi:10.1155/2013/154860](https://doi.org/10.1155/2013/154860), CC BY 4.0. DRIVE: Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
-# - Scores: [results/other_cameras.json](../results/other_cameras.json).
 
-# %% [markdown] lang="zh" of="9cce388b"
-# 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点。
-#
+# %% [markdown] lang="zh" of="1771119c"
 # ## 小结
 #
 # - 先找到视野，再缩放到合适的大小，网络才认得照片里的血管。
 # - 缩放概率去配合标签，不要反过来。
-# - 换数据集有代价：一部分来自大小，一部分来自阈值；其余是相机、角度、年龄和标注者的影响，分不开。
+# - 换了数据集，分数会下降：一部分来自大小，一部分来自阈值；其余是相机、角度、年龄和标注者的影响，分不开。
 # - 预先知道血管的比例，不用标签就能选阈值；但看得见的血管很少的眼睛，也会被标到同样的比例。
 # - 输出全黑或不对劲时，先查数值范围、阈值、整数、0 和 1 的标签、模式和大小，再怪网络。
 # - 给什么图，网络都会作答。先看视野和疑点，再看结果。
 #
 # **选做：** 用四种办法弄坏你的照片：裁掉黑边、缩小到 300 像素、弄模糊、调暗到十分之一。其中哪几种，能从缩放系数、标出的比例和疑点里看出来？
+
+# %% [markdown] lang="en" minutes="1"
+# ## Sources
 #
+# - The blog post "U-Net study notes" ends with DRIVE; readers' questions about their own images begin there.
+# - Photograph: Häggström 2014, [doi:10.15347/wjm/2014.008](https://doi.org/10.15347/wjm/2014.008), public domain, from scikit-image.
+# - CHASE_DB1: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0. STARE: Hoover et al. 2000, [doi:10.1109/42.845178](https://doi.org/10.1109/42.845178). HRF: Budai et al. 2013, [doi:10.1155/2013/154860](https://doi.org/10.1155/2013/154860), CC BY 4.0. DRIVE: Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627).
+# - Scores: [results/other_cameras.json](../results/other_cameras.json).
+
+# %% [markdown] lang="zh" of="648ce428"
 # ## 参考资料
 #
-# - 教程《U-net学习笔记》到 DRIVE 为止；读者对自己图像的疑问正是从那里开始的。
+# - 博文《U-net学习笔记》到 DRIVE 为止；读者对自己图像的疑问正是从那里开始的。
 # - 照片：Häggström 2014, [doi:10.15347/wjm/2014.008](https://doi.org/10.15347/wjm/2014.008)，公有领域，scikit-image 自带。
 # - CHASE_DB1: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。STARE: Hoover et al. 2000, [doi:10.1109/42.845178](https://doi.org/10.1109/42.845178)。HRF: Budai et al. 2013, [doi:10.1155/2013/154860](https://doi.org/10.1155/2013/154860)，CC BY 4.0。DRIVE: Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。
 # - 分数：[results/other_cameras.json](../results/other_cameras.json)。
+
+# %% include="ticket"

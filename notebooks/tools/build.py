@@ -41,10 +41,13 @@ from . import (
     editions,
     glossary,
     localise,
+    minutes,
+    needs,
     numbers,
     outputs,
     paste,
     recall,
+    teaching,
     translate,
 )
 from .address import badges, set_address
@@ -159,7 +162,6 @@ class Chapter:
         for cell in self.cells:
             if "lang" in cell.metadata:
                 self.paste(cell, paste.with_solutions)
-                self.numbers.fill(cell.source, functools.partial(self.say, cell))
             elif cell.metadata.get("include") == "setup":
                 if cell.source.strip() != paste.SETUP_STUB:
                     self.say(cell, f"the set-up stub is exactly {paste.SETUP_STUB!r}")
@@ -172,6 +174,16 @@ class Chapter:
                     self.say(cell, *localise.problems(cell.source))
                 count += 1
                 cell.metadata["number"] = f"[{self.path.name[:2]}-{count:02d}]"
+        self.numbers.given = minutes.fields(self.root, self.path.name[:2], self.cells)
+        for cell in self.cells:
+            if "lang" in cell.metadata:
+                self.numbers.fill(cell.source, functools.partial(self.say, cell))
+        if minutes.is_timed(self.cells):
+            for cell, problem in minutes.problems(self.cells):
+                self.say(cell, problem)
+            code = [cell for cell in self.cells if cell.cell_type == "code"]
+            found = needs.origins(code[1:])
+            self.problems += [f"{self.path.name}: {problem}" for problem in found]
 
     def paste(self, cell, into: Callable[[Path, str], str]) -> None:
         """Paste into a cell what it names, or note why that cannot be."""
@@ -284,6 +296,11 @@ class Chapter:
         return problems
 
 
+def everything(root: Path) -> list[Chapter]:
+    """Read all chapters: a teacher's pages are made from all of them."""
+    return [Chapter(root, path) for path in sources(root, [])]
+
+
 def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str]:
     """Write the notebooks of the chapters; return the problems of their sources."""
     problems = []
@@ -319,8 +336,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         paths = sources(root, args.chapters)
         if args.check:
-            problems = [p for path in paths for p in Chapter(root, path).check()]
+            chapters = everything(root)
+            wanted = [chapter for chapter in chapters if chapter.path in paths]
+            problems = [p for chapter in wanted for p in chapter.check()]
             problems += numbers.check(root) + glossary.check(root)
+            problems += teaching.check(root, chapters)
         elif wanted := [x for x in editions.EDITIONS if getattr(args, x)]:
             chapters, problems = [Chapter(root, path) for path in paths], []
             for edition in wanted:
@@ -335,6 +355,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
                 translate.bless(path)
             problems = build(root, paths, args.store) + numbers.mend(root)
             problems += glossary.write(root)
+            problems += teaching.write(root, everything(root))
     except (OSError, ValueError, SyntaxError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")

@@ -8,6 +8,7 @@ In the source of a chapter it stands for its number: {{drive_test.pooled.dice:.4
 Here drive_test is results/drive_test.json. A dot or brackets lead to a key, to a place
 in a list, to the row of a list that has this name, or to a column of the list;
 + - * /, abs, min, max and len may be used; Python's format follows the last colon.
+What is no file, a number such as {{minutes}}, is given by whoever fills.
 A table stands whole between <!-- table NAME --> and <!-- end -->, as
 results/tables.toml declares it.
 """
@@ -61,13 +62,17 @@ class Numbers:
     ----------
     root : Path
         Folder of the project; its results/ holds the JSON files and tables.toml.
+    given : dict, optional
+        More names and their values, beside those of the files.
     """
 
-    def __init__(self, root: Path):
-        self.folder = root / "results"
+    def __init__(self, root: Path, given: dict | None = None):
+        self.folder, self.given = root / "results", given or {}
         self.read = functools.cache(self._read)
 
     def _read(self, name: str) -> object:
+        if name in self.given:
+            return self.given[name]
         path = self.folder / f"{name}.json"
         if not path.exists():
             raise ValueError(f"there is no results/{name}.json")
@@ -95,6 +100,8 @@ class Numbers:
     def number(self, field: str) -> str:
         """Return the number of a field, EXPRESSION:FORMAT."""
         expression, _, form = field.rpartition(":")
+        if field in self.given:
+            expression, form = field, ""
         try:
             value = self.evaluate(ast.parse(expression.strip(), mode="eval").body)
             return format(value, form)

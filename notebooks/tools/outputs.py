@@ -26,10 +26,15 @@ def read_notebook(path: Path) -> dict | None:
 
 
 def hide_places(text: str) -> str:
-    """Shorten the absolute paths of this machine to their last part."""
+    """Shorten the absolute paths of this machine to their last part.
+
+    Also those of files that are not there yet, such as an empty record of progress.
+    """
 
     def short(match: re.Match) -> str:
-        return f".../{Path(match[0]).name}" if Path(match[0]).exists() else match[0]
+        path = Path(match[0])
+        here = any(place.exists() for place in (path, *path.parents[:-1]))
+        return f".../{path.name}" if here else match[0]
 
     return re.sub(r"(?<![\w./:])(?:[A-Za-z]:)?(?:[/\\][\w.+~-]+){2,}", short, text)
 

@@ -1,0 +1,185 @@
+"""Run the cells of chapters without Jupyter: in order, again, and section by section.
+
+python tests/sections.py FOLDER 04 05     writes what is wrong to FOLDER/04.txt ...
+
+Each chapter has a process of its own, forked once torch is imported and the phantoms
+of smoke mode are drawn. Linux and macOS only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import pickle
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SETUP = "from helpers import lesson\n\ncourse = lesson.start()"
+
+
+class Kernel:
+    """Runs cells in a namespace of its own, and notes what went wrong.
+
+    `cells` are numbers and sources, `report` takes a line.
+    """
+
+    def __init__(self, cells: list[tuple[str, str]], report: Callable[[str], None]):
+        self.cells, self.report = cells, report
+        self.names = {"__name__": "__main__", "display": lambda *_, **__: None}
+
+    def run(self, position: int) -> list[str] | None:
+        """Run a cell; return its verdicts, or None after an error."""
+        number, source = self.cells[position]
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(source, number, "exec"), self.names)
+        except Exception as error:  # a cell may do anything
+            frames = traceback.extract_tb(error.__traceback__)
+            line = next((f.lineno for f in frames if f.filename == number), 0)
+            self.report(f"{number} line {line}: {type(error).__name__}: {error}")
+            return None
+        lines = printed.getvalue().splitlines()
+        return [x.partition(":")[0] for x in lines if x.startswith("[")]
+
+    def branch(self, ways: dict[str, list[int]]) -> None:
+        """Run each way, a list of cells, from here; what they share runs once."""
+        ways = {name: way for name, way in ways.items() if way}
+        while ways:
+            groups = {}
+            for name, (first, *rest) in ways.items():
+                groups.setdefault(first, {})[name] = rest
+            if len(groups) > 1:
+                for first, group in groups.items():
+                    rests = {name: [first, *rest] for name, rest in group.items()}
+                    in_fork(functools.partial(self.branch, rests))
+                return
+            ((first, ways),) = groups.items()
+            if self.run(first) is None:
+                self.report(
+                    f"... so these sections do not run alone: {', '.join(ways)}"
+                )
+                return
+            ways = {name: way for name, way in ways.items() if way}
+
+
+def in_fork(work: Callable[[], None]) -> None:
+    """Do something in a copy of this process, and wait for its end."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(60)  # it would not be there in the copy
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return
+    try:
+        work()
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def answer_rightly() -> None:
+    """Let each question be answered as was right at its first run.
+
+    So a name that another cell took meanwhile turns the verdict. An exercise gets its
+    reference.
+    """
+    from helpers import lesson, questions
+
+    ask, exercise, answers = lesson.ask, lesson.exercise, {}
+
+    def answered(number, mine, *given):
+        answer = questions.find(number, "QUESTIONS").answer
+        right = answer(*given) if callable(answer) else answer
+        ask(number, answers.setdefault(number, right), *given)
+
+    def solved(number, mine):
+        return exercise(number, questions.find(number, "EXERCISES").reference)
+
+    lesson.ask, lesson.exercise = answered, solved
+
+
+def remember_predictions() -> None:
+    """Let a network that sees the same image once more be quick."""
+    from helpers import inference
+
+    predict, known = inference.predict_logits, {}
+
+    def remembered(model, inputs, *more):
+        facts = [type(model).__qualname__, inputs, more, *model.state_dict().values()]
+        key = hashlib.sha256(pickle.dumps(facts)).digest()
+        if key not in known:
+            known[key] = predict(model, inputs, *more)
+        return known[key].clone()
+
+    inference.predict_logits = remembered
+
+
+def examine(path: Path, report: Callable[[str], None]) -> None:
+    """Run a chapter in order, then each cell again, each section from its needs."""
+    from notebooks.tools import build, minutes, needs
+
+    chapter = build.Chapter(ROOT, path)
+    code = [cell for cell in chapter.cells if cell.cell_type == "code"]
+    cells = [(cell.metadata.get("number", "set-up"), cell.source) for cell in code]
+    cells[0] = ("set-up", SETUP)
+    answer_rightly()
+    kernel = Kernel(cells, report)
+    verdicts = [kernel.run(k) for k in range(len(cells))]
+    for (number, _), lines in zip(cells, verdicts, strict=True):
+        if wrong := [x for x in lines or [] if x.startswith("[no ")]:
+            report(f"{number}: the right answer is called wrong: {wrong}")
+    kernel.report = lambda line: report(f"again after all: {line}")
+    for k in reversed(range(len(cells))):
+        again = kernel.run(k)
+        if None not in (again, verdicts[k]) and again != verdicts[k]:
+            kernel.report(f"{cells[k][0]}: {again}, before {verdicts[k]}")
+    ways = {}
+    for part in minutes.sections(chapter.cells):
+        wanted = {
+            k for k, cell in enumerate(code) if any(cell is x for x in part.cells)
+        }
+        if wanted and 0 not in wanted:
+            ways[part.title[0]] = [*needs.needs(code, wanted), *sorted(wanted)]
+    Kernel(cells, lambda line: report(f"alone: {line}")).branch(ways)
+
+
+def main(folder: Path, chapters: list[str]) -> None:
+    """Examine each chapter in a process of its own."""
+    sys.path.insert(0, str(ROOT))
+    os.environ |= {
+        "FUNDUS_MODE": "smoke",
+        "FUNDUS_OUT": str(folder / "outputs"),
+        "FUNDUS_PROGRESS": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    from helpers import evaluation, lesson, photo, training  # noqa: F401
+    from notebooks.tools import build
+
+    plt.show = lambda: plt.close("all")  # nobody looks
+    remember_predictions()
+    with contextlib.redirect_stdout(io.StringIO()):
+        _ = lesson.start().data_dir  # draws the phantoms
+    os.chdir(folder)
+
+    for path in build.sources(ROOT, chapters):
+        with (folder / f"{path.stem[:2]}.txt").open("a", 1, "utf-8") as file:
+            report = functools.partial(print, file=file)
+            in_fork(functools.partial(examine, path, report))
+            report("done")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute(), sys.argv[2:])
