@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** write a U-Net from its parts and say the shape after each; choose between `train()` and `eval()`; count parameters and find the memory; run the network on an image of any size; say what a skip connection is worth; tell from a loss curve why a network does not learn.
 #
-# **Minutes** 104 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** classes, `nn.Conv2d`, logits, the sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (chapter 04), the prepared image (chapter 05), patches (chapter 06).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="26b3749a"
+# %% [markdown] lang="zh" of="84ee2f6b"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
-# **用时** 阅读和练习 104 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
@@ -883,7 +883,7 @@ figures.show("A whole eye in its green channel, and beside it the vessel probabi
 #
 # 概率图和原图一样大，一个像素也不差。
 
-# %% [markdown] lang="en" minutes="4"
+# %% [markdown] lang="en" minutes="2"
 # ## 9 What the levels look at
 #
 # The hooks of section 6 show us the maps of the shipped network while our patch goes through. A row is a level; on the left two maps of the way down, on the right two of the way up (in the last row, all from the bottom). Shown are the channels that vary most. The printed lines say how well the *best single channel* of each block tells vessel from background, as AUC (chapter 05): 0.5 is chance, 1 is perfect.

@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** compute both losses by hand, read the training loop line by line, say why a GPU trains with short numbers, forecast how long training takes, read a loss curve, and stop a run and resume it with the same weights, bit for bit, as without the break.
 #
-# **Minutes** 73 to read and try; 8 to compute on two cores, most of it in the background.
+# **Minutes** {{minutes}} to read and try; {{computing}} to compute on two cores, most of it in the background.
 #
 # **You need** logits, sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (04), patches (06), the network (07).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="01b16a85"
+# %% [markdown] lang="zh" of="efbb22fd"
 # **学完这一章你能** 手算两种损失，逐行读懂训练循环，说明 GPU 训练为什么用低精度数，预估训练时间，看懂损失曲线，并且中断后续训，得到的权重与不中断时逐比特相同。
 #
-# **用时** 阅读和练习 73 分钟；用两个 CPU 核计算约 8 分钟，大部分在后台。
+# **用时** 阅读和练习 {{minutes}} 分钟；用两个 CPU 核计算约 {{computing}} 分钟，大部分在后台。
 #
 # **预备知识** logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），图像块（第 06 章），网络（第 07 章）。
 #
