@@ -90,9 +90,9 @@ def panel(ax, numbers, title, fill="white"):
 #
 # How can a network that classifies be made to do that? By a *sliding window*: cut out the square around a pixel, let the network classify its centre, move on by one pixel, and again. Ciresan and colleagues did this in 2012 and won the challenge on electron microscopy images "by a large margin", as the U-Net paper says (paper, section 1). The same paragraph names two faults of the method. We count both.
 #
-# **Guess 3.1.** An image has 20 × 20 pixels, the window 7 × 7. How many windows fit, if none may stick out?
+# **Guess 3.1.** An image has 20 × 20 pixels, the window 7×7. How many windows fit, if none may stick out?
 
-# %% [markdown] lang="zh" of="6aa5ae1b"
+# %% [markdown] lang="zh" of="493aece1"
 # ## 1 每个像素一个标签
 #
 # **第一节课**（第 1 到 4 节）：想法、二十个方格上的 U、向下的箭头。
@@ -177,7 +177,7 @@ read = functional.conv_transpose2d(corners, one_window)[0, 0].numpy()
 fig, ax = plt.subplots(figsize=(3.8, 3.0), dpi=figures.DPI)
 shown = ax.imshow(read, cmap="viridis", vmin=0, interpolation="nearest")
 fig.colorbar(shown, label="windows that read the pixel")
-ax.set(title="20 × 20 pixels, windows of 7 × 7", xticks=[], yticks=[])
+ax.set(title="20 × 20 pixels, windows of 7×7", xticks=[], yticks=[])
 figures.show(
     "A square of 20 by 20 pixels, coloured by the number of windows that read each "
     f"pixel: {read[0, 0]:.0f} in the corners, rising to {read.max():.0f} in the middle."
@@ -200,7 +200,7 @@ print(f"on average: {average:.0f}")
 # The next cell puts two 3×3 convolutions between poolings, as U-Net does, and follows two things: the side of the square of the image that one number is computed from, called its *receptive field*; and how many pixels its neighbour stands away. A convolution reaches one step further on each of two sides; a pooling reaches one step further and makes all later steps twice as long.
 
 # %% [markdown] lang="zh" of="0cd446d7"
-# 图中文字：20 × 20 pixels, windows of 7 × 7 20 × 20 像素，7 × 7 的窗口 · windows that read the pixel 读到这个像素的窗口数。
+# 图中文字：20 × 20 pixels, windows of 7×7 20 × 20 像素，7×7 的窗口 · windows that read the pixel 读到这个像素的窗口数。
 #
 # 这是第一个缺点：慢。第二个缺点是一对矛盾。一个像素读了 49 次，上面算出的工作量却是 9 倍而不是 49 倍：在窗口里，后面的层要算的方格越来越少，先是 25 个，再是 9 个，最后 1 个。
 #

@@ -370,7 +370,7 @@ ruler = {
     "untrained": loss_of(0.5, 0.5),
     "double sigmoid": loss_of(sure, 0.5),
     "vessel share only": loss_of(share, share),
-    "90 % sure and right": loss_of(0.9, 0.1),
+    "90% sure and right": loss_of(0.9, 0.1),
 }
 for name, (bce, both) in ruler.items():
     print(f"{name:20} BCE {bce:.3f}   BCE + 0.5 Dice {both:.3f}")
@@ -393,7 +393,7 @@ figures.show(f"Two rulers with four marks each. BCE + 0.5 Dice: {marks}.")
 # Keep the ruler in mind: its marks come back in the curves of your own run. How far is that run? The next cell only looks and changes nothing; run it as often as you like.
 
 # %% [markdown] lang="zh" of="81d48e1b"
-# 图中文字：90 % sure and right 九成把握且正确 · vessel share only 只知道血管像素占比 · double sigmoid 多了一个 sigmoid · untrained 未训练 · BCE 二元交叉熵 · Dice 软 Dice 损失 · loss 损失。
+# 图中文字：90% sure and right 九成把握且正确 · vessel share only 只知道血管像素占比 · double sigmoid 多了一个 sigmoid · untrained 未训练 · BCE 二元交叉熵 · Dice 软 Dice 损失 · loss 损失。
 #
 # 记住这把尺子：你自己的训练曲线里会再画出这些刻度。现在训练到哪儿了？下一个单元格只看不改，想运行几次都行。
 
@@ -424,7 +424,7 @@ from helpers.training import train_step
 # %% [markdown] lang="en"
 # `TrainingRun.steps` in the same file repeats such steps. In words: take the next batch, call `train_step`, move the learning rate one place along its schedule, note the loss; every `val_every` steps score the whole validation images, write a line into `history`, and keep a copy of the weights if they are the best so far.
 #
-# A second network is kept beside the one that trains. While the learning rate is high, the weights jump about, and of two looks shortly after one another one may be lucky. So the run keeps the **running average** of the weights (exponential moving average, EMA): after each step it keeps 99 % of its own weights and takes 1 % from the network that trains, which makes it the mean of about the last hundred steps. The looks and the copies are taken from this average.
+# A second network is kept beside the one that trains. While the learning rate is high, the weights jump about, and of two looks shortly after one another one may be lucky. So the run keeps the **running average** of the weights (exponential moving average, EMA): after each step it keeps 99% of its own weights and takes 1% from the network that trains, which makes it the mean of about the last hundred steps. The looks and the copies are taken from this average.
 #
 # ### Short numbers
 #
@@ -435,7 +435,7 @@ from helpers.training import train_step
 #
 # The next cell shows all three on two small numbers.
 
-# %% [markdown] lang="zh" of="43e7b116"
+# %% [markdown] lang="zh" of="9a5bae97"
 # 同一个文件里的 `TrainingRun.steps` 重复这样的步。它做的是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步在完整的验证图像上评估一次，在 `history` 里写一行，如果是目前最好的，就留一份权重。
 #
 # 训练时还维护着另一个网络。学习率大时权重波动也大，相隔不久的两次验证，有一次成绩好可能只是碰巧。所以训练还保留权重的滑动平均 (exponential moving average, EMA)：每走一步，它保留自己权重的 99%，再从正在训练的网络取 1%，大致就是最近一百步的平均。验证时评估的、留下来的，都是这个平均。
