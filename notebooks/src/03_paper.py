@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** say what each arrow of the U does; follow a tile through the whole U, 572 to 388, with a pencil; say why the paper crops, copies and up-convolves; count the 23 layers and the 31 million parameters; read what others write about U-Net with a friendly and critical eye.
 #
-# **Minutes** 107 to read and try, 1 to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
 #
 # **You need** chapter 02: a convolution by hand, `nn.Conv2d`, (B, C, H, W), logits and the sigmoid. No data set.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="6f86a50c"
+# %% [markdown] lang="zh" of="988261cf"
 # **学完这一章你能** 说出 U 形图里每个箭头做什么；拿一支笔，把一块输入从 572 一路算到 388；说清论文为什么裁剪、为什么复制、为什么用上卷积；数清 23 层和 3100 万个参数；读别人介绍 U-Net 的文章时，看得到它的好，也有自己的判断。
 #
-# **用时** 阅读和练习 107 分钟，计算 1 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
 #
 # **预备知识** 第 02 章：手算卷积、`nn.Conv2d`、(B, C, H, W)、logits 和 sigmoid。不需要数据集。
 #

@@ -16,16 +16,16 @@
 # right; read a label in any encoding; say how well two annotators agree, and with which score; split
 # images by person, so that a score means something.
 #
-# **Minutes** 54 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** chapter 01; arrays and their shapes from chapter 02.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="3d7e57dc"
+# %% [markdown] lang="zh" of="40131923"
 # **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位标注者有多一致，用哪个分数来说；按人划分图像，让分数有意义。
 #
-# **用时** 阅读和练习 54 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 第 01 章；第 02 章里的数组和形状。
 #

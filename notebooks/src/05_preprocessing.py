@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** choose a channel, write histogram equalisation and CLAHE by hand, call the library with the right numbers, and say what AUC, contrast and noise each fail to see.
 #
-# **Minutes** 75 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** chapter 04: `image`, `vessels`, `fov`; NumPy's slices and masks.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="8d4095e6"
+# %% [markdown] lang="zh" of="a53919f6"
 # **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
 #
-# **用时** 阅读和练习 75 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 第 04 章：`image`、`vessels`、`fov`；NumPy 的切片和布尔数组。
 #

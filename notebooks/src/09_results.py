@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** segment a whole photograph, choose a threshold without cheating, write down the scores that papers report, read ROC and PR curves, put an interval around a score, and tell which published numbers may be compared with yours.
 #
-# **Minutes** 62 to read and try, 2 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** Dice and two annotators (chapter 04), AUC (05), logits (02).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="4b1a74ce"
+# %% [markdown] lang="zh" of="24117bae"
 # **学完这一章你能** 分割整张眼底照片，不作弊地选阈值，写出论文里常报告的各项分数，读懂 ROC 和 PR 曲线，给分数加上置信区间，并判断哪些已发表的数字可以和你的比较。
 #
-# **用时** 阅读和练习 62 分钟，计算 2 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** Dice 和两位标注者（第 04 章），AUC（第 05 章），logits（第 02 章）。
 #
