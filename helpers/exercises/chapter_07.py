@@ -157,8 +157,8 @@ QUESTIONS["07.1"] = Question(
             "有填充，卷积不改变边长。池化改变的是边长、通道数，还是两者？",
         ),
         (
-            "It takes the largest of each 2 × 2 block, in each channel by itself.",
-            "它在每个通道里分别取每个 2 × 2 小块的最大值。",
+            "It takes the largest of each 2×2 block, in each channel by itself.",
+            "它在每个通道里分别取每个 2×2 小块的最大值。",
         ),
     ),
     (
@@ -176,8 +176,8 @@ QUESTIONS["07.1"] = Question(
         (
             (16, 62, 62),
             (
-                "With padding=1 a 3 × 3 convolution loses no ring of pixels.",
-                "padding=1 时，3 × 3 卷积不会丢掉最外面一圈像素。",
+                "With padding=1 a 3×3 convolution loses no ring of pixels.",
+                "padding=1 时，3×3 卷积不会丢掉最外面一圈像素。",
             ),
         ),
         (
@@ -195,8 +195,8 @@ QUESTIONS["07.2"] = Question(
     (64, 284, 284),
     (
         (
-            "Without padding, what does a 3 × 3 convolution take away at each edge?",
-            "不填充时，3 × 3 卷积在每条边上丢掉几个像素？",
+            "Without padding, what does a 3×3 convolution take away at each edge?",
+            "不填充时，3×3 卷积在每条边上丢掉几个像素？",
         ),
         (
             "572 loses a ring of one pixel twice, then it is halved.",
