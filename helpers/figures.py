@@ -63,13 +63,13 @@ def error_map(pred: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.ndar
     """Colour the four kinds of pixel, three (1, H, W) bool -> (H, W, 3) float.
 
     Found vessel (TP) white, false alarm (FP) orange, missed vessel (FN) blue,
-    background black, outside the FOV dark grey.
+    background black, outside the FOV dark grey: printed in grey, they differ, too.
     """
     pred, vessels, fov = pred[0], vessels[0], fov[0]
     picture = np.zeros((*pred.shape, 3))
     picture[pred & vessels] = 1
     picture[pred & ~vessels] = rgb(ORANGE)
-    picture[~pred & vessels] = rgb(SKY)
+    picture[~pred & vessels] = rgb(BLUE)
     picture[~fov] = 0.25
     return picture
 

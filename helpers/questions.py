@@ -48,6 +48,7 @@ class Question:
     ``hints`` are for the first and the second wrong try; ``reason``, which comes with
     the answer, may hold ``{answer}``. ``known`` are strings in which the answer reads
     with DRIVE: none of them stands in the chapter before the cell that answers.
+    ``offers`` are the words to choose from; another one is no try.
     """
 
     title: Words
@@ -58,6 +59,7 @@ class Question:
     mistakes: tuple[tuple[object, Words], ...] = ()
     also: tuple[tuple[object, Words], ...] = ()
     known: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,12 +287,15 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
 
     The first wrong try gets the hint that names its mistake, or a general one; the
     second a stronger one; the third the answer with its reason. None is no try, nor is
-    the same answer once more.
+    the same answer once more, a word that is not offered or a word for a number.
     """
     question = find(number, "QUESTIONS")
     answer = _ASKED[number] = _value(question.answer, given)
     if mine is None:
         return [_head(OPEN, number, question.title), f"      {pick(NOT_YET)}"]
+    if problem := _misfit(mine, answer, question.offers):
+        lines = [_head(OPEN, number, question.title), _line(YOURS, show(mine))]
+        return [*lines, f"      {problem}"]
     other = (
         words
         for value, words in question.also
@@ -317,6 +322,17 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
     if tries == 2:
         hints = [*typical[:1], question.hints[1]]
     return lines + [_line(HINT, pick(words)) for words in hints]
+
+
+def _misfit(mine, answer, offers: tuple[str, ...]) -> str | None:
+    """Say what kind of answer is asked for, where this is none of that kind."""
+    if offers and not any(same(mine, word) for word in offers):
+        words = ", ".join(f'"{word}"' for word in offers)
+        return pick((f"Please one of: {words}.", f"请从这些里选一个：{words}。"))
+    is_number = isinstance(answer, int | float | np.number)
+    if is_number and isinstance(_read(mine, single=True), str):
+        return pick(("A number is asked for.", "这里要填一个数。"))
+    return None
 
 
 def reveal(number: str) -> list[str]:

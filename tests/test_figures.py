@@ -28,8 +28,10 @@ def test_error_map_colours():
     tp, fp, fn, tn, outside = figures.error_map(pred, vessels, fov)[0]
     assert tp.tolist() == [1, 1, 1] and tn.tolist() == [0, 0, 0]
     assert np.allclose(fp, figures.rgb(figures.ORANGE))
-    assert np.allclose(fn, figures.rgb(figures.SKY))
+    assert np.allclose(fn, figures.rgb(figures.BLUE))
     assert outside.tolist() == [0.25, 0.25, 0.25]
+    grey = sorted(np.dot(x, [0.299, 0.587, 0.114]) for x in (tp, fp, fn, tn, outside))
+    assert np.diff(grey).min() > 0.08, "printed in grey, the five differ"
 
 
 def test_overlay_paints_vessels_only():

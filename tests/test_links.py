@@ -14,7 +14,11 @@ PICTURE, LINK, TAG = re.compile("!" + TO), re.compile(TO), r"(?:src|href)=\"([^\
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("helpers/**/*.md")),
-    *sorted(ROOT.glob("notebooks/**/*.md")),
+    *sorted(
+        page
+        for page in ROOT.glob("notebooks/**/*.md")
+        if page.parent.name != "teaching"  # its links are those of TEACHING.md
+    ),
     *sorted(p for f in LANGUAGES.values() for p in (ROOT / f).glob("[0-9]*.ipynb")),
     *sorted(ROOT.glob("results/**/*.md")),
 ]

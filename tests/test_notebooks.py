@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -132,6 +133,19 @@ def test_stored_figures_have_alternative_texts(name, language):
                 assert bool(re.search("[一-鿿]", alt)) == (language == "zh")
 
 
+@both_languages
+@every_chapter
+def test_headings_are_in_order(name, language):
+    text = "\n".join(
+        re.sub(r"(?ms)^```.*?^```", "", cell.source)
+        for cell in load(name, language).cells
+        if cell.cell_type == "markdown"
+    )
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.M)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(deeper <= level + 1 for level, deeper in pairwise(levels))
+
+
 @every_chapter
 def test_solutions_are_folded(name):
     """A fold holds a solution, or what the blog post says beside the chapter."""
@@ -215,6 +229,8 @@ def run_twice(notebook, folder: Path, env: dict) -> list[str]:
                 "tags", []
             ):
                 differing.append(f"{head}: {results[0]} / {results[1]}"[:600])
+            if "[no ]" in str(results):
+                differing.append(f"{head}: a number is not as the chapter claims")
             if " at 0x" in str(results):
                 differing.append(f"{head}: prints the address of an object")
     return differing

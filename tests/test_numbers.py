@@ -101,6 +101,14 @@ def test_a_field_leads_to_its_number(project, field, number):
     assert numbers.Numbers(project).number(field) == number
 
 
+def test_a_name_may_be_given(project):
+    known = numbers.Numbers(project, {"minutes": 54, "reading": {"04": 7}})
+    assert known.number("minutes") == "54"
+    assert known.number('reading["04"]:d') == "7"
+    with pytest.raises(ValueError, match="no such number"):
+        known.number("computing")
+
+
 @pytest.mark.parametrize(
     ("field", "why"),
     [
@@ -211,12 +219,13 @@ def test_one_number_of_the_real_results_reaches_every_page(tmp_path):
             copy = tmp_path / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
-    assert numbers.check(tmp_path) == []
+    given = build.timed(ROOT, build.everything(ROOT))
+    assert numbers.check(tmp_path, given) == []
     path = tmp_path / "results/drive_test.json"
     content = json.loads(path.read_text("utf-8"))
     content["pooled"]["dice"] = 0.7777
     path.write_text(json.dumps(content))
-    said = numbers.check(tmp_path)
+    said = numbers.check(tmp_path, given)
     pages = {line.split(":")[0] for line in said}
     assert pages >= {
         "README.md",
@@ -225,4 +234,4 @@ def test_one_number_of_the_real_results_reaches_every_page(tmp_path):
         "helpers/weights/README.md",
     }
     assert all("0.7777" in line for line in said)
-    assert numbers.mend(tmp_path) == numbers.check(tmp_path) == []
+    assert numbers.mend(tmp_path, given) == numbers.check(tmp_path, given) == []

@@ -109,7 +109,16 @@ def test_the_words_are_in_the_language_of_the_edition(chapter, capsys, monkeypat
     assert not re.search("[a-z]{3}", words)
 
 
-@pytest.mark.parametrize("mine", ["text", [1], object(), np.nan, np.ones(3), print])
+def test_an_answer_of_another_kind_is_no_try(chapter, monkeypatch, capsys):
+    assert "A number is asked for" in said(capsys, "ten", 5)
+    asked = dataclasses.replace(ASKED, answer="thin", offers=("thin", "wide"))
+    monkeypatch.setitem(chapter.QUESTIONS, "77.1", asked)
+    assert 'Please one of: "thin", "wide".' in said(capsys, "both", 5)
+    assert progress.book("77").tries("77.1") == []
+    assert "[no ]" in said(capsys, "Wide", 5) and "[OK ]" in said(capsys, "thin", 5)
+
+
+@pytest.mark.parametrize("mine", [[1], object(), np.nan, np.ones(3), print])
 def test_no_answer_raises(chapter, mine, capsys):
     assert "[no ] 77.1" in said(capsys, mine, 5)
 
@@ -357,7 +366,8 @@ def test_the_first_try_never_gives_the_answer(number, fresh, capsys):
     if callable(asked.answer):
         pytest.skip("its answer comes from the data: the chapters' runs try it")
     shown = questions.show(asked.answer)
-    for wrong, hint in [("something else", asked.hints[0]), *asked.mistakes]:
+    other = [] if asked.offers else [({}, asked.hints[0])]
+    for wrong, hint in [*other, *asked.mistakes]:
         if callable(wrong):
             continue
         mine = (wrong.low + wrong.high) / 2 if isinstance(wrong, Between) else wrong

@@ -85,8 +85,7 @@ EXERCISES["03.5"] = Exercise(
     (
         "Each result is the largest of one 2×2 block of one channel. (C, H, W) "
         "becomes (C, H / 2, W / 2).",
-        "每个结果是一个通道里一个 2×2 方块的最大值。(C, H, W) 变成 "
-        "(C, H / 2, W / 2)。",
+        "每个结果是一个通道里一个 2×2 方块的最大值。(C, H, W) 变成 (C, H / 2, W / 2)。",
     ),
     (
         (
@@ -469,8 +468,8 @@ QUESTIONS["03.4"] = Question(
     (
         "Row {answer}, the pooling: squares 8 and 9 are one pair, and the larger of "
         "a pair does not say on which side it stood. Rows 4 to 6 follow from it.",
-        "第 {answer} 行，池化：方格 8 和 9 是一对，只留下较大的数，就看不出它原来在哪一边。"
-        "第 4 到 6 行由它算出。",
+        "第 {answer} 行，池化：方格 8 和 9 是一对，只留下较大的数，"
+        "就看不出它原来在哪一边。第 4 到 6 行由它算出。",
     ),
     mistakes=(
         (

@@ -121,8 +121,8 @@ EXERCISES["05.4"] = Exercise(
             (
                 "A share of 2.0 is twice the tile: nothing is ever clipped. OpenCV "
                 "counts in mean bins, of which there are 256.",
-                "比例 2.0 是整个子块的两倍，什么也截不掉。OpenCV 以平均每级的像素数为单位，"
-                "即子块的 1/256。",
+                "比例 2.0 是整个子块的两倍，什么也截不掉。OpenCV 以"
+                "平均每级的像素数为单位，即子块的 1/256。",
             ),
         ),
         (

@@ -270,7 +270,7 @@ QUESTIONS["07.5"] = Question(
         ("Where are i and o largest?", "哪一层的 i 和 o 最大？"),
     ),
     (
-        "512 and 1024 channels make it 46 % of all: weights do not depend on the size "
+        "512 and 1024 channels make it 46% of all: weights do not depend on the size "
         "of a map, only on its channels.",
         "这里有 512 和 1024 个通道，参数占全部的 46%："
         "权重的个数只取决于通道数，和特征图的大小无关。",

@@ -215,7 +215,7 @@ QUESTIONS["08.4"] = Question(
         (
             "bf16",
             (
-                "torch accepts it on such a GPU, but imitates it, slowly: 7 is below 8.",
+                "torch accepts it there, but imitates it, slowly: 7 is below 8.",
                 "这样的 GPU 上 torch 也接受它，但那是慢速的模拟：7 小于 8。",
             ),
         ),

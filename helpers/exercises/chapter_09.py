@@ -53,7 +53,7 @@ QUESTIONS["09.2"] = Question(
     answer=lambda dice: dice,
     hints=(
         (
-            "Thin vessels and rims: what share of a vessel two pixels wide is one pixel?",
+            "Thin vessels and rims: how much of a vessel two pixels wide is one pixel?",
             "想想细血管和边缘：两个像素宽的血管，边缘差一个像素，面积差多少？",
         ),
         (

@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** open the course in Colab, choose a GPU and say what it is; segment the vessels of a fundus photograph with the shipped weights; say why the photograph is resized first.
 #
-# **Minutes** 41 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** a browser, and enough Python to write a function with one `return`.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="224008cc"
+# %% [markdown] lang="zh" of="1f723eb2"
 # **学完这一章你能** 在 Colab 里打开课程，选一块 GPU 并说清它是什么；用课程自带的权重分割眼底照片里的血管；解释照片为什么要先缩放。
 #
-# **用时** 阅读和练习 41 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 会用浏览器；会写只有一个 `return` 的 Python 函数。
 #

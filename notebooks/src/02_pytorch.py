@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** read the shape of a tensor; compute a convolution by hand and with `nn.Conv2d`; explain gradient descent and the five lines of a training step; turn logits into a vessel map; write a small network as a module and train it.
 #
-# **Minutes** 70 to read and try, 0.5 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** Python lists, loops and functions, and a first idea of a class; chapter 01 for running cells.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="e749388c"
+# %% [markdown] lang="zh" of="4bfd78ba"
 # **学完这一章你能** 读懂张量的形状；手算卷积，也用 `nn.Conv2d` 算；解释梯度下降和训练一步的五行代码；把 logits 变成血管图；把一个小网络写成模块，并训练它。
 #
-# **用时** 阅读和练习 70 分钟，计算半分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** Python 的列表、循环和函数，对类 (class) 略有了解；第 01 章讲过怎样运行单元格。
 #

@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** say what each arrow of the U does; follow a tile through the whole U, 572 to 388, with a pencil; say why the paper crops, copies and up-convolves; count the 23 layers and the 31 million parameters; read what others write about U-Net with a friendly and critical eye.
 #
-# **Minutes** 107 to read and try, 1 to compute: two lessons and a half of 45 minutes. Sections 1 to 4 are the first, sections 5 to 10 take a lesson and a half. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute: two lessons and a half of 45 minutes. Sections 1 to 4 are the first, sections 5 to 10 take a lesson and a half. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
 #
 # **You need** chapter 02: a convolution by hand, `nn.Conv2d`, (B, C, H, W), logits and the sigmoid. No data set.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="6f86a50c"
+# %% [markdown] lang="zh" of="6c1d6622"
 # **学完这一章你能** 说出 U 形图里每个箭头做什么；拿一支笔，把一块输入从 572 一路算到 388；说清论文为什么裁剪、为什么复制、为什么用上卷积；数清 23 层和 3100 万个参数；读别人介绍 U-Net 的文章时，看得到它的好，也有自己的判断。
 #
-# **用时** 阅读和练习 107 分钟，计算 1 分钟，大约两节半课（每节 45 分钟）：第 1 到 4 节是第一节课，第 5 到 10 节要一节半课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟，大约两节半课（每节 45 分钟）：第 1 到 4 节是第一节课，第 5 到 10 节要一节半课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
 #
 # **预备知识** 第 02 章：手算卷积、`nn.Conv2d`、(B, C, H, W)、logits 和 sigmoid。不需要数据集。
 #
@@ -90,9 +90,9 @@ def panel(ax, numbers, title, fill="white"):
 #
 # How can a network that classifies be made to do that? By a *sliding window*: cut out the square around a pixel, let the network classify its centre, move on by one pixel, and again. Ciresan and colleagues did this in 2012 and won the challenge on electron microscopy images "by a large margin", as the U-Net paper says (paper, section 1). The same paragraph names two faults of the method. We count both.
 #
-# **Guess 3.1.** An image has 20 × 20 pixels, the window 7 × 7. How many windows fit, if none may stick out?
+# **Guess 3.1.** An image has 20 × 20 pixels, the window 7×7. How many windows fit, if none may stick out?
 
-# %% [markdown] lang="zh" of="6aa5ae1b"
+# %% [markdown] lang="zh" of="493aece1"
 # ## 1 每个像素一个标签
 #
 # **第一节课**（第 1 到 4 节）：想法、二十个方格上的 U、向下的箭头。
@@ -178,7 +178,7 @@ read = functional.conv_transpose2d(corners, one_window)[0, 0].numpy()
 fig, ax = plt.subplots(figsize=(3.8, 3.0), dpi=figures.DPI)
 shown = ax.imshow(read, cmap="viridis", vmin=0, interpolation="nearest")
 fig.colorbar(shown, label="windows that read the pixel")
-ax.set(title="20 × 20 pixels, windows of 7 × 7", xticks=[], yticks=[])
+ax.set(title="20 × 20 pixels, windows of 7×7", xticks=[], yticks=[])
 figures.show(
     "A square of 20 by 20 pixels, coloured by the number of windows that read each "
     f"pixel: {read[0, 0]:.0f} in the corners, rising to {read.max():.0f} in the middle."
@@ -200,8 +200,8 @@ print(f"on average: {average:.0f}")
 #
 # The next cell puts two 3×3 convolutions between poolings, as U-Net does, and follows two things: the side of the square of the image that one number is computed from, called its *receptive field*; and how many pixels its neighbour stands away. A convolution reaches one step further on each of two sides; a pooling reaches one step further and makes all later steps twice as long.
 
-# %% [markdown] lang="zh" of="0cd446d7"
-# 图中文字：20 × 20 pixels, windows of 7 × 7 20 × 20 像素，7 × 7 的窗口 · windows that read the pixel 读到这个像素的窗口数。
+# %% [markdown] lang="zh" of="00e6bcdd"
+# 图中文字：20 × 20 pixels, windows of 7×7 20 × 20 像素，7×7 的窗口 · windows that read the pixel 读到这个像素的窗口数。
 #
 # 这是第一个缺点：慢。（一个像素被读 49 次，上面算出的工作量却是 9 倍，不是 49 倍：在窗口里，后面的层要算的方格越来越少，先是 25 个，再是 9 个，最后 1 个。）
 #
@@ -313,7 +313,7 @@ for k, step in enumerate(steps):
 #
 # After each of the 3-square convolutions a negative number becomes 0 (ReLU). The kernels are chosen by us; a network would learn its own. Take a pencil: below the code you find the empty form.
 
-# %% [markdown] lang="zh" of="98afc29d"
+# %% [markdown] lang="zh" of="ab8c04a5"
 # ## 3 二十个方格上的 U-Net
 #
 # 先不看大的，看一个小的：不是图像，而是一行二十个数；不是五层，而是两层；不是 64 个通道，而是一个。全部手算。
@@ -742,7 +742,7 @@ print(f"numbers to learn in the convolution: {count_parameters(convolution):,}")
 #
 # **Exercise 3.6** Write it in numpy for one channel: `small` is (H, W), `stamp` 2×2, the result (2 H, 2 W).
 
-# %% [markdown] lang="zh" of="eb723ddf"
+# %% [markdown] lang="zh" of="66ae7a28"
 # ## 5 绿色：一个像素盖一个章
 #
 # **第二节课**（第 5 到 10 节，一节半课）：向上和横跨的箭头，从头走一遍，显存和参数各有多少。
@@ -1156,7 +1156,7 @@ print("tile of 588:", *notes, sep="\n  ")
 # %% [markdown] lang="en"
 # The name "pooling" appears four times, once for each arrow down. The sizes do not depend on the widths. The full network, with its 64 to 1024 channels:
 
-# %% [markdown] lang="zh" of="471cbff4"
+# %% [markdown] lang="zh" of="6a564f39"
 # 输出里“池化”出现四次，每个向下的箭头一次。边长和通道多少无关。完整的网络有 64 到 1024 个通道：
 
 # %% tags=["answer"]

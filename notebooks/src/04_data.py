@@ -16,16 +16,16 @@
 # right; read a label in any encoding; say how well two annotators agree, and with which score; split
 # images by person, so that a score means something.
 #
-# **Minutes** 54 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** chapter 01; arrays and their shapes from chapter 02.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="3d7e57dc"
+# %% [markdown] lang="zh" of="40131923"
 # **学完这一章你能** 拿到 DRIVE 和 CHASE_DB1，并证明每个字节都对；读懂任何编码的标签；说出两位标注者有多一致，用哪个分数来说；按人划分图像，让分数有意义。
 #
-# **用时** 阅读和练习 54 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 第 01 章；第 02 章里的数组和形状。
 #
@@ -690,7 +690,7 @@ for name in ("sensitivity", "specificity", "precision", "accuracy", "dice"):
 # in mind. A network that is trained on the first observer's drawings scores about 0.82.
 # Is it "better than a doctor", then? Chapter 09 changes the judge before it answers.
 
-# %% [markdown] lang="zh" of="5376bb70"
+# %% [markdown] lang="zh" of="d7094ce4"
 # 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，Dice 才说得出来。
 #
 # 在 DRIVE 的测试图像上，第二标注者的 Dice 是 {{drive_test.second_observer.pooled.dice:.4f}}。记住这个数。用第一标注者的标签训练出的网络，Dice 约为 0.82。它是不是“比医生更好”？第 09 章换一位裁判，再来回答。

@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** choose a channel, write histogram equalisation and CLAHE by hand, call the library with the right numbers, and say what AUC, contrast and noise each fail to see.
 #
-# **Minutes** 75 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** chapter 04: `image`, `vessels`, `fov`; NumPy's slices and masks.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="8d4095e6"
+# %% [markdown] lang="zh" of="a53919f6"
 # **学完这一章你能** 选对通道，手写直方图均衡化和 CLAHE，用正确的参数调用库函数，并说清 AUC、对比度和噪声各自看不见什么。
 #
-# **用时** 阅读和练习 75 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 第 04 章：`image`、`vessels`、`fov`；NumPy 的切片和布尔数组。
 #
@@ -100,7 +100,7 @@ print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
 # %% [markdown] lang="en"
 # (With DRIVE, image: DRIVE, Staal et al. 2004.)
 
-# %% [markdown] lang="zh" of="9b5f3651"
+# %% [markdown] lang="zh" of="a884b2c6"
 # 图中文字：colour 彩色 · red 红 · green 绿 · blue 蓝
 #
 # （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
@@ -159,7 +159,7 @@ print(f"{max(by_channel, key=by_channel.get)} comes first; a coin would have 0.5
 #
 # Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another. (On DRIVE green comes first. On CHASE_DB1 the light is so uneven that all three channels stay near a coin, and blue is a little ahead, though to the eye green is clearest.)
 
-# %% [markdown] lang="zh" of="a7570795"
+# %% [markdown] lang="zh" of="eea5e4eb"
 # 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，因为晶状体吸收了不少。
 #
 # 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有许多对像素的次序是反的，例如一个角落的背景比另一个角落的血管还暗。（在 DRIVE 上绿色第一。CHASE_DB1 的光照很不均匀，三个通道都和抛硬币差不多，蓝色略高一点，虽然用眼睛看绿色最清楚。）
@@ -377,7 +377,7 @@ clip_histogram = lesson.exercise("05.3", clip_histogram)
 #
 # </details>
 
-# %% [markdown] lang="zh" of="8b29ef76"
+# %% [markdown] lang="zh" of="d81a0ae0"
 # <details><summary>参考答案</summary>
 #
 # 20 个像素里有 12 个超过阈值。8 个灰度级各得 12 / 8 = 1.5 个，总数仍是 32。第 2 级最后是 9.5，高于 8：只分一轮就会这样。有的库会继续分，直到没有哪一级超过阈值。
@@ -957,7 +957,7 @@ lesson.contract("05.auc", (rows["green"][0], rows["clip 2/256"][0]), course)
 # | noise | roughness of flat areas | vessels; by itself it would choose a black picture (half has half the noise) |
 # | step/noise | the step of the vessels against the size of the grain | shape: a vessel is a line, and a network sees lines |
 
-# %% [markdown] lang="zh" of="7aee1ddb"
+# %% [markdown] lang="zh" of="678eedc9"
 # 表中文字：contrast 对比度 · noise 噪声 · step 灰度差 · step/noise 两者之比 · half 减半 · equalised 均衡化 · no clip 不截断
 #
 # step 是背景减血管的灰度差，对比度就是它除以标准差。逐列看，问那两句话：

@@ -16,16 +16,16 @@
 # flip, scale and bend them; cut training patches; say how many examples your images
 # really give.
 #
-# **Minutes** 66 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** chapters 04 and 05; tensors from chapter 02.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="3549e518"
+# %% [markdown] lang="zh" of="4fe0afa2"
 # **学完这一章你能** 让图像、血管标签和视野 (FOV) 一起动；旋转、翻转、缩放、弯曲它们；切出训练用的图像块 (patch)；说清手里的图像到底能给出多少样本。
 #
-# **用时** 阅读和练习 66 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 第 04、05 章；第 02 章的张量。
 #

@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** write a U-Net from its parts and say the shape after each; choose between `train()` and `eval()`; count parameters and find the memory; run the network on an image of any size; say what a skip connection is worth; tell from a loss curve why a network does not learn.
 #
-# **Minutes** 104 to read and try, 1 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** classes, `nn.Conv2d`, logits, the sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (chapter 04), the prepared image (chapter 05), patches (chapter 06).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="26b3749a"
+# %% [markdown] lang="zh" of="84ee2f6b"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
-# **用时** 阅读和练习 104 分钟，计算 1 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
@@ -883,7 +883,7 @@ figures.show("A whole eye in its green channel, and beside it the vessel probabi
 #
 # 概率图和原图一样大，一个像素也不差。
 
-# %% [markdown] lang="en" minutes="4"
+# %% [markdown] lang="en" minutes="3"
 # ## 9 What the levels look at
 #
 # The hooks of section 6 show us the maps of the shipped network while our patch goes through. A row is a level; on the left two maps of the way down, on the right two of the way up (in the last row, all from the bottom). Shown are the channels that vary most. The printed lines say how well the *best single channel* of each block tells vessel from background, as AUC (chapter 05): 0.5 is chance, 1 is perfect.
@@ -929,14 +929,14 @@ figures.show("Maps by level: squares get coarser downwards, fine lines return up
 # zh: figures.show("每一层的特征图：越往下方格越粗，往上细线又回来了。")
 
 # %% [markdown] lang="en"
-# Downwards the squares get coarser. At the bottom one number stands for 8 × 8 pixels, and no single channel there can draw a vessel of two pixels. Upwards the fine lines are back. Did they come across, over the skips, or did the many channels at the bottom remember them together? Section 10 tests it.
+# Downwards the squares get coarser. At the bottom one number stands for 8×8 pixels, and no single channel there can draw a vessel of two pixels. Upwards the fine lines are back. Did they come across, over the skips, or did the many channels at the bottom remember them together? Section 10 tests it.
 #
 # A regular pattern in maps on the way up, dots or a checkerboard, is the print of the unequal numbers in the 2×2 stamps (section 3). How strong is it? The next cell measures, for each channel, how much of its variation is one and the same pattern in every 2×2 block: right after the last up-convolution (`up.2`), after the two convolutions that follow (`decoder.2`), and in the logits.
 
-# %% [markdown] lang="zh" of="080e0b22"
+# %% [markdown] lang="zh" of="79091237"
 # 图中文字：down 向下 · up 向上 · px 边长像素 · ch. 通道号。
 #
-# 越往下，格子越粗。到了底部，一个数代表 8 × 8 个像素，那里任何单个通道都画不出两个像素宽的血管。往上走，细线又回来了。它们是从跳跃连接横着过来的，还是底部的许多通道合起来记住的？第 10 节来检验。
+# 越往下，格子越粗。到了底部，一个数代表 8×8 个像素，那里任何单个通道都画不出两个像素宽的血管。往上走，细线又回来了。它们是从跳跃连接横着过来的，还是底部的许多通道合起来记住的？第 10 节来检验。
 #
 # 向上的图里如果有规则的小点或棋盘格，那是 2×2 印章里四个数不相等留下的花纹（第 3 节）。花纹有多强？下一个单元格对每个通道测量：它的变化里，有多少是在每个 2×2 小块里都一样的花纹。分别在最后一次上卷积之后 (`up.2`)、后面两次卷积之后 (`decoder.2`)，以及 logits 里测量。
 
@@ -954,9 +954,9 @@ for name in ("up.2", "decoder.2", "head"):
     # zh: print(f"{name:10} 中位数 {strength.median():.3f}，最大 {strength.max():.3f}")
 
 # %% [markdown] lang="en"
-# With DRIVE the pattern makes up about 40 % of the variation right after the up-convolution, about 5 % after the convolutions (though one channel keeps much of it), and less than 1 % in the logits. So the rest of the network learns to take it away.
+# With DRIVE the pattern makes up about 40% of the variation right after the up-convolution, about 5% after the convolutions (though one channel keeps much of it), and less than 1% in the logits. So the rest of the network learns to take it away.
 
-# %% [markdown] lang="zh" of="c9ca02fb"
+# %% [markdown] lang="zh" of="ea8ba882"
 # 使用 DRIVE 时，花纹刚出上卷积时约占变化的 40%，再经过卷积约占 5%（个别通道仍然很强），到 logits 里不到 1%。可见网络的其余部分学会了把它消掉。
 
 # %% [markdown] lang="en" minutes="15"
@@ -1043,10 +1043,10 @@ print(f"{num_steps} steps each, together {time.perf_counter() - start:.0f} s")
 # zh: print(f"各 {num_steps} 步，共 {time.perf_counter() - start:.0f} s")
 
 # %% [markdown] lang="en"
-# Now a validation image, which neither network has seen. A vessel pixel counts as *wide* if a square of 3 × 3 vessel pixels covers it, else as *thin*. To be fair to both, each network may mark as many pixels as the annotator did: the next cell sets its threshold so. That takes the threshold from the label of the very image that is compared. Between the two networks this is fair; for a score it is forbidden, and chapter 09 shows the proper way.
+# Now a validation image, which neither network has seen. A vessel pixel counts as *wide* if a square of 3×3 vessel pixels covers it, else as *thin*. To be fair to both, each network may mark as many pixels as the annotator did: the next cell sets its threshold so. That takes the threshold from the label of the very image that is compared. Between the two networks this is fair; for a score it is forbidden, and chapter 09 shows the proper way.
 
-# %% [markdown] lang="zh" of="e6c83df2"
-# 现在换一张两个网络都没见过的验证图像。如果一个血管像素能被 3 × 3 的血管方块盖住，就算**宽**，否则算**细**。为了公平，每个网络标出的像素数都和标注者一样多：下一个单元格就这样定阈值。注意，这个阈值取自被比较的图像自己的标签。在两个网络之间比较，这样做是公平的；给网络打分时绝不允许这样做，正确的做法见第 09 章。
+# %% [markdown] lang="zh" of="7cd3d85f"
+# 现在换一张两个网络都没见过的验证图像。如果一个血管像素能被 3×3 的血管方块盖住，就算**宽**，否则算**细**。为了公平，每个网络标出的像素数都和标注者一样多：下一个单元格就这样定阈值。注意，这个阈值取自被比较的图像自己的标签。在两个网络之间比较，这样做是公平的；给网络打分时绝不允许这样做，正确的做法见第 09 章。
 
 # %%
 val = course.load_one(datasets.ids(course.dataset, "val")[0])

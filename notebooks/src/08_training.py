@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** compute both losses by hand, read the training loop line by line, say why a GPU trains with short numbers, forecast how long training takes, read a loss curve, and stop a run and resume it with the same weights, bit for bit, as without the break.
 #
-# **Minutes** 73 to read and try; 8 to compute on two cores, most of it in the background.
+# **Minutes** {{minutes}} to read and try; {{computing}} to compute on two cores, most of it in the background.
 #
 # **You need** logits, sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (04), patches (06), the network (07).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="01b16a85"
+# %% [markdown] lang="zh" of="efbb22fd"
 # **学完这一章你能** 手算两种损失，逐行读懂训练循环，说明 GPU 训练为什么用低精度数，预估训练时间，看懂损失曲线，并能断点续训，得到与不中断时逐比特相同的权重。
 #
-# **用时** 阅读和练习 73 分钟；用两个 CPU 核计算约 8 分钟，大部分在后台。
+# **用时** 阅读和练习 {{minutes}} 分钟；用两个 CPU 核计算约 {{computing}} 分钟，大部分在后台。
 #
 # **预备知识** logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），图像块（第 06 章），网络（第 07 章）。
 #
@@ -287,7 +287,7 @@ print(f"by hand {dice_loss(np.log(p / (1 - p)), y):.4f}")
 # %% [markdown] lang="en"
 # They agree. In `helpers/losses.py`, `smooth` adds one pixel above and below the fraction line, so that a batch without a vessel does not divide zero by zero (this cell sets it to 0). Now both losses as pictures. BCE looks at one pixel at a time. Dice looks at areas; orange is where they overlap.
 
-# %% [markdown] lang="zh" of="40d04d3e"
+# %% [markdown] lang="zh" of="0032780e"
 # 结果一致。`helpers/losses.py` 里的 `smooth` 在分子和分母上各加一个像素，一批里没有血管时也不会出现零除以零（上面的单元格把它设为 0）。下面把两种损失画出来。BCE 一次看一个像素；Dice 看面积，橙色是重叠部分。
 
 # %% fold="Draw both losses of the four pixels" fold_zh="画出四个像素的两种损失"
@@ -354,7 +354,7 @@ for answer, p_everywhere in answers.items():
 #
 # Now we make a ruler: the loss of some answers that you will meet. The mark "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own. (If you changed the loss, the ruler does not follow.)
 
-# %% [markdown] lang="zh" of="2282fe08"
+# %% [markdown] lang="zh" of="34fbce46"
 # ## 给损失做一把尺子
 #
 # 所以两者互补。BCE 让每个像素都有梯度，但在它看来全黑的代价很低；在 Dice 看来，全黑最差。本课程用 BCE 加上一半的软 Dice 损失：
@@ -378,7 +378,7 @@ ruler = {
     "untrained": loss_of(0.5, 0.5),
     "double sigmoid": loss_of(sure, 0.5),
     "vessel share only": loss_of(share, share),
-    "90 % sure and right": loss_of(0.9, 0.1),
+    "90% sure and right": loss_of(0.9, 0.1),
 }
 for name, (bce, both) in ruler.items():
     print(f"{name:20} BCE {bce:.3f}   BCE + 0.5 Dice {both:.3f}")
@@ -401,7 +401,7 @@ figures.show(f"Two rulers with four marks each. BCE + 0.5 Dice: {marks}.")
 # Keep the ruler in mind: its marks come back in the curves of your own run. How far is that run? The next cell only looks and changes nothing; run it as often as you like.
 
 # %% [markdown] lang="zh" of="81d48e1b"
-# 图中文字：90 % sure and right 九成把握且正确 · vessel share only 只知道血管像素占比 · double sigmoid 多了一个 sigmoid · untrained 未训练 · BCE 二元交叉熵 · Dice 软 Dice 损失 · loss 损失。
+# 图中文字：90% sure and right 九成把握且正确 · vessel share only 只知道血管像素占比 · double sigmoid 多了一个 sigmoid · untrained 未训练 · BCE 二元交叉熵 · Dice 软 Dice 损失 · loss 损失。
 #
 # 记住这把尺子：你自己的训练曲线里会再画出这些刻度。现在训练到哪儿了？下一个单元格只看不改，想运行几次都行。
 
@@ -432,7 +432,7 @@ from helpers.training import train_step
 # %% [markdown] lang="en"
 # `TrainingRun.steps` in the same file repeats such steps. In words: take the next batch, call `train_step`, move the learning rate one place along its schedule, note the loss; every `val_every` steps score the whole validation images, write a line into `history`, and keep a copy of the weights if they are the best so far.
 #
-# A second network is kept beside the one that trains. While the learning rate is high, the weights jump about, and of two looks shortly after one another one may be lucky. So the run keeps the **running average** of the weights (exponential moving average, EMA): after each step it keeps 99 % of its own weights and takes 1 % from the network that trains, which makes it the mean of about the last hundred steps. The looks and the copies are taken from this average.
+# A second network is kept beside the one that trains. While the learning rate is high, the weights jump about, and of two looks shortly after one another one may be lucky. So the run keeps the **running average** of the weights (exponential moving average, EMA): after each step it keeps 99% of its own weights and takes 1% from the network that trains, which makes it the mean of about the last hundred steps. The looks and the copies are taken from this average.
 #
 # ### Short numbers
 #
@@ -443,7 +443,7 @@ from helpers.training import train_step
 #
 # The next cell shows all three on two small numbers.
 
-# %% [markdown] lang="zh" of="43e7b116"
+# %% [markdown] lang="zh" of="9a5bae97"
 # 同一个文件里的 `TrainingRun.steps` 把这一步重复许多次。它做的是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步在完整的验证图像上评估一次，在 `history` 里写一行，如果是目前最好的，就留一份权重。
 #
 # 训练时还维护着另一个网络。学习率大时权重波动也大，相隔不久的两次验证，有一次成绩好可能只是碰巧。所以训练还保留权重的滑动平均 (exponential moving average, EMA)：每走一步，它保留自己权重的 99%，再从正在训练的网络取 1%，大致就是最近一百步的平均。验证时评估的、留下来的，都是这个平均。
@@ -479,7 +479,7 @@ from helpers.runtime import pick_precision
 # %% [markdown] lang="en"
 # **Guess 8.4.** A V100, still found in many computing centres, has compute capability 7.0. Which numbers does the course use on it?
 
-# %% [markdown] lang="zh" of="29397bd6"
+# %% [markdown] lang="zh" of="ac7663c0"
 # **猜一猜 8.4** 不少计算中心还在用 V100，它的计算能力是 7.0。课程在它上面用哪种数？
 
 # %%
@@ -616,7 +616,7 @@ print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} parame
 # %% [markdown] lang="en"
 # In this first step both move by the learning rate, large gradient or small: AdamW takes the direction from the gradient and the length from the learning rate. What is left to choose is the learning rate, and it changes on the way. The **one-cycle** schedule starts low while the running means settle, rises to its peak, and ends near zero, so that the last steps only polish.
 
-# %% [markdown] lang="zh" of="70feb3b7"
+# %% [markdown] lang="zh" of="7103138b"
 # 在第一步里，不管梯度大小，两个权重移动的距离都等于学习率：AdamW 从梯度取方向，由学习率定长度。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，末尾几步只做微调。
 
 # %%
@@ -999,7 +999,7 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # - A checkpoint must hold weights, optimiser, schedule and random state; otherwise the second half is another run.
 # - Here a validation loss below the training loss is normal: the training loss is measured on augmented patches and in train mode. The test images were not touched.
 
-# %% [markdown] lang="zh" of="02602f36"
+# %% [markdown] lang="zh" of="7829cd78"
 # ## 小结
 #
 # - 损失有一把尺子：未训练、只知道血管像素占比、多了一个 sigmoid。看曲线之前先记住这些刻度。

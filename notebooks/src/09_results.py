@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** segment a whole photograph, choose a threshold without cheating, write down the scores that papers report, read ROC and PR curves, put an interval around a score, and tell which published numbers may be compared with yours.
 #
-# **Minutes** 62 to read and try, 2 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** Dice and two annotators (chapter 04), AUC (05), logits (02).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="4b1a74ce"
+# %% [markdown] lang="zh" of="24117bae"
 # **学完这一章你能** 分割整张眼底照片，不作弊地选阈值，写出论文里常报告的各项分数，读懂 ROC 和 PR 曲线，给分数加上置信区间，并判断哪些已发表的数字可以和你的比较。
 #
-# **用时** 阅读和练习 62 分钟，计算 2 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** Dice 和两位标注者（第 04 章），AUC（第 05 章），logits（第 02 章）。
 #
@@ -371,7 +371,7 @@ print(f"from {level.min():.2f} to {level.max():.2f} Dice is within 0.01 of the b
 # %% [markdown] lang="en"
 # The top is flat: a threshold slightly off costs little Dice. The choice is made now, on these eyes only.
 
-# %% [markdown] lang="zh" of="6d956bc7"
+# %% [markdown] lang="zh" of="b270ac7c"
 # 图中文字：threshold 阈值 · Dice, validation 验证图像上的 Dice；红线是最好的阈值。
 #
 # 顶部很平：阈值差一点，Dice 降得很少。阈值就此选定，而且只看了这几只眼睛。
@@ -420,7 +420,7 @@ print(f"scored: {', '.join(rows)} on {len(eyes)} {split} eyes of {course.dataset
 # %% [markdown] lang="en"
 # **Guess 9.2** What Dice does the second observer reach against the first, whose drawing is our label? Chapter 04 named the number for DRIVE's test images: do you remember it? Write it down before you look it up.
 
-# %% [markdown] lang="zh" of="301aad4c"
+# %% [markdown] lang="zh" of="dca0fac4"
 # **猜一猜 9.2** 我们的标签是第一标注者画的。第二标注者对照这些标签，Dice 能有多少？DRIVE 测试图像上的数，第 04 章说过。还记得吗？先凭记忆写。
 
 # %%
@@ -1001,7 +1001,7 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 #
 # **Extra:** turn and mirror an image in the eight ways of chapter 06, turn the predictions back and average them (`network.probs(eye.image, eye.fov, tta="d4")`; this is test-time augmentation), and score the validation eyes again. What does it cost, what does it bring?
 
-# %% [markdown] lang="zh" of="20af3529"
+# %% [markdown] lang="zh" of="59530e39"
 # ## 小结
 #
 # - 阈值和权重在验证图像上选；没有什么可选的了，才由一个函数给测试图像评分。

@@ -17,20 +17,20 @@
 #
 # **After this chapter you can** answer an image of any size tile by tile and without a seam; write the weight map; say how large to draw the first weights, and why; read what momentum 0.99 means; train the paper's network and score it fairly.
 #
-# **Minutes** 136 to read and try, 3 to compute; the core alone 80.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute; the core alone 80.
 #
 # **You need** the paper's sizes (chapter 03), the network and its padding (07), the training loop (08).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="85004d7a"
+# %% [markdown] lang="zh" of="bd976c7e"
 # 选修章。第 04 到 09 章只从论文里取了血管用得上的部分。这一章照作者的做法一步一步走一遍，最后在他们用的那种图像上训练他们的网络：电子显微镜下的神经组织切片。
 #
 # **怎样学这一章** 这是最长的一章。核心是第 1、2、7、8 节，大约 80 分钟。标题里带（选读）的可以放一放：单元格要运行，因为第 7 节训练时要用第 3 节抽分块的函数；正文可以改天再读，次序随意。
 #
 # **学完这一章你能** 一块一块地处理任意大小的图像，不留接缝；写出权重图；说清初始权重该取多大、为什么；读懂动量 0.99 的含义；训练论文的网络，并公平地打分。
 #
-# **用时** 阅读和练习 136 分钟，计算 3 分钟；只学核心是 80 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟；只学核心是 80 分钟。
 #
 # **预备知识** 论文里的各种大小（第 03 章），网络和填充（第 07 章），训练循环（第 08 章）。
 #

@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** segment a photograph of your own, or a folder of them, read the report that comes with it, say by how much the scores fall with another camera and why, and find out why an output is black.
 #
-# **Minutes** 56 to read and try, 1.5 to compute.
+# **Minutes** {{minutes}} to read and try, 1.5 to compute.
 #
 # **You need** the data (chapter 04), results and thresholds (09).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="1bedcf8b"
+# %% [markdown] lang="zh" of="a27cbece"
 # **学完这一章你能** 分割自己的一张照片或者一整个文件夹，读懂随之给出的报告，说明换相机后分数会下降多少、为什么，并且查出输出全黑的原因。
 #
-# **用时** 阅读和练习 56 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
 #
 # **预备知识** 数据（第 04 章），结果和阈值（第 09 章）。
 #

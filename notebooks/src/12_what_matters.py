@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** set up an ablation that answers its question, compare two networks on the same eyes, read an interval of a difference, and say "cannot tell" with a good conscience.
 #
-# **Minutes** 60 to read and try, 1.5 to compute.
+# **Minutes** {{minutes}} to read and try, 1.5 to compute.
 #
 # **You need** training (chapter 08), intervals and thresholds (09).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="f31524a6"
+# %% [markdown] lang="zh" of="0c63ce52"
 # **学完这一章你能** 设计一个能回答问题的消融实验，在同一批眼睛上比较两个网络，读懂差值的置信区间，并且问心无愧地说“看不出来”。
 #
-# **用时** 阅读和练习 60 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
 #
 # **预备知识** 训练（第 08 章），置信区间和阈值（第 09 章）。
 #
@@ -48,7 +48,7 @@ import numpy as np
 from helpers import augment, figures, inference, places, training
 from results.experiments import runs
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="4"
 # ## One change at a time
 #
 # An **ablation** changes one thing of a recipe and leaves the rest alone. (The word is the surgeon's: take a part away and see what no longer works.) Whatever differs afterwards is due to this change, or to chance. (A patch of 256 comes with a batch of 2, so that a step still sees as many pixels; a batch of 4 comes with 5,000 steps, so that as many patches are seen.)
@@ -135,7 +135,7 @@ lesson.ask("12.1", guess, costs)
 for name, cost in costs.items():
     print(f"{name:10} Dice {cost:+.4f}")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="15"
 # ## The same eyes, twice
 #
 # Some eyes are hard, and they are hard for every network. So two networks are compared eye by eye.
@@ -259,7 +259,7 @@ verdict = lesson.exercise("12.3", verdict)
 #
 # </details>
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="4"
 # ## All changes in one figure
 #
 # Each row is one change, its point the mean difference to the recipe, its bar the interval.
@@ -367,7 +367,7 @@ print(f"Dice moved by less than {bound:.4f}:\n  " + "\n  ".join(small))
 # %% [markdown] lang="zh" of="e7c45fa7"
 # 同一个方案的两个网络，相差大约 1.4 倍标准差（根号二）。如果一处改动让 Dice 的变化小于两倍这样的差别，那也许只是换了随机种子造成的，不管它的区间是否包含零；上面列出的就是。三个种子算出的标准差很粗略，训练的步数更多，眼睛也是另一批；AUC 随种子的变化要小得多。尽管如此：只有一个种子，又没有区间，Dice 的小数点后第三位就什么也说明不了。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="4"
 # ## Does CLAHE help?
 #
 # The blog post prepares its photographs with the green channel, CLAHE and gamma, and chapter 05 showed that this helps the eye. Does it help a *trained* network? Four inputs were tried: green as it is, green after CLAHE and gamma (the chain), the colours, and the chain beside the colours, which is the recipe. Each network also saw the held-out eyes with the light of another lamp and with the blur of another lens, both of them computed.
@@ -427,7 +427,7 @@ for name in inputs[:3]:
 #
 # 如果照片和学过的差不多，绿色通道处理不处理，AUC 一样：训练过的网络自己会提取对比度。（两者的 AUC 比基准方案低 {{abs(ablations.rows.green.difference.plain.auc_roc[0]):.4f}} 和 {{abs(ablations.rows.enhanced.difference.plain.auc_roc[0]):.4f}}。）只用颜色和基准方案一样好，而且区间很窄。换了光照，原样的绿色通道就不行了，AUC 比基准方案低 {{abs(ablations.rows.green.difference.camera.auc_roc[0]):.3f}}；经过 CLAHE 和伽马的只低 {{abs(ablations.rows.enhanced.difference.camera.auc_roc[0]):.3f}}，颜色低 {{abs(ablations.rows.colour.difference.camera.auc_roc[0]):.3f}}：处理去掉了光照的一部分影响，而基准方案两样都有。换了镜头，颜色又和基准方案一样好，处理则没有帮助。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们很有用。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。（原样的绿色通道是在 CPU 上训练的，其余在 GPU 上。）
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="1"
 # ## How many eyes?
 #
 # Tracing all vessels of an eye by hand is slow work for a specialist. How much does the next eye bring?
@@ -468,7 +468,7 @@ for name, count in counts.items():
 #
 # 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪两只眼睛，这也是偶然，竖线里同样没有算进去。（两只和八只的网络是在 CPU 上用 fp32 训练的，其余的在 GPU 上用 bf16；第 08 章的方案在两种设备上结果差不多。）
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="8"
 # ## At test time
 #
 # A network may look at an eye more than once: mirrored, turned, with another seed's weights. The probabilities are averaged. Their rows in the figure above are called "test time".
@@ -535,7 +535,7 @@ for name in ("long", "wide"):
 # %% [markdown] lang="zh" of="b839c7df"
 # 把眼睛看四遍有好处，而且不必再训练；代价是每张照片都要多花时间。它是不是比训练步数翻倍、比网络加宽一倍更有用，凭这些眼睛看不出来。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="3"
 # ## All of it together
 #
 # Each of these steps is small. What do they make together? The shipped network saw sixteen eyes. After its threshold is known, the four validation eyes can teach, too: nothing is left to choose by, so the last weights are taken. Then the network is made twice as wide, then four times, which is the width of the paper's, and then three seeds of that are averaged. Each line below adds a step to the one above it. The scores are those of the test images; none of these steps was chosen by them ([results/](../results/README.md)). The last two have a cross-validation and a threshold of their own ([results/best.json](../results/best.json)).
@@ -580,7 +580,7 @@ for text, ending in recipes.items():
 # %% [markdown] lang="zh" of="92cac5de"
 # 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。代价各不相同：多用四只眼睛，训练不多花时间；网络加宽一倍，在 CPU 上训练时间是三倍；加宽到四倍，乘法次数是基准方案的十六倍，要用 GPU 来做；三个网络各看四遍，一张照片就要让宽网络算十二次。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from
 #
 # Each eye has a threshold at which its own Dice is best. Nobody knows it beforehand; we use one for all. Four networks of the full recipe (5,000 steps), cross-validated, give the best threshold of each of the twenty eyes ([results/crossval.json](../results/crossval.json)).
@@ -625,7 +625,7 @@ print(f"the four of validation (orange): mean {np.mean(val_four):.2f}")
 #
 # 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对其余的大多数眼睛都太高。哪怕只选一个数，四只眼睛也太少。（前面三个种子的网络，阈值就是用这四只选的：{{min(seeds.rows.threshold):.2f}} 到 {{max(seeds.rows.threshold):.2f}}。）Dice 的损失没有看上去那么大，因为顶部很平。尽管如此，随课程附带的权重还是用了二十只眼睛选出的阈值。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="3"
 # ## Whole vessels or many pixels?
 #
 # Dice counts pixels, so a wide vessel weighs more than a thin one of the same length. clDice counts centrelines, and there both weigh the same. One network gives many maps, one for each threshold. Draw them all.
@@ -702,7 +702,7 @@ for text, maps in (("held-out eyes of 21 to 40", held), ("test images", looked))
 # %% [markdown] lang="zh" of="7a61c8ee"
 # 二十只眼睛事先就说中了：Dice 下降 {{drive_test_twenty_average.objects[1].dice - drive_test_topology.objects[1].dice:.3f}}，clDice 上升 {{drive_test_topology.objects[1].cldice - drive_test_twenty_average.objects[1].cldice:.3f}}，在测试图像上也是这样。留出的眼睛就是做这个用的：在它们上面做的选择，换了新的眼睛仍然成立。作为对照，第二标注者在测试图像上的 clDice 是 {{drive_test.second_observer_objects[0].cldice:.3f}}（[results/drive_test.json](../results/drive_test.json)）。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="4"
 # ## Your own ablation
 #
 # Now two networks of your own: with augmentation and without, everything else equal. They are trained briefly and on small patches, so that a class can wait for them. In the stored rows, augmentation matters most.
@@ -764,7 +764,7 @@ lesson.contract("12.short", mine["with"]["auc_roc"], course)
 # %% [markdown] lang="zh" of="d2f1cb35"
 # 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.004。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="2"
 # ## What ten eyes cannot tell
 #
 # The same rows once more, sorted by what these eyes can say.
@@ -786,6 +786,7 @@ for word in ("cannot tell", "loss", "gain"):
     for name in names:
         if set(verdicts[name]) == {word}:
             print(f"  {rows[name]['question']}: {rows[name]['text']}")
+            # zh: print(f"  {rows[name]['question']}：{rows[name]['text']}")
 for name in ("mild", "patch256", "colour"):
     word = verdict(*rows[name]["difference"]["camera"]["auc_roc"][1:])
     print(f"{rows[name]['question']}: {rows[name]['text']}, under the other lamp: {word}")
@@ -807,7 +808,7 @@ course.record(
 
 # %% include="recall"
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="1"
 # ## What you learned
 #
 # - Change one thing, keep the rest, judge it on eyes that were not trained on; best on eyes that chose nothing either.
@@ -817,16 +818,8 @@ course.record(
 # - "Does it help?" has no answer without "where, and after how many steps?"
 #
 # **Extra:** give [results/experiments/runs.py](../results/experiments/runs.py) a variant of your own: one line in `VARIANTS`. `python -m results.experiments` now lists `ablations.json` as stale, because the table says more than the file, and `python -m results.experiments ablations` trains what is missing: yours and, beside it, the recipe, four networks. Then it compares the two and adds your row; the other rows stay.
-#
-# ## Sources
-#
-# - The blog post "U-Net study notes" takes CLAHE and gamma for granted; here they are put to the test.
-# - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
-# - Shit et al.: clDice, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311).
-# - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
-# - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="ef48181a"
+# %% [markdown] lang="zh" of="d5d2569f"
 # ## 小结
 #
 # - 只改一处，其余不动；评分用的眼睛不能参加训练，最好也没有用来做过选择。
@@ -836,7 +829,17 @@ course.record(
 # - “有没有用”：不说清在哪里、训练了多少步，就没有答案。
 #
 # **选做：** 给 [results/experiments/runs.py](../results/experiments/runs.py) 加一个你自己的变体：在 `VARIANTS` 里加一行。这时 `python -m results.experiments` 会把 `ablations.json` 标为 stale（过时），因为表里写的比文件里多；再运行 `python -m results.experiments ablations`，它会训练缺少的网络：你的变体，以及一同训练、用来对照的基准方案，一共四个。然后它比较两者，加上你的那一行；其余各行不变。
+
+# %% [markdown] lang="en" minutes="1"
+# ## Sources
 #
+# - The blog post "U-Net study notes" takes CLAHE and gamma for granted; here they are put to the test.
+# - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
+# - Shit et al.: clDice, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311).
+# - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
+# - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
+
+# %% [markdown] lang="zh" of="d570982a"
 # ## 参考资料
 #
 # - 博文《U-net学习笔记》把 CLAHE 和伽马当成理所当然，这里拿它们做了检验。

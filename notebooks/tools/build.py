@@ -301,6 +301,14 @@ def everything(root: Path) -> list[Chapter]:
     return [Chapter(root, path) for path in sources(root, [])]
 
 
+def timed(root: Path, chapters: list[Chapter]) -> dict[str, dict[str, int]]:
+    """Return the minutes of all chapters, for the fields of the pages."""
+    total = {
+        chapter.path.name[:2]: minutes.total(chapter.cells) for chapter in chapters
+    }
+    return {"minutes": total, "computing": minutes.computing(root)}
+
+
 def build(root: Path, paths: list[Path], folder: Path | None = None) -> list[str]:
     """Write the notebooks of the chapters; return the problems of their sources."""
     problems = []
@@ -339,7 +347,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             chapters = everything(root)
             wanted = [chapter for chapter in chapters if chapter.path in paths]
             problems = [p for chapter in wanted for p in chapter.check()]
-            problems += numbers.check(root) + glossary.check(root)
+            problems += numbers.check(root, timed(root, chapters))
+            problems += glossary.check(root)
             problems += teaching.check(root, chapters)
         elif wanted := [x for x in editions.EDITIONS if getattr(args, x)]:
             chapters, problems = [Chapter(root, path) for path in paths], []
@@ -353,9 +362,10 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
                 print(f"published at {address}, {tag}")
             for path in paths if args.bless else []:
                 translate.bless(path)
-            problems = build(root, paths, args.store) + numbers.mend(root)
-            problems += glossary.write(root)
-            problems += teaching.write(root, everything(root))
+            problems = build(root, paths, args.store)
+            chapters = everything(root)
+            problems += numbers.mend(root, timed(root, chapters))
+            problems += glossary.write(root) + teaching.write(root, chapters)
     except (OSError, ValueError, SyntaxError) as error:
         problems = [str(error)]
     print("\n".join(problems) or f"{len(paths)} chapters in step")

@@ -102,6 +102,8 @@ class Numbers:
         expression, _, form = field.rpartition(":")
         if field in self.given:
             expression, form = field, ""
+        elif not expression:
+            raise ValueError(f"{{{field}}}: no such number; a field is what:format")
         try:
             value = self.evaluate(ast.parse(expression.strip(), mode="eval").body)
             return format(value, form)
@@ -222,20 +224,20 @@ class Page:
         return found["start"] + new + found["end"]
 
 
-def pages(root: Path) -> list[Page]:
+def pages(root: Path, given: dict) -> list[Page]:
     """Read the Markdown pages that may hold numbers."""
-    numbers = Numbers(root)
+    numbers = Numbers(root, given)
     paths = [path for pattern in PAGES for path in sorted(root.glob(pattern))]
     return [Page(path, path.relative_to(root).as_posix(), numbers) for path in paths]
 
 
-def check(root: Path) -> list[str]:
-    """Name each place of the pages that does not agree with results/."""
-    return [problem for page in pages(root) for problem in page.problems]
+def check(root: Path, given: dict) -> list[str]:
+    """Name each place of the pages that does not agree with what is measured."""
+    return [problem for page in pages(root, given) for problem in page.problems]
 
 
-def mend(root: Path) -> list[str]:
+def mend(root: Path, given: dict) -> list[str]:
     """Write the measured numbers into the pages; return what could not be filled."""
-    for page in pages(root):
+    for page in pages(root, given):
         page.path.write_text(page.filled, "utf-8", newline="\n")
-    return check(root)
+    return check(root, given)

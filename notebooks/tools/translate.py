@@ -15,6 +15,12 @@ from .numbers import FIELD
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 SPAN = re.compile(r"`[^`\n]+`")
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.S)
+NUMBERS = {  # how numbers are written in prose: what is wrong, what is right
+    r"[\d}] %": "12.7%",
+    r"\d ?x ?\d": "3×3, 572 × 572",
+    r"(?<!× )\b\d × \d\b(?! ×)": "3×3, 572 × 572",
+}
+CHINESE_NUMBERS = {r"\d%? ?到 ?\d[\d.]*%": "9%～15%"}
 
 
 def short_hash(text: str) -> str:
@@ -56,6 +62,8 @@ def text_problems(cells: list, terms: Path) -> Iterator[tuple]:
     right, wrong = read_terms(terms)
     languages = [cell.metadata.get("lang") for cell in cells]
     for k, cell in enumerate(cells):
+        if languages[k]:
+            yield from ((cell, p) for p in number_problems(cell.source, languages[k]))
         if languages[k] == "en":
             if languages[k + 1 : k + 2] != ["zh"]:
                 yield cell, "no Chinese cell after it"
@@ -68,6 +76,18 @@ def text_problems(cells: list, terms: Path) -> Iterator[tuple]:
                 yield cell, f"do not use {word} (notebooks/src/terms.md)"
         elif cell.cell_type == "markdown" and "include" not in cell.metadata:
             yield cell, 'text without lang="en" or lang="zh"'
+
+
+def number_problems(text: str, language: str) -> Iterator[str]:
+    """Name numbers that are not written by the course's rule."""
+    text = "\n".join(x for x in text.splitlines() if "图中文字" not in x)
+    for pattern in (FENCE, SPAN, FORMULA, r"\]\([^)]*\)"):
+        text = re.sub(pattern, " ", text)
+    text = re.sub(r"(conv|pool) \dx\d", " ", text)  # names of arrows in figures
+    rules = NUMBERS | (CHINESE_NUMBERS if language == "zh" else {})
+    for pattern, right in rules.items():
+        if found := re.search(pattern, text):
+            yield f"write numbers as in {right}, not {found[0]!r}"
 
 
 def pair_problems(english, chinese) -> Iterator[str]:
