@@ -109,12 +109,13 @@ def start(language: str = "en") -> Course:
     course = Course(mode, places.output_dir(), eyes.find(mode, print))
     device = runtime.pick_device()
     kind, precision = runtime.device_name(device), runtime.pick_precision(device)
+    kind_zh = runtime.device_name(device, "zh")
     name = course.here.dataset if course.here else None
     where = f"{name} in {course.here.place}" if course.here else "none yet"
     why = _why(mode, name)
     english = f"mode: {mode} | data: {where}, {why[0]} | device: {kind}, {precision}"
     where = f"{name}（{course.here.place}）" if course.here else "暂无"
-    chinese = f"模式：{mode} | 数据：{where}，{why[1]} | 设备：{kind}，{precision}"
+    chinese = f"模式：{mode} | 数据：{where}，{why[1]} | 设备：{kind_zh}，{precision}"
     print(places.pick((english, chinese)))
     course.record(mode=mode, device=kind, **({"dataset": name} if name else {}))
     return course

@@ -81,16 +81,24 @@ def autocast(device: torch.device, precision: str):
     return torch.autocast(device.type, dtype=dtypes[precision])
 
 
-def device_name(device: torch.device) -> str:
-    """Name the device in words, with memory and compute capability of a GPU."""
+def device_name(device: torch.device, language: str = "en") -> str:
+    """Name the device in words, with memory and compute capability of a GPU.
+
+    Records hold the English name; ``language``, "en" or "zh", is for what is printed.
+    """
+    chinese = language == "zh"
     if device.type == "cuda":
         gpu = torch.cuda.get_device_properties(device)
         gigabytes = gpu.total_memory / 2**30
         capability = f"{gpu.major}.{gpu.minor}"
+        if chinese:
+            return f"{gpu.name}，{gigabytes:.0f} GB，计算能力 {capability}"
         return f"{gpu.name}, {gigabytes:.0f} GB, compute capability {capability}"
     if device.type == "mps":
         return "Apple GPU (MPS)"
     threads = torch.get_num_threads()
+    if chinese:
+        return f"CPU，{threads} 个线程"
     return f"CPU with {threads} thread{'s' if threads > 1 else ''}"
 
 

@@ -67,4 +67,12 @@ def test_environment_names_what_decides_a_number():
     report = runtime.environment(torch.device("cpu"))
     assert report["torch"] == torch.__version__
     assert report["device"].startswith("CPU with")
+    assert report["device"] == runtime.device_name(torch.device("cpu"))
     assert {"python", "numpy", "scikit-image", "threads"} <= set(report)
+
+
+def test_the_device_has_a_name_in_each_language(monkeypatch):
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert runtime.device_name(cpu) == "CPU with 2 threads"
+    assert runtime.device_name(cpu, "zh") == "CPU，2 个线程"

@@ -83,10 +83,9 @@ EXERCISES["03.5"] = Exercise(
     max_pool,
     ((_MAPS,), (_MAPS[:1, :2],), (3 * _MAPS[:, :, :2],)),
     (
-        "Each result is the largest of one 2 × 2 block of one channel. (C, H, W) "
+        "Each result is the largest of one 2×2 block of one channel. (C, H, W) "
         "becomes (C, H / 2, W / 2).",
-        "每个结果是一个通道里一个 2 × 2 方块的最大值。(C, H, W) 变成 "
-        "(C, H / 2, W / 2)。",
+        "每个结果是一个通道里一个 2×2 方块的最大值。(C, H, W) 变成 (C, H / 2, W / 2)。",
     ),
     (
         (
@@ -180,7 +179,7 @@ EXERCISES["03.7"] = Exercise(
     tolerance=1e-6,
 )
 EXERCISES["03.14"] = Exercise(
-    ("Follow a side through the U", "边长怎样穿过 U"),
+    ("Follow a side through the U", "边长在 U 里怎样变化"),
     size_after,
     ((1, 20), (2, 20), (5, 572), (5, 188), (4, 140)),
     (
@@ -301,8 +300,8 @@ EXERCISES["03.16"] = Exercise(
         (
             lambda side, i, o: side * i * o + o,
             (
-                "A 3 × 3 kernel has 9 places, not 3.",
-                "3 × 3 卷积核有 9 个位置，不是 3 个。",
+                "A 3×3 kernel has 9 places, not 3.",
+                "3×3 卷积核有 9 个位置，不是 3 个。",
             ),
         ),
     ),
@@ -311,8 +310,8 @@ EXERCISES["03.16"] = Exercise(
 
 QUESTIONS["03.1"] = Question(
     (
-        "windows of 7 × 7 that fit into 20 × 20 pixels",
-        "20 × 20 像素里放得下多少个 7 × 7 窗口",
+        "windows of 7×7 that fit into 20 × 20 pixels",
+        "20 × 20 像素里放得下多少个 7×7 窗口",
     ),
     196,
     (
@@ -469,8 +468,8 @@ QUESTIONS["03.4"] = Question(
     (
         "Row {answer}, the pooling: squares 8 and 9 are one pair, and the larger of "
         "a pair does not say on which side it stood. Rows 4 to 6 follow from it.",
-        "第 {answer} 行，池化：方格 8 和 9 是一对，较大的数不说自己在哪一边。第 4 到 "
-        "6 行由它算出。",
+        "第 {answer} 行，池化：方格 8 和 9 是一对，只留下较大的数，"
+        "就看不出它原来在哪一边。第 4 到 6 行由它算出。",
     ),
     mistakes=(
         (
@@ -652,9 +651,9 @@ QUESTIONS["03.11"] = Question(
         ),
     ),
     (
-        "Each of the 29 × 29 pixels stamps 2 × 2 places, with half of the channels: "
+        "Each of the 29 × 29 pixels stamps 2×2 places, with half of the channels: "
         "{answer}.",
-        "29 × 29 个像素，每个盖 2 × 2 个位置，通道数减半：{answer}。",
+        "29 × 29 个像素，每个盖 2×2 个位置，通道数减半：{answer}。",
     ),
     tolerance=0,
     mistakes=(
@@ -772,9 +771,9 @@ QUESTIONS["03.17"] = Question(
         (
             1,
             (
-                "The maps are largest there, but a kernel has the same 3 × 3 places on "
+                "The maps are largest there, but a kernel has the same 3×3 places on "
                 "every level.",
-                "那里的特征图最大，但卷积核在每一层都是 3 × 3。",
+                "那里的特征图最大，但卷积核在每一层都是 3×3。",
             ),
         ),
         (

@@ -121,7 +121,8 @@ EXERCISES["05.4"] = Exercise(
             (
                 "A share of 2.0 is twice the tile: nothing is ever clipped. OpenCV "
                 "counts in mean bins, of which there are 256.",
-                "份额 2.0 是整个子块的两倍，什么也截不掉。OpenCV 的单位是 1/256。",
+                "比例 2.0 是整个子块的两倍，什么也截不掉。OpenCV 以"
+                "平均每级的像素数为单位，即子块的 1/256。",
             ),
         ),
         (
@@ -201,7 +202,7 @@ QUESTIONS["05.1"] = Question(
             ),
         ),
     ),
-    known=("AUC 0.693", "green comes first", "第一是 green"),
+    known=("AUC 0.693", "green comes first", "最高的是 green"),
 )
 
 
@@ -411,7 +412,7 @@ CONTRACTS["05.rising"] = Contract(
     tolerance=1e-3,
 )
 CONTRACTS["05.by_hand"] = Contract(
-    ("CLAHE by hand against the library, on 0..1", "手写的 CLAHE 与库函数之差（0..1）"),
+    ("CLAHE by hand against the library, on 0..1", "手写的 CLAHE 与库函数之差（0～1）"),
     {"DRIVE": 0.0181, "CHASEDB1": 0.0272},
     tolerance=0.001,
 )

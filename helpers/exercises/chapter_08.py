@@ -60,9 +60,9 @@ def two_steps(weight, learning_rate):
     w, x, y = torch.tensor(weight, requires_grad=True), 1.0, 3.0
     optimizer = torch.optim.SGD([w], learning_rate)
     for _ in range(2):
-        optimizer.zero_grad()
         logits = w * x
         loss = (logits - y) ** 2
+        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return w.item()
@@ -196,27 +196,27 @@ QUESTIONS["08.3"] = Question(
     ),
 )
 QUESTIONS["08.4"] = Question(
-    ("numbers on a T4, compute capability 7.5", "T4（计算能力 7.5）上用哪种数"),
+    ("numbers on a V100, compute capability 7.0", "V100（计算能力 7.0）上用哪种数"),
     "fp16",
     (
         ("Read the branch for cuda above.", "读一读上面 cuda 那一支。"),
         (
-            "The first digit of 7.5 is 7, and the rule compares it with 8.",
-            "7.5 的第一位是 7，规则拿它和 8 比较。",
+            "The first digit of 7.0 is 7, and the rule compares it with 8.",
+            "7.0 的第一位是 7，规则拿它和 8 比较。",
         ),
     ),
     (
         "7 is below 8, so {answer}, with the scaler. (`torch.cuda.is_bf16_supported()` "
         "says True there, as it counts a slow imitation.)",
-        "7 小于 8，所以用 {answer}，并缩放损失。（在 T4 上，"
+        "7 小于 8，所以用 {answer}，并缩放损失。（在这样的 GPU 上，"
         "`torch.cuda.is_bf16_supported()` 返回 True，因为它把慢速的模拟也算作支持。）",
     ),
     mistakes=(
         (
             "bf16",
             (
-                "torch accepts it on a T4, but imitates it, slowly: 7 is below 8.",
-                "T4 上 torch 也接受它，但那是慢速的模拟：7 小于 8。",
+                "torch accepts it there, but imitates it, slowly: 7 is below 8.",
+                "这样的 GPU 上 torch 也接受它，但那是慢速的模拟：7 小于 8。",
             ),
         ),
         (
@@ -393,8 +393,8 @@ QUESTIONS["08.10"] = _curve(
         "每一步都冲过了谷底（第 02 章）。",
     ),
     (
-        "The steps are too long, or fp16 overflows: take a tenth of it.",
-        "步子太大，或者 fp16 溢出：先降到十分之一。",
+        "The steps are too long, or fp16 overflows: take a tenth of the rate first.",
+        "步子太大，或者 fp16 溢出：先把学习率降到十分之一。",
     ),
     (
         "overfitting",

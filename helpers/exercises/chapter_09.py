@@ -53,8 +53,8 @@ QUESTIONS["09.2"] = Question(
     answer=lambda dice: dice,
     hints=(
         (
-            "Thin vessels and rims: how wide is a vessel that is two pixels wide?",
-            "想想细血管和边缘：两个像素宽的血管，差一圈是多少？",
+            "Thin vessels and rims: how much of a vessel two pixels wide is one pixel?",
+            "想想细血管和边缘：两个像素宽的血管，边缘差一个像素，面积差多少？",
         ),
         (
             "Chapter 04 compared two annotators on one eye. Over many eyes it comes "
@@ -150,7 +150,7 @@ QUESTIONS["09.4"] = Question(
             "The border is many pixels that nobody marks. Two formulas count them as "
             "right; one area is drawn over 1 - Sp, which they make smaller.",
             "黑边是一大片谁也没有标的像素。有两个公式把它们算作判对；"
-            "还有一个面积，横轴是 1 - Sp，也因此变小。",
+            "还有一个面积，它的横轴 1 - Sp 因此变小，曲线向左移。",
         ),
     ),
     reason=(
@@ -170,7 +170,7 @@ QUESTIONS["09.4"] = Question(
             (
                 "These two have TN in their formula. But there is one more: what is "
                 "drawn against 1 - Sp?",
-                "这两个公式里有 TN。可是还差一个：什么是对着 1 - Sp 画的？",
+                "这两个公式里有 TN。可是还差一个：哪条曲线以 1 - Sp 为横轴？",
             ),
         ),
         (
@@ -188,7 +188,7 @@ QUESTIONS["09.5"] = Question(
     hints=(
         (
             "Did any two pixels change places in the order?",
-            "有没有两个像素换了先后名次？",
+            "有没有两个像素的排序颠倒了？",
         ),
         (
             "Squared, 0.6 becomes 0.36. Which pixels does a cut at 0.36 mark now, and "
@@ -267,7 +267,7 @@ EXERCISES["09.6"] = Exercise(
             _bootstrap_pixels,
             (
                 "Are two neighbouring pixels two witnesses? Draw eyes, not pixels.",
-                "相邻两个像素算两个独立的证人吗？抽的应该是眼睛，不是像素。",
+                "相邻两个像素算两个独立的样本吗？抽的应该是眼睛，不是像素。",
             ),
         ),
         (

@@ -192,8 +192,8 @@ print("Each row: a piece of the photograph, and the same piece with what was fou
 
 # %% tags=["varies"]
 device = runtime.pick_device()
-print("device:", runtime.device_name(device))
-# zh: print("设备：", runtime.device_name(device))
+print("device: " + runtime.device_name(device, "en"))
+# zh: print("设备：" + runtime.device_name(device, "zh"))
 print("torch", torch.__version__)
 
 # %% [markdown] lang="en"

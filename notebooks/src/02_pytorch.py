@@ -108,7 +108,7 @@ lesson.ask("02.1", guess)
 
 # %% tags=["answer"]
 print("row 1:", grid[1].tolist(), "and its column 2:", grid[1, 2].item())
-# zh: print("第 1 行：", grid[1].tolist(), "其中第 2 列：", grid[1, 2].item())
+# zh: print("第 1 行", grid[1].tolist(), "其中第 2 列", grid[1, 2].item())
 
 # %% [markdown] lang="en"
 # ### (B, C, H, W)
@@ -155,7 +155,7 @@ print(f"batch has shape {tuple(batch.shape)}: (B, C, H, W).")
 device = runtime.pick_device()
 moved = batch.to(device)
 print("before:", batch.device, "| after:", moved.device)
-# zh: print("之前：", batch.device, "| 之后：", moved.device)
+# zh: print("之前", batch.device, "| 之后", moved.device)
 
 # %% [markdown] lang="en" minutes="17"
 # ## A convolution by hand
@@ -180,8 +180,8 @@ numbers = torch.tensor(
 sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
 window = numbers[0:3, 0:3]
 print(window * sobel)
-print("sum:", (window * sobel).sum().item())
-# zh: print("和：", (window * sobel).sum().item())
+print(f"sum: {(window * sobel).sum().item()}")
+# zh: print(f"和：{(window * sobel).sum().item()}")
 
 # %% [markdown] lang="en"
 # The vessel stands at the right edge of this window, so the right is darker: a negative number.
@@ -201,8 +201,8 @@ lesson.ask("02.3", guess)
 # %% tags=["answer"]
 lower = numbers[1:4, 2:5]
 print(lower * sobel)
-print("sum:", (lower * sobel).sum().item())
-# zh: print("和：", (lower * sobel).sum().item())
+print(f"sum: {(lower * sobel).sum().item()}")
+# zh: print(f"和：{(lower * sobel).sum().item()}")
 
 # %% [markdown] lang="en"
 # **Exercise 2.4** Write `convolve(image, kernel)` with two loops: the results at all places where the 3×3 kernel lies fully on the image. Both are two-dimensional arrays.
@@ -297,9 +297,9 @@ def output_size(size, kernel, padding):
 
 output_size = lesson.exercise("02.5", output_size)
 print("5 valid:", output_size(5, 3, 0), "| 5 padded:", output_size(5, 3, 1))
-# zh: print("5，不填充：", output_size(5, 3, 0), "| 5，填充：", output_size(5, 3, 1))
-print("the paper's 572, twice:", output_size(output_size(572, 3, 0), 3, 0))
-# zh: print("论文的 572，做两次：", output_size(output_size(572, 3, 0), 3, 0))
+# zh: print("5，不填充", output_size(5, 3, 0), "| 5，填充", output_size(5, 3, 1))
+print(f"the paper's 572, twice: {output_size(output_size(572, 3, 0), 3, 0)}")
+# zh: print(f"论文的 572，做两次：{output_size(output_size(572, 3, 0), 3, 0)}")
 
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
@@ -394,8 +394,8 @@ lesson.ask("02.6", guess)
 colour_layer = nn.Conv2d(3, 16, 3)
 print("weight:", tuple(colour_layer.weight.shape), "= (out, in, 3, 3)")
 print("bias:  ", tuple(colour_layer.bias.shape))
-print("numbers:", sum(p.numel() for p in colour_layer.parameters()))
-# zh: print("数的个数：", sum(p.numel() for p in colour_layer.parameters()))
+print(f"numbers: {sum(p.numel() for p in colour_layer.parameters())}")
+# zh: print(f"数的个数：{sum(p.numel() for p in colour_layer.parameters())}")
 print(f"{tuple(batch.shape)} -> {tuple(colour_layer(batch).shape)}")
 
 # %% [markdown] lang="en"
@@ -802,8 +802,8 @@ figures.show(
 # zh:     "左：ReLU，z 为负时是 0，之后等于 z。"
 # zh:     "右：ReLU(z)、它的镜像 ReLU(-z)，以及两者之和，形状像字母 V。"
 # zh: )
-print("ReLU(z) + ReLU(-z) equals |z|:", torch.equal(both, z.abs()))
-# zh: print("ReLU(z) + ReLU(-z) 等于 |z|：", torch.equal(both, z.abs()))
+print(f"ReLU(z) + ReLU(-z) equals |z|: {torch.equal(both, z.abs())}")
+# zh: print(f"ReLU(z) + ReLU(-z) 等于 |z|：{torch.equal(both, z.abs())}")
 
 # %% [markdown] lang="en"
 # So the plan: a convolution that gives Sobel's answer and its opposite, a ReLU, and a convolution that adds the two. As a *module*, the form in which PyTorch keeps every network:
@@ -955,7 +955,7 @@ twin = EdgeNet(8)  # the same plan, other random numbers
 before = torch.equal(twin(inputs), learned(inputs))
 twin.load_state_dict(learned.state_dict())
 print("the same answers before:", before, "| after:", end=" ")
-# zh: print("答案相同吗？装入之前：", before, "| 之后：", end=" ")
+# zh: print("答案相同吗？装入之前", before, "| 之后", end=" ")
 print(torch.equal(twin(inputs), learned(inputs)))
 
 # %% [markdown] lang="en"

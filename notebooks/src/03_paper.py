@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** say what each arrow of the U does; follow a tile through the whole U, 572 to 388, with a pencil; say why the paper crops, copies and up-convolves; count the 23 layers and the 31 million parameters; read what others write about U-Net with a friendly and critical eye.
 #
-# **Minutes** {{minutes}} to read and try, {{computing}} to compute: two lessons and a half. Lesson 1 is sections 1 to 4, lesson 2 sections 5 to 10. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute: two lessons and a half of 45 minutes. Sections 1 to 4 are the first, sections 5 to 10 take a lesson and a half. Elective are exercise 3.15 and section 11, whose folded tables (5 minutes) are not counted.
 #
 # **You need** chapter 02: a convolution by hand, `nn.Conv2d`, (B, C, H, W), logits and the sigmoid. No data set.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="988261cf"
+# %% [markdown] lang="zh" of="6c1d6622"
 # **学完这一章你能** 说出 U 形图里每个箭头做什么；拿一支笔，把一块输入从 572 一路算到 388；说清论文为什么裁剪、为什么复制、为什么用上卷积；数清 23 层和 3100 万个参数；读别人介绍 U-Net 的文章时，看得到它的好，也有自己的判断。
 #
-# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟，大约两节半课：第 1 到 4 节是第一节课，第 5 到 10 节是第二节课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟，大约两节半课（每节 45 分钟）：第 1 到 4 节是第一节课，第 5 到 10 节要一节半课。选做的是练习 3.15 和第 11 节；第 11 节里折叠的两张表（5 分钟）没有算进去。
 #
 # **预备知识** 第 02 章：手算卷积、`nn.Conv2d`、(B, C, H, W)、logits 和 sigmoid。不需要数据集。
 #
@@ -99,7 +99,7 @@ def panel(ax, numbers, title, fill="white"):
 #
 # 分类网络看一整幅图像，只给一个答案：“有病”或“没病”。医生还想知道：在哪里？分割 (segmentation) 给每个像素一个标签：血管还是背景，细胞还是细胞膜。
 #
-# 分类网络怎样做这件事？用滑动窗口 (sliding window)。以一个像素为中心切出一个方块，让网络给中心的像素分类；移动一个像素，再来一次。2012 年，Ciresan 等人用这个方法赢了电子显微镜图像的分割比赛。U-Net 论文说，他们“以很大的优势”获胜（论文第 1 节）。同一段还指出了这种方法的两个缺点。下面用数字逐一说明。
+# 怎样用分类网络做分割？用滑动窗口 (sliding window)。以一个像素为中心切出一个方块，让网络给中心的像素分类；移动一个像素，再来一次。2012 年，Ciresan 等人用这个方法赢了电子显微镜图像的分割比赛。U-Net 论文说，他们“以很大的优势”获胜（论文第 1 节）。同一段还指出了这种方法的两个缺点。下面用数字逐一说明。
 #
 # **猜一猜 3.1** 图像有 20 × 20 个像素，窗口是 7×7。窗口不许伸出图外，一共放得下多少个？
 
@@ -121,14 +121,15 @@ tiny = nn.Sequential(
     nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)
 )
 image = torch.rand(1, 1, 20, 20)
-sliding, passes = torch.empty(2, 14, 14), 0
+places = image.shape[-1] - 7 + 1  # in each direction
+sliding, passes = torch.empty(2, places, places), 0
 with torch.no_grad():
-    for row in range(14):
-        for column in range(14):
+    for row in range(places):
+        for column in range(places):
             window = image[..., row : row + 7, column : column + 7]
             sliding[:, row, column] = tiny(window)[0, :, 0, 0]  # one pixel is left
             passes += 1
-    at_once = tiny(image)[0]  # (2, 14, 14)
+    at_once = tiny(image)[0]
 print(f"sliding window: {passes} forward passes, {tuple(sliding.shape)} numbers")
 # zh: print(f"滑动窗口：{passes} 次前向计算，{tuple(sliding.shape)} 个数")
 print(f"whole image: 1 forward pass, {tuple(at_once.shape)} numbers")
@@ -172,7 +173,7 @@ for depth in (3, 10, 30):
 # 浪费从哪里来？来自重叠：左右相邻的两个窗口只差一列，算过的结果却没有复用。下图数一数：20 × 20 的图像里，每个像素有几个窗口读它。
 
 # %% fold="Count how many windows read each pixel" fold_zh="数一数每个像素有几个窗口读它"
-corners, one_window = torch.ones(1, 1, 14, 14), torch.ones(1, 1, 7, 7)
+corners, one_window = torch.ones(1, 1, places, places), torch.ones(1, 1, 7, 7)
 read = functional.conv_transpose2d(corners, one_window)[0, 0].numpy()
 fig, ax = plt.subplots(figsize=(3.8, 3.0), dpi=figures.DPI)
 shown = ax.imshow(read, cmap="viridis", vmin=0, interpolation="nearest")
@@ -193,18 +194,18 @@ print(f"on average: {average:.0f}")
 # zh: print(f"平均：{average:.0f} 个")
 
 # %% [markdown] lang="en"
-# That was the first fault: slow. The second is a conflict. Read 49 times, yet the work above was 9 times, not 49: inside a window the later layers compute fewer and fewer squares, 25, then 9, then 1.
+# That was the first fault: slow. (A pixel is read 49 times, yet the work above was 9 times, not 49: inside a window the later layers compute fewer and fewer squares, 25, then 9, then 1.)
 #
-# To know what a pixel is, one wants to see its wide surroundings, the *context*. Wide windows need poolings (a *max pooling* replaces each 2×2 block by its largest number; section 4), else the network becomes too deep. But a pooling keeps one number for 2×2 pixels.
+# The second is a conflict. To know what a pixel is, one wants to see its wide surroundings, the *context*. Wide windows need poolings (a *max pooling* replaces each 2×2 block by its largest number; section 4), else the network becomes too deep. But a pooling keeps one number for 2×2 pixels.
 #
 # The next cell puts two 3×3 convolutions between poolings, as U-Net does, and follows two things: the side of the square of the image that one number is computed from, called its *receptive field*; and how many pixels its neighbour stands away. A convolution reaches one step further on each of two sides; a pooling reaches one step further and makes all later steps twice as long.
 
-# %% [markdown] lang="zh" of="0cd446d7"
+# %% [markdown] lang="zh" of="00e6bcdd"
 # 图中文字：20 × 20 pixels, windows of 7×7 20 × 20 像素，7×7 的窗口 · windows that read the pixel 读到这个像素的窗口数。
 #
-# 这是第一个缺点：慢。第二个缺点是一对矛盾。一个像素读了 49 次，上面算出的工作量却是 9 倍而不是 49 倍：在窗口里，后面的层要算的方格越来越少，先是 25 个，再是 9 个，最后 1 个。
+# 这是第一个缺点：慢。（一个像素被读 49 次，上面算出的工作量却是 9 倍，不是 49 倍：在窗口里，后面的层要算的方格越来越少，先是 25 个，再是 9 个，最后 1 个。）
 #
-# 要认出一个像素，就要看它周围的一大片，也就是上下文 (context)。窗口一大，就需要池化 (pooling)，不然网络会太深。最大池化在每 2×2 个像素里只留最大的那个数（见第 4 节）：四个数只剩一个。
+# 第二个缺点是一对矛盾。要认出一个像素，就要看它周围的一大片，也就是上下文 (context)。窗口一大，就需要池化 (pooling)，不然网络会太深。最大池化在每 2×2 个像素里只留最大的那个数（见第 4 节）：四个数只剩一个。
 #
 # 下一个单元格像 U-Net 那样，在两次池化之间放两次 3×3 卷积。我们跟踪两个量：特征图 (feature map) 上的一个数由原图多大的一块算出，这就是感受野 (receptive field)；相邻两个数在原图上相隔几个像素。卷积一次，两边各多看一步；池化一次，多看一步，而且以后每一步都长一倍。
 
@@ -299,7 +300,7 @@ for k, step in enumerate(steps):
 #
 # Its task: mark a bright line, but only if it stands alone. A line among other lines is a pattern and shall stay unmarked. So it has to know *where* (which square?) and *what* (what is around it?). The rules:
 #
-# 1. **conv -1 2 -1**: twice the square, minus its left and right neighbour. "Is it brighter than both?" The first and last square have only one neighbour and fall off.
+# 1. **conv -1 2 -1**: twice the square, minus its left and right neighbour. "Is it brighter than the mean of the two?" The first and last square have only one neighbour and fall off.
 # 2. **conv 0 1 0**: passes the middle on. It still loses a square on each side, as every convolution without padding.
 # 3. **max pool**: the larger of each pair.
 # 4. **conv 1 1 1**: the sum of three. "How much is there around?"
@@ -312,14 +313,14 @@ for k, step in enumerate(steps):
 #
 # After each of the 3-square convolutions a negative number becomes 0 (ReLU). The kernels are chosen by us; a network would learn its own. Take a pencil: below the code you find the empty form.
 
-# %% [markdown] lang="zh" of="98afc29d"
+# %% [markdown] lang="zh" of="ab8c04a5"
 # ## 3 二十个方格上的 U-Net
 #
 # 先不看大的，看一个小的：不是图像，而是一行二十个数；不是五层，而是两层；不是 64 个通道，而是一个。全部手算。
 #
 # 它的任务：标出亮线，但只标单独的一条。许多线排在一起是花纹，不标。所以它要知道**在哪里**（哪个方格？），也要知道**是什么**（周围有什么？）。规则如下：
 #
-# 1. **conv -1 2 -1**（卷积）：自己的两倍，减去左右两个邻居。“它比两边都亮吗？”第一个和最后一个方格只有一个邻居，所以丢掉。
+# 1. **conv -1 2 -1**（卷积）：自己的两倍，减去左右两个邻居。“它比左右两格的平均更亮吗？”第一个和最后一个方格只有一个邻居，所以丢掉。
 # 2. **conv 0 1 0**：把中间一格原样传下去。两边仍然各丢一格，没有填充 (padding) 的卷积都是这样。
 # 3. **max pool**（最大池化）：每两格取大的一个。
 # 4. **conv 1 1 1**：三格之和。“周围有多少东西？”
@@ -365,7 +366,7 @@ def small_unet(strip):
 alone = [1] * 20
 alone[9] = 2  # one bright line, in square 9; counting begins at 0
 print("the strip:", *alone)
-# zh: print("纸条：", *alone)
+# zh: print("纸条", *alone)
 
 # %% fold="Say how a strip is drawn" fold_zh="规定纸条怎样画"
 ROWS = {  # name: what is written beside it, colour of its arrow
@@ -417,7 +418,7 @@ figures.show(
 # zh:     "一个灰色箭头从第 2 行横跨到第 7 行。"
 # zh: )
 print("squares in each row, from top to bottom:", *lengths)
-# zh: print("从上到下，各行的格数：", *lengths)
+# zh: print("从上到下，各行的格数", *lengths)
 
 # %% [markdown] lang="en"
 # Each row is drawn under the squares of the strip that it belongs to; a square of the bottom level covers two.
@@ -514,7 +515,7 @@ figures.show(
 # zh:     "花纹的表：第 7 行的方格 9 和单独一条线时一样，但第 6 行处处更大，第 10 行没有大于零的数。"
 # zh: )
 print("row 10 of the pattern:", *small_unet(pattern)["logits"])
-# zh: print("花纹的第 10 行：", *small_unet(pattern)["logits"])
+# zh: print("花纹的第 10 行", *small_unet(pattern)["logits"])
 
 # %% [markdown] lang="en"
 # The pattern has the same 0 2 0 0 coming across, and more coming from below: unmarked. The moved line has the same pooled row, so everything from below is the same; the answer moves with what came across. Context from below, position from across: that is the whole idea of U-Net.
@@ -560,9 +561,9 @@ kernels = torch.tensor([[[0.0, 4.0, 0.0], [0.0, -1.0, 0.0]]])  # one for each ch
 answer = functional.conv1d(joined, kernels).relu()
 logits = functional.conv1d(answer, row(0, 1, 0)).relu() - 1
 print("joined:", tuple(joined.shape), " logits:", logits[0, 0].int().tolist())
-# zh: print("拼接后：", tuple(joined.shape), " logits：", logits[0, 0].int().tolist())
+# zh: print("拼接后", tuple(joined.shape), " logits", logits[0, 0].int().tolist())
 print("the same as by hand:", logits[0, 0].tolist() == small_unet(alone)["logits"])
-# zh: print("和手算一样：", logits[0, 0].tolist() == small_unet(alone)["logits"])
+# zh: print("和手算一样", logits[0, 0].tolist() == small_unet(alone)["logits"])
 
 # %% [markdown] lang="en" minutes="10"
 # ## 4 The arrows down
@@ -663,10 +664,10 @@ max_pool = lesson.exercise("03.5", max_pool)
 one = np.array([[7, 0, 0, 5], [0, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 9]])
 other = np.array([[0, 0, 5, 0], [0, 7, 0, 0], [2, 0, 9, 0], [0, 0, 0, 0]])
 pooled = max_pool(one[None])[0]
-print("the one, pooled:", pooled.tolist())
-# zh: print("第一幅，池化后：", pooled.tolist())
-print("the other, pooled:", max_pool(other[None])[0].tolist())
-# zh: print("另一幅，池化后：", max_pool(other[None])[0].tolist())
+print(f"the one, pooled: {pooled.tolist()}")
+# zh: print(f"第一幅，池化后：{pooled.tolist()}")
+print(f"the other, pooled: {max_pool(other[None])[0].tolist()}")
+# zh: print(f"另一幅，池化后：{max_pool(other[None])[0].tolist()}")
 
 # %% fold="Draw both images, and what pooling leaves of them" fold_zh="画出两幅图像，以及池化之后剩下的"
 
@@ -735,16 +736,16 @@ print(f"numbers to learn in the convolution: {count_parameters(convolution):,}")
 # %% [markdown] lang="en" minutes="10"
 # ## 5 Green: a stamp for every pixel
 #
-# **Lesson 2** (sections 5 to 10): the arrows up and across, the walk through the U, what it costs.
+# **Lesson 2** (sections 5 to 10, a lesson and a half): the arrows up and across, the walk through the U, what it costs.
 #
 # Going up, the side has to double. The paper does it by an *up-convolution*: "an upsampling of the feature map followed by a 2×2 convolution" (paper, section 2). Done in one layer, it works like a stamp: each pixel multiplies the same learned 2×2 stamp, and the results are laid side by side, stride 2. PyTorch calls this layer a transposed convolution, `nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`. With many channels there is one stamp for each pair of input and output channel, and what falls on the same pixel is added up.
 #
 # **Exercise 3.6** Write it in numpy for one channel: `small` is (H, W), `stamp` 2×2, the result (2 H, 2 W).
 
-# %% [markdown] lang="zh" of="eb723ddf"
+# %% [markdown] lang="zh" of="66ae7a28"
 # ## 5 绿色：一个像素盖一个章
 #
-# **第二节课**（第 5 到 10 节）：向上和横跨的箭头，从头走一遍，要花多少显存和参数。
+# **第二节课**（第 5 到 10 节，一节半课）：向上和横跨的箭头，从头走一遍，显存和参数各有多少。
 #
 # 向上时，边长要翻倍。论文用上卷积来做：先把特征图放大，再做一次 2×2 卷积（论文第 2 节）。合成一层，就像盖章：每个像素乘上同一个 2×2 的印章，结果一个挨一个放好，步幅 (stride) 是 2。印章里的数是学来的。PyTorch 把这一层叫做转置卷积 (transposed convolution)：`nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)`。（常说的“反卷积”也是指它。）通道多的时候，每一对输入通道和输出通道有一个印章，落在同一个像素上的数加起来。
 #
@@ -806,8 +807,8 @@ figures.show(
 # zh:     "三幅图：池化后的图像，上面 7 5，下面 2 9；印章，上面 1 2，下面 3 4；"
 # zh:     "以及 4 乘 4 个数，每个像素的方块都是印章乘上这个像素。"
 # zh: )
-print("the block of the upper left pixel, 7:", stamped[:2, :2].tolist())
-# zh: print("左上角的像素 7 印出的方块：", stamped[:2, :2].tolist())
+print(f"the block of the upper left pixel, 7: {stamped[:2, :2].tolist()}")
+# zh: print(f"左上角的像素 7 印出的方块：{stamped[:2, :2].tolist()}")
 
 # %% [markdown] lang="en"
 # **It is not an inverse.** In section 4 two different images had one and the same pooled image. Whatever is computed from the pooled image, by this stamp or by any other, is the same for both; so it cannot be equal to both. In the paper's network not even the size comes back, because the convolutions between have taken their rings:
@@ -975,7 +976,7 @@ figures.show(
 # zh:     "叠起来不同；相加之后，两行都是 6 8 6 6。"
 # zh: )
 print("added, above:", *added[0].ravel(), " below:", *added[1].ravel())
-# zh: print("相加，上面一行：", *added[0].ravel(), " 下面一行：", *added[1].ravel())
+# zh: print("相加，上面一行", *added[0].ravel(), " 下面一行", *added[1].ravel())
 
 # %% [markdown] lang="en"
 # Once added, they cannot be told apart. Stacked, they can; and the next convolution, which sees both, learns how to use them. It may add them, as a special case, or subtract one from the other, as our strip in section 3 did. The copy does not repair anything by itself. "A successive convolution layer can then learn to assemble a more precise output based on this information" (paper, section 1).
@@ -1063,7 +1064,7 @@ for scores in ((3.0, 5.0), (0.0, 2.0), (2.0, -1.0)):
 # %% [markdown] lang="zh" of="59b7136c"
 # ## 8 在 U 里从头走一遍
 #
-# 所有箭头都认识了，你可以自己走一遍这张图。572 的分块，答案就在第 2 节的表里；我们换成下一个合适的大小：588 × 588 × 1。大小写成（行，列，通道）。
+# 所有箭头都认识了，你可以自己走一遍这张图。572 的分块，答案就在第 2 节的表里；我们换成下一个合适的大小：588 × 588 × 1。尺寸记作（行，列，通道）。
 #
 # 这个分块做了两次卷积，变成 64 个通道。
 #
@@ -1153,10 +1154,10 @@ print("tile of 588:", *notes, sep="\n  ")
 # zh: print("588 的分块：", *notes, sep="\n  ")
 
 # %% [markdown] lang="en"
-# `pooling` appears four times, once for each arrow down. The sizes do not depend on the widths. The full network, with its 64 to 1024 channels:
+# The name "pooling" appears four times, once for each arrow down. The sizes do not depend on the widths. The full network, with its 64 to 1024 channels:
 
-# %% [markdown] lang="zh" of="471cbff4"
-# `pooling`（池化）出现四次，每个向下的箭头一次。边长和通道多少无关。完整的网络有 64 到 1024 个通道：
+# %% [markdown] lang="zh" of="6a564f39"
+# 输出里“池化”出现四次，每个向下的箭头一次。边长和通道多少无关。完整的网络有 64 到 1024 个通道：
 
 # %% tags=["answer"]
 wanted = {3: "first pooling", 4: "next convolution", 15: "first up-convolution"}
@@ -1209,7 +1210,7 @@ size_after = lesson.exercise("03.14", size_after)
 sizes = valid_sizes(5)
 near = [size for size in sizes if 550 < size < 610]
 print("valid sides:", *sizes[:3], "...", *near, "...")
-# zh: print("合格的边长：", *sizes[:3], "...", *near, "...")
+# zh: print("合格的边长", *sizes[:3], "...", *near, "...")
 for side in (188, 572, 588, 700):
     out = size_after(5, side)
     print(f"{side} in, {out} out: {side - out} less, {(side - out) // 2} a side")
@@ -1402,9 +1403,9 @@ figures.show(
 # zh:     "两幅条形图，各有五层。特征图里的数第 1 层最多，往下逐层减少；参数第 1 层最少，第 5 层最多。"
 # zh: )
 print("millions of numbers in the maps:", *(f"{n / 1e6:.1f}" for n in in_maps))
-# zh: print("特征图里的数（百万）：", *(f"{n / 1e6:.1f}" for n in in_maps))
+# zh: print("特征图里的数（百万）", *(f"{n / 1e6:.1f}" for n in in_maps))
 print("millions of parameters:", *(f"{n / 1e6:.1f}" for n in in_layers))
-# zh: print("参数（百万）：", *(f"{n / 1e6:.1f}" for n in in_layers))
+# zh: print("参数（百万）", *(f"{n / 1e6:.1f}" for n in in_layers))
 
 # %% [markdown] lang="en"
 # Memory goes to the top, parameters to the bottom. When memory runs out, look at the top: a smaller tile helps, fewer levels hardly do. And the last two lines of the cell above the figure are worth a thought: the bottom of the U holds *more* numbers than the input. Nothing is "compressed" there in the sense of a file. "Where" has been traded for "what".

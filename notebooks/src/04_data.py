@@ -65,10 +65,10 @@ from helpers import datasets, download, figures, fundus, metrics, phantom, place
 for name in ("DRIVE", "CHASEDB1"):
     facts = datasets.DATASETS[name]
     print(facts.title)
-    print("  terms:", facts.terms)
-    # zh: print("  条款：", facts.terms)
-    print("  home: ", facts.home)
-    # zh: print("  主页：", facts.home)
+    print(f"  terms: {facts.terms}")
+    # zh: print(f"  条款：{facts.terms}")
+    print(f"  home:  {facts.home}")
+    # zh: print(f"  主页：{facts.home}")
     print(
         textwrap.fill(f"  cite:  {facts.citation}", 88, subsequent_indent="         ")
     )
@@ -456,7 +456,7 @@ for name in ("grey.png", "one_bit.png", "palette.gif"):
         as_stored, as_grey = np.asarray(picture), np.asarray(picture.convert("L"))
     values = np.unique(as_stored).astype(int), np.unique(as_grey)
     print(f"{name}: stored {values[0]}, as grey {values[1]};", end=" ")
-    # zh: print(f"{name}：存的值 {values[0]}，换成灰度 {values[1]}；", end=" ")
+    # zh: print(f"{name}：存的值 {values[0]}，换成灰度 {values[1]}；", end="")
     print(f"vessel pixels by > 127: {(as_stored > 127).sum()}")
     # zh: print(f"用 > 127 读出的血管像素：{(as_stored > 127).sum()}")
 print(f"vessel pixels in truth: {eye.vessels.sum()}")
@@ -638,8 +638,8 @@ dice = lesson.exercise("04.4", dice)
 # %%
 table = [metrics.count(x.second, x.vessels, x.fov) for x in pairs]
 pooled = metrics.Counts(*(sum(column) for column in zip(*table, strict=True)))
-print("all images together:", pooled)
-# zh: print("所有图像合在一起：", pooled)
+print(f"all images together: {pooled}")
+# zh: print(f"所有图像合在一起：{pooled}")
 each = [dice(t.tp, t.fp, t.fn) for t in table]
 human = dice(pooled.tp, pooled.fp, pooled.fn)
 print(f"Dice, all pixels in one pot: {human:.4f}")
@@ -687,13 +687,13 @@ for name in ("sensitivity", "specificity", "precision", "accuracy", "dice"):
 # which is most of the picture. Dice tells what a reader of vessels wants to know.
 #
 # On the test images of DRIVE the second observer has a Dice of {{drive_test.second_observer.pooled.dice:.4f}}. Keep that number
-# in mind: a network that is trained on one person's drawing and scores 0.82 has learnt
-# that person's habits. Is it "better than a doctor", then? Chapter 09 discusses that.
+# in mind. A network that is trained on the first observer's drawings scores about 0.82.
+# Is it "better than a doctor", then? Chapter 09 changes the judge before it answers.
 
-# %% [markdown] lang="zh" of="5376bb70"
+# %% [markdown] lang="zh" of="d7094ce4"
 # 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，Dice 才说得出来。
 #
-# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 {{drive_test.second_observer.pooled.dice:.4f}}。记住这个数：网络如果用一个人的标注训练，得到 0.82，它学到的是这个人的习惯。它是不是“比医生更好”，第 09 章再讨论。
+# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 {{drive_test.second_observer.pooled.dice:.4f}}。记住这个数。用第一标注者的标签训练出的网络，Dice 约为 0.82。它是不是“比医生更好”？第 09 章换一位裁判，再来回答。
 
 # %% [markdown] lang="en" minutes="3"
 # ## One pixel to the right

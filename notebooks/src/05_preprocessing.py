@@ -49,7 +49,7 @@ course = lesson.start()
 #
 # 这正是本章要说的陷阱。每个数字都只透过一个小孔看图像。相信它之前先问两句：它看得见什么，看不见什么？
 #
-# 本章的选择全部在训练图像上做出，测试图像不打开。在测试图像上挑出来的处理方法，就是照着它们拟合的。
+# 本章的选择全部在训练图像上做出，测试图像不打开。在测试图像上挑处理方法，等于在测试图像上做了拟合。
 
 # %%
 import matplotlib.pyplot as plt
@@ -79,7 +79,7 @@ print(f"the pictures below show a part of image {eye.name}")
 # %% [markdown] lang="zh" of="d74dac59"
 # ## 三个通道
 #
-# 看同一只眼睛的同一块区域，分别是红、绿、蓝通道，灰度尺度相同。你愿意在哪一幅上描细血管？
+# 看同一只眼睛的同一块区域，分别是红、绿、蓝通道，用同样的灰度范围显示。你愿意在哪一幅上描细血管？
 
 # %% fold="Draw the three channels" fold_zh="画出三个通道"
 channels = [channel[crop] for channel in eye.image]
@@ -98,12 +98,12 @@ print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
 # zh: print("平均灰度：红 {:.2f}，绿 {:.2f}，蓝 {:.2f}".format(*means))
 
 # %% [markdown] lang="en"
-# Blood absorbs green light strongly, so vessels are dark there. Red light passes through them and comes back from the tissue behind. Blue arrives weak: the lens of the eye absorbs much of it. (With DRIVE, image: DRIVE, Staal et al. 2004.)
+# (With DRIVE, image: DRIVE, Staal et al. 2004.)
 
-# %% [markdown] lang="zh" of="9b5f3651"
+# %% [markdown] lang="zh" of="a884b2c6"
 # 图中文字：colour 彩色 · red 红 · green 绿 · blue 蓝
 #
-# 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，因为晶状体吸收了不少。（使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
+# （使用 DRIVE 时，图像来自 DRIVE, Staal et al. 2004。）
 
 # %% [markdown] lang="en"
 # Now a number. Take a random vessel pixel and a random background pixel of the same eye, both inside the field of view. How often is the vessel pixel the darker one? Equal values count half. This share is called **AUC**, the area under the ROC curve (the curve itself comes in chapter 09). A coin has 0.5, perfect order 1.
@@ -111,7 +111,7 @@ print("mean grey value: red {:.2f}, green {:.2f}, blue {:.2f}".format(*means))
 # Nobody has to draw pairs: `metrics.histogram` counts the values of both kinds of pixel, and `metrics.auc_roc` gets the exact share from the counts. It wants large values for vessels, so we hand it `1 - grey`.
 
 # %% [markdown] lang="zh" of="c67dd158"
-# 现在来一个数字。从同一只眼睛的视野 (FOV) 内随机取一个血管像素和一个背景像素。血管像素更暗的次数占多少？相等算半次。这个比例叫 **AUC**，即 ROC 曲线下面积（曲线本身见第 09 章）。抛硬币是 0.5，次序全对是 1。
+# 现在用一个数来衡量。从同一只眼睛的视野 (FOV) 内随机取一个血管像素和一个背景像素。血管像素更暗的次数占多少？相等算半次。这个比例叫 **AUC**，即 ROC 曲线下面积（曲线本身见第 09 章）。抛硬币是 0.5，次序全对是 1。
 #
 # 其实不必真的抽样：`metrics.histogram` 统计两类像素的取值，`metrics.auc_roc` 由计数算出精确比例。它要求血管的值更大，所以我们传入 `1 - grey`。
 
@@ -138,7 +138,7 @@ for k, name in enumerate(("red", "green", "blue")):
 # **Guess 5.1** Which channel has the highest AUC, as a mean over the images?
 
 # %% [markdown] lang="zh" of="417a3c69"
-# 三个通道、全部训练图像，这个单元格也都算好了，只是还没有打印。
+# 上面的单元格把三个通道、全部训练图像都算好了，只是还没有打印。
 #
 # **猜一猜 5.1** 逐幅计算再取平均，哪个通道的 AUC 最高？
 
@@ -152,13 +152,17 @@ lesson.ask("05.1", guess, by_channel)
 for name, value in by_channel.items():
     print(f"{name:6s} AUC {value:.3f}  " + "#" * round(50 * max(0, value - 0.5)))
 print(f"{max(by_channel, key=by_channel.get)} comes first; a coin would have 0.5")
-# zh: print(f"第一是 {max(by_channel, key=by_channel.get)}；抛硬币是 0.5")
+# zh: print(f"最高的是 {max(by_channel, key=by_channel.get)}；抛硬币是 0.5")
 
 # %% [markdown] lang="en"
+# Blood absorbs green light strongly, so vessels are dark there. Red light passes through them and comes back from the tissue behind. Blue arrives weak: the lens of the eye absorbs much of it.
+#
 # Why not simply threshold the green channel, then? Because even there a good share of the pairs is in the wrong order: the background of one corner is darker than the vessels of another. (On DRIVE green comes first. On CHASE_DB1 the light is so uneven that all three channels stay near a coin, and blue is a little ahead, though to the eye green is clearest.)
 
-# %% [markdown] lang="zh" of="a7570795"
-# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有不少像素对的次序是反的：一个角落的背景，比另一个角落的血管还暗。（在 DRIVE 上绿色第一。CHASE_DB1 的光照很不均匀，三个通道都和抛硬币差不多，蓝色略高一点，虽然用眼睛看绿色最清楚。）
+# %% [markdown] lang="zh" of="eea5e4eb"
+# 血液强烈吸收绿光，所以血管在绿色通道 (green channel) 里是暗的。红光穿过血管，从后面的组织反射回来。蓝光很弱，因为晶状体吸收了不少。
+#
+# 那么直接对绿色通道取阈值 (threshold) 不就行了？不行：即使在绿色通道里，也有许多对像素的次序是反的，例如一个角落的背景比另一个角落的血管还暗。（在 DRIVE 上绿色第一。CHASE_DB1 的光照很不均匀，三个通道都和抛硬币差不多，蓝色略高一点，虽然用眼睛看绿色最清楚。）
 
 # %% [markdown] lang="en" minutes="7"
 # ## The histogram, and equalisation by hand
@@ -178,8 +182,11 @@ print(f"{max(by_channel, key=by_channel.get)} comes first; a coin would have 0.5
 counts = np.array([1, 2, 20, 6, 2, 1, 0, 0])
 running = counts.cumsum()
 print("level           ", *(f"{level:5d}" for level in range(8)))
+# zh: print("灰度级          ", *(f"{level:5d}" for level in range(8)))
 print("pixels          ", *(f"{number:5d}" for number in counts))
+# zh: print("像素数          ", *(f"{number:5d}" for number in counts))
 print("running total   ", *(f"{number:5d}" for number in running))
+# zh: print("逐级累加        ", *(f"{number:5d}" for number in running))
 print("divided by total", *(f"{share:5.2f}" for share in running / running[-1]))
 # zh: print("除以总数        ", *(f"{share:5.2f}" for share in running / running[-1]))
 
@@ -187,8 +194,6 @@ print("divided by total", *(f"{share:5.2f}" for share in running / running[-1]))
 # The last line is the new grey value. It is the cumulative distribution (CDF), used as a curve. Level 2 holds 20 of the 32 pixels, so the largest jump is there. The same for a photograph, with the curve taken from the pixels inside the field of view:
 
 # %% [markdown] lang="zh" of="68391356"
-# 输出文字：level 灰度级 · pixels 像素数 · running total 逐级累加 · divided by total 除以总数。
-#
 # 最后一行就是新的灰度值。它是累积分布 (CDF)，这里当作一条曲线来用。第 2 级占了 32 个像素里的 20 个，所以那里的跳跃最大。照片也一样，曲线由视野内的像素算出：
 
 
@@ -275,7 +280,7 @@ changes = {
 }
 aucs = {name: both_aucs(make) for name, make in changes.items()}
 print(f"measured: {', '.join(aucs)}")
-# zh: print(f"量好了：{', '.join(aucs)}")
+# zh: print(f"量好了：{'、'.join(aucs)}")
 
 # %% [markdown] lang="en"
 # **Guess 5.2** Which of the four change the AUC inside one image? Answer with four times `True` or `False`, in this order: gamma, standardise, equalise, CLAHE.
@@ -307,7 +312,7 @@ lesson.contract("05.rising", moved)
 #
 # AUC 只知道两个像素的次序。伽马校正、标准化和均衡化都是上升的曲线：原来更暗的仍然更暗。所以不管图像看上去变了多少，同一幅图像内的 AUC **看不见它们**。CLAHE 在每个位置用不同的曲线，因此能交换两个像素的次序。
 #
-# 第二列把所有眼睛的像素合在一起，一只眼睛的血管会和另一只眼睛的背景相比。这时均衡化似乎有用。它并没有找到血管，只是让各只眼睛一样亮。`standardise` 让这一列变了一点，原因类似：为了回到 0..1，`unit` 把每只眼睛单独拉伸。论文报告其中一列时，应当说明是哪一列。
+# 第二列把所有眼睛的像素合在一起，一只眼睛的血管会和另一只眼睛的背景相比。这时均衡化似乎有用。它并没有找到血管，只是让各只眼睛一样亮。`standardise` 让这一列变了一点，原因类似：为了回到 0～1，`unit` 把每只眼睛单独拉伸。论文报告其中一列时，应当说明是哪一列。
 
 # %% [markdown] lang="en" minutes="17"
 # ## CLAHE in four steps
@@ -366,16 +371,16 @@ clip_histogram = lesson.exercise("05.3", clip_histogram)
 # %% [markdown] lang="en"
 # <details><summary>Solution</summary>
 #
-# 12 of the 20 pixels are above the limit. Eight levels get 12 / 8 = 1.5 each, and the sum is still 32. The third level ends at 9.5, above 8: one round leaves that. Some libraries share out again until nothing is left above the limit.
+# 12 of the 20 pixels are above the limit. Eight levels get 12 / 8 = 1.5 each, and the sum is still 32. Level 2 ends at 9.5, above 8: one round leaves that. Some libraries share out again until nothing is left above the limit.
 #
 # {{solution 05.3}}
 #
 # </details>
 
-# %% [markdown] lang="zh" of="8b29ef76"
+# %% [markdown] lang="zh" of="d81a0ae0"
 # <details><summary>参考答案</summary>
 #
-# 20 个像素里有 12 个超过阈值。8 个灰度级各得 12 / 8 = 1.5 个，总数仍是 32。第三级最后是 9.5，高于 8：只分一轮就会这样。有的库会继续分，直到没有哪一级超过阈值。
+# 20 个像素里有 12 个超过阈值。8 个灰度级各得 12 / 8 = 1.5 个，总数仍是 32。第 2 级最后是 9.5，高于 8：只分一轮就会这样。有的库会继续分，直到没有哪一级超过阈值。
 #
 # {{solution 05.3}}
 #
@@ -385,7 +390,7 @@ clip_histogram = lesson.exercise("05.3", clip_histogram)
 # **Step 3, curves.** The running total of the clipped histogram is the curve of the tile. The limit is now easy to understand: a level that holds twice the mean number of pixels makes the curve twice as steep as the diagonal. "Clip limit 2" says: **stretch no contrast more than about twice**. Noise included.
 
 # %% [markdown] lang="zh" of="a19dfed4"
-# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里的陡度就是对角线的两倍。“截断阈值 2”的意思是：**任何对比度最多放大到两倍左右**。噪声也一样。
+# **第 3 步，曲线。** 截断后的直方图逐级累加，就是这个子块的曲线。现在阈值很好理解：某一级的像素数是平均值的两倍，曲线在那里的斜率就是对角线的两倍。“截断阈值 2”的意思是：**任何对比度最多放大到两倍左右**。噪声也一样。
 
 # %%
 limit = 2 * pixels / 256
@@ -588,7 +593,7 @@ print(f"10 rounds leave {by_rounds[10] / by_rounds[1]:.0%} of the difference aft
 # **Exercise 5.4** Translate: what are `kernel_size` and `clip_limit` for OpenCV's two numbers? A size that does not divide evenly is rounded up, as in our step 1.
 
 # %% [markdown] lang="zh" of="3fc2514c"
-# ## 库函数，以及两种写错的方法
+# ## 库函数，以及两种错误写法
 #
 # 讲血管分割的教程很多都调用 OpenCV：`clipLimit=2.0, tileGridSize=(8, 8)`。scikit-image 要的是同样两件事，单位不同。`kernel_size` 是子块的高和宽，以像素计。`clip_limit` 是一个灰度级最多占子块像素的比例。OpenCV 以平均每级的像素数为单位，共 256 级。
 #
@@ -666,7 +671,7 @@ for name, (kernel_size, clip_limit) in calls.items():
 #
 # 写 `kernel_size=8`，子块只有 8 个像素宽，和 DRIVE 的一条粗血管差不多。写 `clip_limit=2.0`，阈值是整个子块的两倍，什么也没有截断。AUC 呢？在 DRIVE 上，两种错误写法的 AUC 反而比正确的**更高**。记住这一点，后面要用。
 #
-# 正确的调用写在 `helpers/preprocess.py` 里，后面各章都从那里取用。下面的单元格就是其中的函数。你可以随意修改，改动只在这个笔记本文件里有效。
+# 正确的调用写在 `helpers/preprocess.py` 里，后面各章都从那里取用。下面的单元格就是其中的函数。你可以随意修改，改动只在这个 Notebook 里有效。
 
 # %% tags=["show-source"]
 from helpers.preprocess import green, clahe, gamma, enhance, prepare
@@ -681,7 +686,7 @@ from helpers.preprocess import green, clahe, gamma, enhance, prepare
 # %% [markdown] lang="zh" of="38c7aab2"
 # ## 伽马有两种写法
 #
-# 伽马校正对 0..1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$。许多教程用的经典流程（后面有专门一节）计算 $s = r^{1/\gamma}$。两边都把这个数叫 gamma。指数小于 1 变亮，大于 1 变暗。
+# 伽马校正对 0～1 的灰度值 $r$ 取幂。scikit-image 计算 $s = r^{\gamma}$。许多教程用的经典流程（后面有专门一节）计算 $s = r^{1/\gamma}$。两边都把这个数叫 gamma。指数小于 1 变亮，大于 1 变暗。
 #
 # **猜一猜 5.5** 经典流程用 gamma 1.2。灰度 0.5 会变成多少？
 
@@ -784,7 +789,7 @@ for name, eyes, inputs, fovs in (
 # %% [markdown] lang="zh" of="95f3aa9c"
 # 验证图像处理后并不正好是 0 和 1；在 DRIVE 上，标准差小了 22%。是哪里错了吗？没有。这个数由四个通道的所有值一起算出，其中大部分来自通道之间的差距：红色远高于蓝色。这个差距每只眼睛都不同，看单只眼睛的范围就知道；而在 DRIVE 上，四只验证眼睛的红色都低于训练图像的平均值。四只眼睛不必和十六只一样。
 #
-# 况且它们是不能量的。假如也量了，它们的信息就会混进网络的每个输入，也就不能再说网络没见过它们。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个实际的理由：明天只来一张照片，没有一整套图像可以求平均。
+# 况且，验证图像本来就不许用来量均值和标准差。假如用了，它们的信息就会混进网络的每个输入，也就不能再说网络没见过它们。这叫**数据泄漏 (data leakage)**。这里的数字几乎没变，别处会变；而带着泄漏的分数是站不住脚的。还有一个实际的理由：明天只来一张照片，没有一整套图像可以求平均。
 
 # %% [markdown] lang="en" minutes="4"
 # ## The classic chain
@@ -819,7 +824,7 @@ print(f"{len(chain)} pictures of shape {chain[0].shape}, mean {np.mean(chain):.3
 # **Guess 5.6** Leave out the standardisation. What is the largest change of any grey value, on the scale 0..1?
 
 # %% [markdown] lang="zh" of="cc8909af"
-# **猜一猜 5.6** 去掉标准化这一步。在 0..1 的尺度上，灰度值最大会变多少？
+# **猜一猜 5.6** 去掉标准化这一步。灰度范围是 0～1，灰度值最大会变多少？
 
 # %%
 guess = None  # your guess, a number from 0 to 1
@@ -942,7 +947,7 @@ for name, (auc, contrast, dark, rough) in rows.items():
 lesson.contract("05.auc", (rows["green"][0], rows["clip 2/256"][0]), course)
 
 # %% [markdown] lang="en"
-# "step" is background minus vessel in grey levels, the same quantity as the contrast but not divided by anything. Go through the columns and ask the two questions:
+# "step" is background minus vessel in grey levels, and the contrast is this number divided by the standard deviation. Go through the columns and ask the two questions:
 #
 # | number | sees | cannot see |
 # |---|---|---|
@@ -950,12 +955,12 @@ lesson.contract("05.auc", (rows["green"][0], rows["clip 2/256"][0]), course)
 # | AUC, pooled | the order, across eyes | whether vessels became clearer or the eyes merely alike |
 # | contrast | the step against all variation of the picture | brightness and scale (half); where the variation comes from |
 # | noise | roughness of flat areas | vessels; by itself it would choose a black picture (half has half the noise) |
-# | step/noise | what was gained against what was magnified | shape: a vessel is a line, and a network sees lines |
+# | step/noise | the step of the vessels against the size of the grain | shape: a vessel is a line, and a network sees lines |
 
-# %% [markdown] lang="zh" of="7aee1ddb"
+# %% [markdown] lang="zh" of="678eedc9"
 # 表中文字：contrast 对比度 · noise 噪声 · step 灰度差 · step/noise 两者之比 · half 减半 · equalised 均衡化 · no clip 不截断
 #
-# step 是背景减血管的灰度差，与对比度是同一个量，只是没有除以任何数。逐列看，问那两句话：
+# step 是背景减血管的灰度差，对比度就是它除以标准差。逐列看，问那两句话：
 #
 # | 数字 | 看得见 | 看不见 |
 # |---|---|---|
@@ -963,7 +968,7 @@ lesson.contract("05.auc", (rows["green"][0], rows["clip 2/256"][0]), course)
 # | AUC，合并 | 跨眼睛的次序 | 是血管更清楚了，还是各只眼睛只是变得一样 |
 # | 对比度 | 灰度差与整幅图像起伏之比 | 亮度和比例（减半）；起伏来自哪里 |
 # | 噪声 | 平坦区域的粗糙程度 | 血管；单凭它会选一幅全黑的图像（减半后噪声也减半） |
-# | 灰度差/噪声 | 得到的与被放大的之比 | 形状：血管是线，而网络看得见线 |
+# | 灰度差/噪声 | 血管灰度差与颗粒大小之比 | 形状：血管是线，而网络看得见线 |
 
 # %%
 highest = max(limits, key=lambda name: rows[name][0])
@@ -1059,7 +1064,7 @@ print(f"limit {CLIP}/256, this eye: step × {gain:.1f}, noise × {grain:.1f}")
 #
 # 所以**不能只凭 AUC 选截断阈值**。AUC 上升，是因为更强的均衡化去掉了更多的光照不均；随之而来的颗粒，它几乎不在意。阈值 2/256 兑现了第 3 步的承诺：在 DRIVE 上，血管和噪声都放大到两倍左右。更强的设置换来什么、付出什么，表里都有。
 #
-# 还要注意问的是哪些图像：训练图像。在测试图像上选阈值，就又多了一样照着它们拟合的东西。
+# 还要注意问的是哪些图像：训练图像。在测试图像上选阈值，又等于在测试图像上多拟合了一项。
 
 # %% [markdown] lang="en" minutes="3"
 # ## What the network is shown
@@ -1117,7 +1122,7 @@ figures.show(
 #
 # **选做：** OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？
 #
-# **选做：** 从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0..1，再交给 `measure`。这一步很简单，能达到多少，为什么？
+# **选做：** 从绿色通道减去强烈模糊的副本（`ndimage.gaussian_filter`，sigma 取 15），用 `unit` 变回 0～1，再交给 `measure`。这一步很简单，能达到多少，为什么？
 
 # %% include="recall"
 
@@ -1135,7 +1140,7 @@ figures.show(
 # ## 小结
 #
 # - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。
-# - 均衡化把直方图逐级累加，当作曲线来用。CLAHE 在子块里这样做，限制陡度，再混合四个中心的曲线。
+# - 均衡化把直方图逐级累加，当作曲线来用。CLAHE 在子块里这样做，限制斜率，再混合四个中心的曲线。
 # - 截断阈值就是对比度最多放大的倍数，噪声也包括在内。
 # - 同一个设置，换个库就是另一个数：子块个数与子块大小、截断阈值、伽马。代入一个值看看。
 # - 均值和标准差只来自训练图像。拉伸之前的标准化不起作用。

@@ -475,7 +475,7 @@ draws = [
 ]
 step = (grids[:, 0, 1] - grids[:, 0, 0]).norm(dim=-1)
 print("old pixels per new pixel:", ", ".join(f"{s:.2f}" for s in step))
-# zh: print("每个新像素对应几个旧像素：", ", ".join(f"{s:.2f}" for s in step))
+# zh: print("每个新像素对应几个旧像素", "，".join(f"{s:.2f}" for s in step))
 
 # %% fold="Show the four draws" fold_zh="看这四次抽取"
 figures.show_images(draws, [f"draw {k}" for k in range(1, 5)], size=1.9)
@@ -898,7 +898,7 @@ def auc_of_dark(images, vessels, fovs):
 
 plain = [auc_of_dark(val_inputs, val_labels, val_fovs) for _ in range(2)]
 print("as they are:", ", ".join(f"{a:.4f}" for a in plain))
-# zh: print("原样：  ", ", ".join(f"{a:.4f}" for a in plain))
+# zh: print("原样  ", "，".join(f"{a:.4f}" for a in plain))
 shaken = []
 for seed in range(5):
     stream = PatchBatches(
@@ -907,7 +907,7 @@ for seed in range(5):
     x, v, f = (layer.numpy() for layer in next(stream))
     shaken.append(auc_of_dark(x, v > 0.5, f > 0.5))
 print("augmented:  ", ", ".join(f"{a:.4f}" for a in shaken))
-# zh: print("增强后：", ", ".join(f"{a:.4f}" for a in shaken))
+# zh: print("增强后", "，".join(f"{a:.4f}" for a in shaken))
 print(f"spread of the augmented ones: {max(shaken) - min(shaken):.4f}")
 # zh: print(f"增强后的五个数，最大与最小相差 {max(shaken) - min(shaken):.4f}")
 

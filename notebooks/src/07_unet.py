@@ -278,7 +278,7 @@ print(f"by hand against nn.BatchNorm2d: {(norm(x) - by_hand).abs().max():.0e}")
 print(f"a bias of 5 before it changes:  {(norm(x + 5) - norm(x)).abs().max():.0e}")
 # zh: print(f"前面加偏置 5，输出改变：{(norm(x + 5) - norm(x)).abs().max():.0e}")
 print("it learns", {name: tuple(p.shape) for name, p in norm.named_parameters()})
-# zh: print("它学习的参数：", {name: tuple(p.shape) for name, p in norm.named_parameters()})
+# zh: print("它学习的参数", {name: tuple(p.shape) for name, p in norm.named_parameters()})
 
 # %% [markdown] lang="en"
 # Both differences are rounding. A bias in front of a batch norm is subtracted again with the mean, so the course's convolutions have `bias=False`. This is the whole block, as it stands in `helpers/unet.py`: convolution, batch norm, ReLU (negative numbers become 0, chapter 02), twice. It is an `nn.Sequential`, whose layers run one after another. Its two switches, `padding="valid"` and `batch_norm=False`, turn it back into the paper's block of chapter 03; here both stay as they are.
@@ -413,7 +413,7 @@ print(
     "numbers in the stamps:",
     tuple(nn.ConvTranspose2d(64, 32, 2, stride=2).weight.shape),
 )
-# zh: print("印章里的数：", tuple(nn.ConvTranspose2d(64, 32, 2, stride=2).weight.shape))
+# zh: print("印章里的数", tuple(nn.ConvTranspose2d(64, 32, 2, stride=2).weight.shape))
 
 # %% [markdown] lang="en"
 # With several channels there is a stamp for each pair of an input and an output channel, and what the input channels print is added: from 64 to 32 channels that makes 64 × 32 stamps of 2×2 numbers, the last line.
@@ -490,7 +490,7 @@ torch.manual_seed(0)
 skip, x = torch.rand(1, 16, 128, 128), torch.rand(1, 16, 128, 128)
 joined = torch.cat([skip, x], dim=1)  # dim 1 is the channels
 print("joined:", tuple(joined.shape), " added:", tuple((skip + x).shape))
-# zh: print("拼接：", tuple(joined.shape), " 相加：", tuple((skip + x).shape))
+# zh: print("拼接", tuple(joined.shape), " 相加", tuple((skip + x).shape))
 
 adds = nn.Conv2d(32, 16, 1, bias=False)  # weight: (16, 32, 1, 1)
 with torch.no_grad():
@@ -794,7 +794,7 @@ for side in (height, width):
     down = [side // 2**k for k in range(4)]
     joins = [f"{2 * b} + {a}" for a, b in pairwise(down)]
     print(f"{side}: down {down}, up, joining {', '.join(joins[::-1])}")
-    # zh: print(f"{side}：向下 {down}，向上时拼接 {', '.join(joins[::-1])}")
+    # zh: print(f"{side}：向下 {down}，向上时拼接 {'、'.join(joins[::-1])}")
 
 frame = torch.zeros(1, 1, height, width)
 for network in (UNetByHand(), UNet()):
@@ -1282,7 +1282,7 @@ two_sigmoid_floor = lesson.exercise("07.10", two_sigmoid_floor)
 # %% [markdown] lang="zh" of="c84ad8d6"
 # <details><summary>参考答案</summary>
 #
-# 在血管像素上，“logit” 最好是 1，损失是 ln(1 + e^-1)，约 0.313。在背景上最好是 0，损失是 ln 2，约 0.693。再按占比加权。
+# 在血管像素上，“logit”最好是 1，损失是 ln(1 + e^-1)，约 0.313。在背景上最好是 0，损失是 ln 2，约 0.693。再按占比加权。
 #
 # {{solution 07.10}}
 #

@@ -23,7 +23,7 @@
 # **You are here**
 
 # %% [markdown] lang="zh" of="efbb22fd"
-# **学完这一章你能** 手算两种损失，逐行读懂训练循环，说明 GPU 训练为什么用低精度数，预估训练时间，看懂损失曲线，并且中断后续训，得到的权重与不中断时逐比特相同。
+# **学完这一章你能** 手算两种损失，逐行读懂训练循环，说明 GPU 训练为什么用低精度数，预估训练时间，看懂损失曲线，并能断点续训，得到与不中断时逐比特相同的权重。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟；用两个 CPU 核计算约 {{computing}} 分钟，大部分在后台。
 #
@@ -108,8 +108,8 @@ trial = make_run()
 device = next(trial.model.parameters()).device
 print(f"{len(train)} eyes to train on, {len(val)} held out to check, none of the test")
 # zh: print(f"{len(train)} 只眼睛用来训练，留出 {len(val)} 只用来验证，测试集一只也不用")
-print(f"{count_parameters(trial.model):,} weights, {trial.precision} on {device}")
-# zh: print(f"{count_parameters(trial.model):,} 个权重，{trial.precision}，设备 {device}")
+print(f"{count_parameters(trial.model):,} parameters, {trial.precision} on {device}")
+# zh: print(f"{count_parameters(trial.model):,} 个参数，{trial.precision}，设备 {device}")
 
 # %% [markdown] lang="en"
 # (What `bf16`, `fp16` or `fp32` in the last line means: section "The loop on one screen".)
@@ -129,7 +129,7 @@ print(f"{config.steps} steps at {seconds:.3f} s each: about {minutes:.1f} minute
 if minutes > 15 and course.mode != "full":
     fewer = int(15 * 60 / seconds) // 100 * 100
     print("That is long for a lesson. Two ways out, both in the form above:")
-    # zh: print("一节课用不了这么久。有两个办法，都在上面的表单里：")
+    # zh: print("一节课的时间不够。有两个办法，都在上面的表单里：")
     print(f"STEPS = {fewer} ends in 15 min; TRAIN = False takes weights that are there")
     # zh: print(f"STEPS = {fewer}，15 分钟训练完；或 TRAIN = False，用现成的权重")
 
@@ -224,8 +224,8 @@ y = np.array([1.0, 1, 0, 0])  # vessel or not
 
 truth = np.where(y == 1, p, 1 - p)  # probability given to the truth
 each = -np.log(truth)
-print("cost of each pixel:", each.round(3))
-# zh: print("每个像素的代价：", each.round(3))
+print(f"cost of each pixel: {each.round(3)}")
+# zh: print(f"每个像素的代价：{each.round(3)}")
 print(f"BCE, their mean: {each.mean():.4f}")
 # zh: print(f"它们的平均就是 BCE：{each.mean():.4f}")
 
@@ -285,10 +285,10 @@ print(f"by hand {dice_loss(np.log(p / (1 - p)), y):.4f}")
 # zh: print(f"手算 {dice_loss(np.log(p / (1 - p)), y):.4f}")
 
 # %% [markdown] lang="en"
-# They agree. In `helpers/losses.py`, `smooth` adds one pixel above and below the fraction line, so that a batch without a vessel does not divide zero by zero (this cell sets it to 0). Now both losses as pictures. BCE looks at one pixel at a time. Dice looks at an area: the orange part.
+# They agree. In `helpers/losses.py`, `smooth` adds one pixel above and below the fraction line, so that a batch without a vessel does not divide zero by zero (this cell sets it to 0). Now both losses as pictures. BCE looks at one pixel at a time. Dice looks at areas; orange is where they overlap.
 
-# %% [markdown] lang="zh" of="40d04d3e"
-# 结果一致。`helpers/losses.py` 里的 `smooth` 在分子和分母上各加一个像素，一批里没有血管时也不会出现零除以零（上面的单元格把它设为 0）。下面把两种损失画出来。BCE 一次看一个像素；Dice 看面积，也就是橙色部分。
+# %% [markdown] lang="zh" of="0032780e"
+# 结果一致。`helpers/losses.py` 里的 `smooth` 在分子和分母上各加一个像素，一批里没有血管时也不会出现零除以零（上面的单元格把它设为 0）。下面把两种损失画出来。BCE 一次看一个像素；Dice 看面积，橙色是重叠部分。
 
 # %% fold="Draw both losses of the four pixels" fold_zh="画出四个像素的两种损失"
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), dpi=figures.DPI)
@@ -348,12 +348,20 @@ for answer, p_everywhere in answers.items():
 # %% [markdown] lang="en" minutes="3"
 # ## A ruler for losses
 #
-# So they complement each other. BCE gives every pixel a slope, but for BCE all black is a cheap answer; for Dice it is the worst. The course trains with BCE plus half the Dice loss. Now we make a ruler: the loss of some answers that you will meet. The mark "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own. (If you changed the loss, the ruler does not follow.)
+# So they complement each other. BCE gives every pixel a slope, but for BCE all black is a cheap answer; for Dice it is the worst. The course trains with BCE plus half the soft Dice loss:
+#
+# $$L = \text{BCE} + 0.5\,(1 - \text{soft Dice})$$
+#
+# Now we make a ruler: the loss of some answers that you will meet. The mark "double sigmoid" is the lowest that a network can reach if a sigmoid is applied by mistake before a loss that applies its own. (If you changed the loss, the ruler does not follow.)
 
-# %% [markdown] lang="zh" of="2282fe08"
+# %% [markdown] lang="zh" of="34fbce46"
 # ## 给损失做一把尺子
 #
-# 所以两者互补。BCE 让每个像素都有梯度，但在它看来全黑的代价很低；在 Dice 看来，全黑最差。本课程用 BCE 加上一半的软 Dice 损失。下面做一把尺子：你会遇到的几种答案，损失各是多少。如果损失函数自带 sigmoid，之前又误加了一个，网络最低只能到 “double sigmoid” 那条线。（如果你改了损失函数，这把尺子不会跟着变。）
+# 所以两者互补。BCE 让每个像素都有梯度，但在它看来全黑的代价很低；在 Dice 看来，全黑最差。本课程用 BCE 加上一半的软 Dice 损失：
+#
+# $$L = \text{BCE} + 0.5\,(1 - \text{soft Dice})$$
+#
+# 下面做一把尺子：你会遇到的几种答案，损失各是多少。如果损失函数自带 sigmoid，之前又误加了一个，网络最低只能到“double sigmoid”那个刻度。（如果你改了损失函数，这把尺子不会跟着变。）
 
 
 # %%
@@ -436,7 +444,7 @@ from helpers.training import train_step
 # The next cell shows all three on two small numbers.
 
 # %% [markdown] lang="zh" of="9a5bae97"
-# 同一个文件里的 `TrainingRun.steps` 重复这样的步。它做的是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步在完整的验证图像上评估一次，在 `history` 里写一行，如果是目前最好的，就留一份权重。
+# 同一个文件里的 `TrainingRun.steps` 把这一步重复许多次。它做的是：取下一批图像块，调用 `train_step`，让学习率沿着调度走一格，记下损失；每隔 `val_every` 步在完整的验证图像上评估一次，在 `history` 里写一行，如果是目前最好的，就留一份权重。
 #
 # 训练时还维护着另一个网络。学习率大时权重波动也大，相隔不久的两次验证，有一次成绩好可能只是碰巧。所以训练还保留权重的滑动平均 (exponential moving average, EMA)：每走一步，它保留自己权重的 99%，再从正在训练的网络取 1%，大致就是最近一百步的平均。验证时评估的、留下来的，都是这个平均。
 #
@@ -447,7 +455,7 @@ from helpers.training import train_step
 # - `bf16` 的范围和 `fp32` 一样，只是有效数字少一些。别的都不用改。
 # - `fp16` 的有效数字多一些，但范围小：太小的数会下溢为 0，而梯度往往很小。所以先把**损失**乘以一个大数，梯度也就跟着放大同样的倍数；更新之前再把梯度除回来。这叫损失缩放 (loss scaling)，由 `torch.amp.GradScaler` 完成，也就是上面的 `scaler`，倍数由它自己找。
 #
-# 下一个单元格用两个数演示这三种情况。
+# 下一个单元格用两个数演示 fp32、fp16、bf16。
 
 # %%
 small, fine = torch.tensor(1e-8), torch.tensor(1.001)  # a gradient, a value
@@ -469,10 +477,10 @@ for kind in (torch.float32, torch.float16, torch.bfloat16):
 from helpers.runtime import pick_precision
 
 # %% [markdown] lang="en"
-# **Guess 8.4.** Colab's free GPU is usually a T4, compute capability 7.5. Which numbers does the course use there?
+# **Guess 8.4.** A V100, still found in many computing centres, has compute capability 7.0. Which numbers does the course use on it?
 
-# %% [markdown] lang="zh" of="29397bd6"
-# **猜一猜 8.4** Colab 免费的 GPU 通常是 T4，计算能力 7.5。课程在它上面用哪种数？
+# %% [markdown] lang="zh" of="ac7663c0"
+# **猜一猜 8.4** 不少计算中心还在用 V100，它的计算能力是 7.0。课程在它上面用哪种数？
 
 # %%
 guess = None  # your guess: "fp32", "fp16" or "bf16"
@@ -589,7 +597,7 @@ two_steps = lesson.exercise("08.5", two_steps)
 
 # %%
 guess = None  # your guess: (first, second)
-# zh: guess = None  # 你的猜测：(第一个, 第二个)
+# zh: guess = None  # 你的猜测：写成 (a, b)，第一个在前
 lesson.ask("08.6", guess)
 
 # %% tags=["answer"]
@@ -602,14 +610,14 @@ print("gradients:", *(f"{x:g}" for x in w.grad.tolist()))
 print("moved by: ", *(round(x, 4) for x in w.detach().abs().tolist()))
 # zh: print("移动了：  ", *(round(x, 4) for x in w.detach().abs().tolist()))
 weights_here = count_parameters(run.model)
-print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} weights")
-# zh: print(f"AdamW 为 {weights_here:,} 个权重记着 {2 * weights_here:,} 个数")
+print(f"AdamW remembers {2 * weights_here:,} numbers for {weights_here:,} parameters")
+# zh: print(f"AdamW 为 {weights_here:,} 个参数记着 {2 * weights_here:,} 个数")
 
 # %% [markdown] lang="en"
-# Both move by the learning rate, large gradient or small: AdamW takes the direction from the gradient and the length from the learning rate. What is left to choose is the learning rate, and it changes on the way. The **one-cycle** schedule starts low while the running means settle, rises to its peak, and ends near zero, so that the last steps only polish.
+# In this first step both move by the learning rate, large gradient or small: AdamW takes the direction from the gradient and the length from the learning rate. What is left to choose is the learning rate, and it changes on the way. The **one-cycle** schedule starts low while the running means settle, rises to its peak, and ends near zero, so that the last steps only polish.
 
-# %% [markdown] lang="zh" of="70feb3b7"
-# 不管梯度大小，两个权重移动的距离都等于学习率：AdamW 从梯度取方向，由学习率定长度。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，末尾几步只做微调。
+# %% [markdown] lang="zh" of="7103138b"
+# 在第一步里，不管梯度大小，两个权重移动的距离都等于学习率：AdamW 从梯度取方向，由学习率定长度。剩下要选的是学习率，而它在途中会变。**单周期** (one-cycle) 学习率调度从低处开始，等滑动平均稳定；然后升到最高；最后降到接近零，末尾几步只做微调。
 
 # %%
 dummy = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], config.learning_rate)
@@ -701,8 +709,8 @@ second_half = tiny_run()
 second_half.resume(folder / "tiny.pt")
 list(second_half.steps())
 weights = zip(whole.model.parameters(), second_half.model.parameters(), strict=True)
-print("same weights, bit for bit:", all(torch.equal(a, b) for a, b in weights))
-# zh: print("权重逐比特相同：", all(torch.equal(a, b) for a, b in weights))
+print(f"same weights, bit for bit: {all(torch.equal(a, b) for a, b in weights)}")
+# zh: print(f"权重逐比特相同：{all(torch.equal(a, b) for a, b in weights)}")
 
 # %% [markdown] lang="en"
 # Now leave out one part at a time; that part keeps the state of a fresh run. Compare each line with the first.
@@ -743,6 +751,8 @@ for part in ("nothing", "model", "optimizer", "schedule", "batches"):
 # ```
 
 # %% [markdown] lang="zh" of="d7c9138b"
+# 表中文字：nothing 什么也没缺 · model 权重 · optimizer 优化器 · schedule 学习率调度 · batches 随机数生成器的状态。
+#
 # 只有第一行和没有中断时一样。缺了随机状态，开始的权重是对的，但前一半的图像块又来了一遍：没有报错，最后却是另一个网络。中断之后，只有随机种子不够，还要有生成器的状态，训练才能重现。
 #
 # 你自己的训练可以这样继续（复制到一个新单元格里）。如果重启过内核，先设 `TRAIN = False`，`STEPS`、`BATCH_SIZE` 和 `SEED` 不变，把前面直到启动训练的单元格运行一遍。
@@ -834,7 +844,7 @@ print("(d) normal: in this course the usual sight")
 # %% [markdown] lang="zh" of="43391491"
 # (d) 里的红线为什么一直低于蓝线？训练损失是在增强过的图像块上、训练模式下、每次更新之前量的；验证损失是在干净的整幅图像上、评估模式下、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
 #
-# 如果曲线停在“未训练”的刻度上，是梯度没有传到权重；停在 “double sigmoid”，是多了一个 sigmoid。停在别处又不知道为什么，就让网络故意过拟合一个图像块（第 07 章第 11 节），在那里查错。
+# 如果曲线停在“未训练”的刻度上，是梯度没有传到权重；停在“double sigmoid”，是多了一个 sigmoid。停在别处又不知道为什么，就让网络故意过拟合一个图像块（第 07 章第 11 节），在那里查错。
 
 # %% [markdown] lang="en" minutes="2"
 # ## Watch it arrive
@@ -894,10 +904,11 @@ while True:
         entry = run.history[-1]
         clear_output(wait=True)
         print(f"step {entry['step']} of {config.steps}:", end=" ")
-        # zh: print(f"第 {entry['step']} 步，共 {config.steps} 步：", end=" ")
+        # zh: print(f"第 {entry['step']} 步，共 {config.steps} 步：", end="")
         print(f"loss {entry['loss']:.3f}, validation {entry['val_loss']:.3f},", end=" ")
-        # zh: print(f"损失 {entry['loss']:.3f}，验证 {entry['val_loss']:.3f}，", end=" ")
+        # zh: print(f"损失 {entry['loss']:.3f}，验证 {entry['val_loss']:.3f}，", end="")
         print(f"Dice {entry['dice']:.3f}, AUC {entry['auc_roc']:.4f}", flush=True)
+        # zh: print(f"Dice {entry['dice']:.3f}，AUC {entry['auc_roc']:.4f}", flush=True)
         draw(run)
     if done:
         break
@@ -947,7 +958,7 @@ else:
     earlier = weights_file.exists()
     network = inference.Segmenter.load(weights_file if earlier else None)
     print("loaded:", "weights of an earlier run" if earlier else "the shipped weights")
-    # zh: print("加载：", "以前训练的权重" if earlier else "课程附带的权重")
+    # zh: print("加载了", "以前训练的权重" if earlier else "课程附带的权重")
 used = weights_file if weights_file.exists() else inference.SHIPPED
 print(f"threshold {network.threshold:.3f}, SHA-256 {datasets.sha256(used)[:16]}...")
 # zh: print(f"阈值 {network.threshold:.3f}，SHA-256 {datasets.sha256(used)[:16]}...")
@@ -973,7 +984,7 @@ course.record(
     scores={"val": {k: run.best["entry"][k] for k in keys}} if run.best else {},
 )
 print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.name)
-# zh: print("第 09 章给这些权重打分：", "weights.pt" if run.best else used.name)
+# zh: print("第 09 章评分的权重", "weights.pt" if run.best else used.name)
 
 # %% include="recall"
 
@@ -981,18 +992,18 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # ## What you learned
 #
 # - A loss has a ruler: untrained, vessel share only, double sigmoid. Know its marks before you look at a curve.
-# - BCE gives every pixel a slope; soft Dice looks at the overlap and finds all black worst. The course adds the two.
+# - BCE gives every pixel a slope; soft Dice looks at the overlap and finds all black worst. The course takes BCE plus half the soft Dice loss.
 # - One step is five lines: forward, loss, clear, backward, update. The rest is plumbing.
 # - Short numbers make a GPU fast: bf16 as it is, fp16 with a scaled loss.
 # - AdamW evens out large and small gradients; the one-cycle schedule sets how long the steps are on the way.
 # - A checkpoint must hold weights, optimiser, schedule and random state; otherwise the second half is another run.
 # - Here a validation loss below the training loss is normal: the training loss is measured on augmented patches and in train mode. The test images were not touched.
 
-# %% [markdown] lang="zh" of="02602f36"
+# %% [markdown] lang="zh" of="7829cd78"
 # ## 小结
 #
 # - 损失有一把尺子：未训练、只知道血管像素占比、多了一个 sigmoid。看曲线之前先记住这些刻度。
-# - BCE 让每个像素都有梯度；软 Dice 看重叠，认为全黑最差。课程把两者相加。
+# - BCE 让每个像素都有梯度；软 Dice 看重叠，认为全黑最差。课程用 BCE 加一半的软 Dice 损失。
 # - 一步就是五行：前向、损失、清零、反向、更新。其余都是辅助代码。
 # - 低精度数让 GPU 更快：bf16 直接用，fp16 要缩放损失。
 # - AdamW 拉平大大小小的梯度；单周期调度规定途中每一步多长。
@@ -1016,7 +1027,7 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # - Milletari, Navab, Ahmadi: V-Net, 3DV 2016, [doi:10.1109/3DV.2016.79](https://doi.org/10.1109/3DV.2016.79)（Dice 损失）。
 # - Loshchilov, Hutter: Decoupled Weight Decay Regularization, ICLR 2019, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (AdamW)。
 # - Smith, Topin: Super-Convergence, 2019, [doi:10.1117/12.2520589](https://doi.org/10.1117/12.2520589)（单周期学习率）。
-# - Micikevicius 等: Mixed Precision Training, ICLR 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740)（损失缩放）。
+# - Micikevicius 等：Mixed Precision Training, ICLR 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740)（损失缩放）。
 # - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 
 # %% include="ticket"

@@ -84,7 +84,7 @@ figures.show(
 # zh:     f"用来做选择；test 有 {sizes[2]} 只，只评分一次，上了锁。"
 # zh: )
 print(f"{course.dataset}: {sizes[0]} to learn, {sizes[1]} to choose, {sizes[2]} to score")
-# zh: print(f"{course.dataset}：{sizes[0]} 只学习，{sizes[1]} 只做选择，{sizes[2]} 只评分")
+# zh: print(f"{course.dataset}：{sizes[0]} 只用来训练，{sizes[1]} 只用来选择，{sizes[2]} 只用来评分")
 
 # %% [markdown] lang="en"
 # The lock is an agreement, not a program: whoever looks at a test score, changes something and looks again has chosen with the third box.
@@ -177,7 +177,7 @@ figures.show(
 # zh:     "边缘柔和，网络拿不准的地方发灰。"
 # zh: )
 print(f"{probs.shape} probabilities from {probs.min():.3f} to {probs.max():.3f}, ", end="")
-# zh: print(f"{probs.shape} 个概率，从 {probs.min():.3f} 到 {probs.max():.3f}，", end="")
+# zh: print(f"概率图的形状 {probs.shape}：从 {probs.min():.3f} 到 {probs.max():.3f}，", end="")
 print(f"mean {probs[eye.fov].mean():.3f}; vessel share {eye.vessels[eye.fov].mean():.3f}")
 # zh: print(f"平均 {probs[eye.fov].mean():.3f}；血管占 {eye.vessels[eye.fov].mean():.3f}")
 
@@ -369,12 +369,12 @@ print(f"from {level.min():.2f} to {level.max():.2f} Dice is within 0.01 of the b
 # zh: print(f"阈值从 {level.min():.2f} 到 {level.max():.2f}，Dice 与最好的相差不到 0.01")
 
 # %% [markdown] lang="en"
-# The top is flat: a threshold slightly off costs little. The choice is made now, on these eyes only.
+# The top is flat: a threshold slightly off costs little Dice. The choice is made now, on these eyes only.
 
-# %% [markdown] lang="zh" of="6d956bc7"
+# %% [markdown] lang="zh" of="b270ac7c"
 # 图中文字：threshold 阈值 · Dice, validation 验证图像上的 Dice；红线是最好的阈值。
 #
-# 顶部很平：阈值差一点，损失不大。阈值就此选定，而且只看了这几只眼睛。
+# 顶部很平：阈值差一点，Dice 降得很少。阈值就此选定，而且只看了这几只眼睛。
 
 # %% [markdown] lang="en" minutes="8"
 # ## Opening the third box
@@ -415,13 +415,13 @@ rows = {
 }
 human = rows.get("second_observer")
 print(f"scored: {', '.join(rows)} on {len(eyes)} {split} eyes of {course.dataset}")
-# zh: print(f"评过分：{', '.join(rows)}；{course.dataset} {split} 的 {len(eyes)} 只眼睛")
+# zh: print(f"评过分：{'、'.join(rows)}；{course.dataset} {split} 的 {len(eyes)} 只眼睛")
 
 # %% [markdown] lang="en"
-# **Guess 9.2** What Dice does the second observer reach against the first, whose drawing is our label?
+# **Guess 9.2** What Dice does the second observer reach against the first, whose drawing is our label? Chapter 04 named the number for DRIVE's test images: do you remember it? Write it down before you look it up.
 
-# %% [markdown] lang="zh" of="301aad4c"
-# **猜一猜 9.2** 我们的标签是第一标注者画的。第二标注者对照这些标签，Dice 能有多少？
+# %% [markdown] lang="zh" of="dca0fac4"
+# **猜一猜 9.2** 我们的标签是第一标注者画的。第二标注者对照这些标签，Dice 能有多少？DRIVE 测试图像上的数，第 04 章说过。还记得吗？先凭记忆写。
 
 # %%
 guess = None  # your guess: a number between 0 and 1
@@ -526,12 +526,17 @@ areas = [
     ", ".join(f"{name} {rows[name].pooled[key]:.3f}" for name, *_ in curves["roc"])
     for key in ("auc_roc", "auc_pr")
 ]
+# zh: areas = [
+# zh:     "，".join(f"{name} {rows[name].pooled[key]:.3f}" for name, *_ in curves["roc"])
+# zh:     for key in ("auc_roc", "auc_pr")
+# zh: ]
 figures.show(f"ROC curves on the scored eyes, with the areas {areas[0]}.{where_it_is}")
 # zh: figures.show(f"被评分的眼睛的 ROC 曲线，曲线下面积 {areas[0]}。{where_it_is}")
 figures.plot_curves(curves["pr"], points["pr"], "sensitivity", "precision")
 figures.show(f"PR curves on the scored eyes, with AP {areas[1]}.{where_it_is}")
 # zh: figures.show(f"被评分的眼睛的 PR 曲线，AP 是 {areas[1]}。{where_it_is}")
 print(f"AUC: {areas[0]}; AP: {areas[1]}")
+# zh: print(f"AUC：{areas[0]}；AP：{areas[1]}")
 
 # %%
 if human:
@@ -548,7 +553,7 @@ if human:
 # %% [markdown] lang="zh" of="f5ffb557"
 # 图中文字：trained 你训练的网络 · shipped 课程附带的网络 · sato Sato 滤波器 · second observer 第二标注者（红点）· sensitivity 灵敏度 · 1 - specificity 1 减特异度 · precision 精确率。
 #
-# 两条曲线重合，说明这些眼睛分不出这两个网络的高下。ROC 曲线挤在一个角落：背景太多，误报再多也只占其中一小部分。PR 曲线更能拉开差距，它问的是：标出来的像素里，有多少真是血管？
+# 如果两条曲线几乎重合，说明凭这些眼睛分不出这两个网络的高下。ROC 曲线挤在一个角落：背景太多，误报再多也只占其中一小部分。PR 曲线更能拉开差距，它问的是：标出来的像素里，有多少真是血管？
 
 # %% [markdown] lang="en" minutes="9"
 # ## The free border
@@ -793,9 +798,9 @@ print(f"Dice from {min(each):.3f} to {max(each):.3f}")
 # **Guess 9.7** Now the second observer's drawing is the label, which no network was ever taught. Is the network's Dice there `"lower"` than against the first observer, `"level"` (within 0.01), or `"higher"`?
 
 # %% [markdown] lang="zh" of="35320abf"
-# ## 比医生更好吗？
+# ## “比医生更好”？
 #
-# 都和第一标注者对照，文献里网络的 Dice 高于第二标注者的 Dice。那么网络比人更好吗？先换一位裁判，再下结论。
+# 同样以第一标注者的标签为准，文献里网络的 Dice 高于第二标注者。那么网络比人更好吗？先换一位裁判，再下结论。
 #
 # **猜一猜 9.7** 现在改用第二标注者画的当标签，哪个网络都没有学过它。和对照第一标注者时相比，网络的 Dice 更低 `"lower"`、持平 `"level"`（相差不到 0.01），还是更高 `"higher"`？
 
@@ -960,7 +965,7 @@ print(f"one eye through the course: eye {eye.name}, Dice {dice:.3f}")
 # | 06 | 旋转、弯曲、变亮 | 图像和标签一起动；标签始终是 0 或 1 |
 # | 07 | 下采样、上采样、跳跃连接 (skip connection) | 显存主要花在顶层，参数主要在底层 |
 # | 08 | 前向、损失、清零、反向、更新 | BCE 加软 Dice；保存随机状态 |
-# | 09 | 阈值来自验证集，只评分一次 | 只算视野以内，给出置信区间，旁边有人作对照 |
+# | 09 | 阈值来自验证集，只评分一次 | 只算视野以内，给出置信区间，以第二标注者作对照 |
 #
 # 课程到这里没有结束：第 10 章回到论文，第 11 章用你自己的照片和别的相机，第 12 章问这些步骤里哪些真正重要，第 14 章轮到你自己来。
 
@@ -981,7 +986,7 @@ course.record(
     dice_of_eyes={x.name: round(d, 4) for x, d in zip(eyes, each, strict=True)},
 )
 print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
-# zh: print(f"评过分的 {split} 眼睛：{len(eyes)} 只；各行：{', '.join(rows)}")
+# zh: print(f"评过分的 {split} 眼睛：{len(eyes)} 只；各行：{'、'.join(rows)}")
 
 # %% include="recall"
 
@@ -994,9 +999,9 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 # - A score without an interval over eyes leads to false rankings.
 # - The second observer is a yardstick for the network, not an opponent.
 #
-# **Extra:** turn and mirror an image in the eight ways of chapter 06, average the predictions (`network.probs(eye.image, eye.fov, tta="d4")`; this is test-time augmentation), and score the validation eyes again. What does it cost, what does it bring?
+# **Extra:** turn and mirror an image in the eight ways of chapter 06, turn the predictions back and average them (`network.probs(eye.image, eye.fov, tta="d4")`; this is test-time augmentation), and score the validation eyes again. What does it cost, what does it bring?
 
-# %% [markdown] lang="zh" of="20af3529"
+# %% [markdown] lang="zh" of="59530e39"
 # ## 小结
 #
 # - 阈值和权重在验证图像上选；没有什么可选的了，才由一个函数给测试图像评分。
@@ -1005,7 +1010,7 @@ print(f"{split} eyes scored: {len(eyes)}; rows: {', '.join(rows)}")
 # - 分数没有按眼睛算的置信区间，就会排出虚假的名次。
 # - 第二标注者是衡量网络的尺子，不是它的对手。
 #
-# **选做：** 用第 06 章的八种对称变换转动图像，把预测取平均（`network.probs(eye.image, eye.fov, tta="d4")`，这叫测试时增强），再给验证图像评一次分。代价多大，换来多少？
+# **选做：** 用第 06 章的八种对称变换翻转、旋转图像，把各次预测变换回来，再取平均（`network.probs(eye.image, eye.fov, tta="d4")`，这叫测试时增强），再给验证图像评一次分。代价多大，换来多少？
 
 # %% [markdown] lang="en" minutes="1"
 # ## Sources

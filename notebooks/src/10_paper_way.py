@@ -649,7 +649,7 @@ print(f"{off_seam:.4f} over {far} px from it")
 # %% [markdown] lang="zh" of="d6fcfd9e"
 # ## 2 权重图：看重缝隙
 #
-# 从这里起，我们要用论文自己的那种图像：电子显微镜 (EM) 下果蝇幼虫神经索的切片，来自 2012 年的 ISBI 比赛。标签里白色是**细胞**，黑色是细胞之间的膜。数据文件夹里没有这些切片时，课程就画一些。想用真的，就在数据文件夹 (`FUNDUS_DATA`) 里建一个文件夹 `ISBI2012_EM`，放进比赛自己的两个文件 `train-volume.tif` 和 `train-labels.tif`，每个文件里叠着全部切片。如果你手上是一张张单独的 PNG，用 `python3 -m helpers data ISBI2012_EM --from FOLDER` 从那个文件夹里取；校验和对得上的文件它才收。如果下一个单元格输出 DRAWN，从这里起你的图和数字会和正文不同；发布的笔记本文件里存着真实切片的输出。
+# 从这里起，我们要用论文自己的那种图像：电子显微镜 (EM) 下果蝇幼虫神经索的切片，来自 2012 年的 ISBI 比赛。标签里白色是**细胞**，黑色是细胞之间的膜。数据文件夹里没有这些切片时，课程就画一些。想用真的，就在数据文件夹 (`FUNDUS_DATA`) 里建一个文件夹 `ISBI2012_EM`，放进比赛自己的两个文件 `train-volume.tif` 和 `train-labels.tif`，每个文件里叠着全部切片。如果你手上是一张张单独的 PNG，用 `python3 -m helpers data ISBI2012_EM --from FOLDER` 从那个文件夹里取；校验和对得上的文件它才收。如果下一个单元格输出 DRAWN，从这里起你的图和数字会和正文不同；发布的 Notebook 里存着真实切片的输出。
 #
 # 公开的共 30 张切片，出自同一块组织。相邻的切片很像，所以按连续的段来划分：0 到 20 号用来训练，21 到 23 号用来做选择，24 到 29 号留到最后打分。
 
@@ -733,11 +733,11 @@ figures.show(
 # zh:     "权重：两个细胞之间一条均匀的灰带，到缝的两头逐渐变暗。"
 # zh: )
 print("across the gap d1:", d1[12, 13:17], " d2:", d2[12, 13:17], end="")
-# zh: print("横穿缝隙 d1：", d1[12, 13:17], " d2：", d2[12, 13:17], end="")
+# zh: print("横穿缝隙 d1", d1[12, 13:17], " d2", d2[12, 13:17], end="")
 print(f", the sum always {(d1 + d2)[12, 13:17].max():.0f}")
 # zh: print(f"，和总是 {(d1 + d2)[12, 13:17].max():.0f}")
 print("weight:", across.round(2), end="; ")
-# zh: print("权重：", across.round(2), end="；")
+# zh: print("权重", across.round(2), end="；")
 print(f"in the corner of the picture {gap_weight[0, 0]:.3f}")
 # zh: print(f"图的角上 {gap_weight[0, 0]:.3f}")
 lesson.contract("10.gap", float(across[0]))
@@ -890,8 +890,8 @@ pair = torch.from_numpy(np.concatenate([one.image, one.cells]).astype(np.float32
 pair = pair[None, :, :size, :size]
 moves = still + bend
 bent = warp(pair[:, :1], moves, "bilinear"), warp(pair[:, 1:], moves, "nearest")
-print("values of the bent label:", bent[1].unique().tolist())
-# zh: print("弯曲后标签的取值：", bent[1].unique().tolist())
+print(f"values of the bent label: {bent[1].unique().tolist()}")
+# zh: print(f"弯曲后标签的取值：{bent[1].unique().tolist()}")
 
 # %% fold="Draw the membranes before and after" fold_zh="画出弯曲前后的膜"
 low, high = size // 2 - 50, size // 2 + 50
@@ -1091,7 +1091,7 @@ inits = {"He": he_init, "N(0, 0.01)": narrow, "PyTorch's default": as_it_comes}
 base = 4 if smoke else 16
 sums = {name: sums_of(paper_network(f, base), seen) for name, f in inits.items()}
 print(f"{len(sums['He'])} convolutions in each of: {', '.join(sums)}")
-# zh: print(f"各有 {len(sums['He'])} 次卷积：{', '.join(sums)}")
+# zh: print(f"各有 {len(sums['He'])} 次卷积：{'、'.join(sums)}")
 
 # %%
 guess = None  # your guess, such as -2
@@ -1233,7 +1233,7 @@ for _ in range(warm_up):
     optimizer.step()
 streams[f"after {warm_up} steps"] = look_at_streams(small, length)
 print(f"measured: {', '.join(streams)}")
-# zh: print(f"测好了：{', '.join(streams)}")
+# zh: print(f"测好了：{'、'.join(streams)}")
 
 # %%
 guess = None  # your guess: "start" or "later"
@@ -1291,7 +1291,7 @@ for name, (median, opposed, mean_cosine) in zip(streams, said, strict=True):
 
 # %%
 guess = None  # your guess: (smaller, larger)
-# zh: guess = None  # 你的猜测：(较小的, 较大的)
+# zh: guess = None  # 你的猜测：写成 (a, b)，较小的在前
 
 lesson.ask("10.14", guess)
 

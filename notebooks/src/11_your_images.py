@@ -82,7 +82,7 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 #
 # DICOM 和 HEIC 文件读不了，请先导出成 PNG 或 TIFF。文件和路径的其他问题，见[常见问题](../FAQ.zh-CN.md#自己的照片)（[英文](../FAQ.md#your-own-photographs)）。
 #
-# 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个笔记本文件的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
+# 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个 Notebook 的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
 # %% title="Your photograph" title_zh="你的照片"
 PHOTO = ""  # @param {type:"string"}
@@ -161,7 +161,7 @@ print(f"{pred[fov].mean():.1%} of the field of view marked as vessels")
 # zh: print(f"视野里有 {pred[fov].mean():.1%} 标为血管")
 doubts = photo.doubts(image, fov, probs, segmenter.threshold)
 print("unusual: " + ("; ".join(doubts) or "nothing"))
-# zh: print("不寻常之处：" + ("; ".join(doubts) or "没有"))
+# zh: print("不寻常之处：" + ("；".join(doubts) or "没有"))
 
 # %% [markdown] lang="en"
 # The first panel is the one to look at first: where the blue covers part of the eye, no vessel is found; where it spares part of the frame, the diameter is wrong, and with it the size at which the network sees the vessels. Then write the true one into `DIAMETER` above.

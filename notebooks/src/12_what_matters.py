@@ -390,7 +390,7 @@ figures.show(
 # zh: figures.show("同一只眼睛的四分之一，三个样子：原样；换了光照，更暗更红；换了镜头，变得模糊。")
 greens = [look(eye.image)[1][eye.fov[0]].mean() for look in seen.values()]
 print("mean of green inside the FOV:", ", ".join(f"{value:.3f}" for value in greens))
-# zh: print("视野内绿色通道的平均值：", "，".join(f"{value:.3f}" for value in greens))
+# zh: print("视野内绿色通道的平均值", "，".join(f"{value:.3f}" for value in greens))
 
 # %% [markdown] lang="en"
 # **Guess 12.4.** Which of the first three inputs does best under the other lamp: green (`"green"`), the chain (`"enhanced"`) or the colours (`"colour"`)?
@@ -786,10 +786,11 @@ for word in ("cannot tell", "loss", "gain"):
     for name in names:
         if set(verdicts[name]) == {word}:
             print(f"  {rows[name]['question']}: {rows[name]['text']}")
+            # zh: print(f"  {rows[name]['question']}：{rows[name]['text']}")
 for name in ("mild", "patch256", "colour"):
     word = verdict(*rows[name]["difference"]["camera"]["auc_roc"][1:])
     print(f"{rows[name]['question']}: {rows[name]['text']}, under the other lamp: {word}")
-    # zh: print(f"{rows[name]['question']}: {rows[name]['text']}，换了光照：{word}")
+    # zh: print(f"{rows[name]['question']}：{rows[name]['text']}，换了光照：{word}")
 course.record(
     ablation_steps=short.steps,
     ablation={name: entry["auc_roc"] for name, entry in mine.items()},
