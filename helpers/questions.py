@@ -293,7 +293,13 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
     answer = _ASKED[number] = _value(question.answer, given)
     if mine is None:
         return [_head(OPEN, number, question.title), f"      {pick(NOT_YET)}"]
-    if problem := _misfit(mine, answer, question.offers):
+    typical = [
+        words
+        for value, words in question.mistakes
+        if same(mine, _value(value, given), question.tolerance)
+    ]
+    problem = None if typical else _misfit(mine, answer, question.offers)
+    if problem:
         lines = [_head(OPEN, number, question.title), _line(YOURS, show(mine))]
         return [*lines, f"      {problem}"]
     other = (
@@ -313,11 +319,6 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
     if tries >= 3:
         book.reveal(number)
         return lines + _told(number)
-    typical = [
-        words
-        for value, words in question.mistakes
-        if same(mine, _value(value, given), question.tolerance)
-    ]
     hints = typical[:1] or [question.hints[0]]
     if tries == 2:
         hints = [*typical[:1], question.hints[1]]

@@ -401,6 +401,17 @@ def test_questions_and_exercises_are_numbered_as_they_come(path):
 
 
 @every_notebook
+def test_the_words_on_offer_stand_in_the_question(path):
+    text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
+    for number, asked in EVERY["QUESTIONS"].items():
+        if number[:2] == path.stem[:2]:
+            for word in asked.offers:
+                assert word in text or path.parent.name == "zh", (number, word)
+            if asked.offers and isinstance(asked.answer, str):
+                assert asked.answer in asked.offers
+
+
+@every_notebook
 def test_nothing_gives_an_answer_away_before_its_cell(path):
     """In text, code and stored outputs in front of the cell that answers."""
     seen, waiting = "", {}

@@ -40,6 +40,7 @@ QUESTIONS["01.1"] = Question(
             ),
         ),
     ),
+    offers=("left", "right"),
 )
 
 
@@ -112,6 +113,7 @@ QUESTIONS["01.3"] = Question(
             ),
         ),
     ),
+    offers=("thin", "wide"),
 )
 
 

@@ -203,6 +203,7 @@ QUESTIONS["05.1"] = Question(
         ),
     ),
     known=("AUC 0.693", "green comes first", "最高的是 green"),
+    offers=("red", "green", "blue"),
 )
 
 

@@ -284,6 +284,7 @@ QUESTIONS["07.5"] = Question(
             ),
         ),
     ),
+    offers=("top", "second", "third", "fourth", "bottom"),
 )
 QUESTIONS["07.6"] = Question(
     ("the level with most numbers in memory", "内存里的数最多的一层"),
@@ -347,6 +348,7 @@ QUESTIONS["07.9"] = Question(
             ),
         ),
     ),
+    offers=("wide", "thin", "the border", "nothing"),
 )
 _MORE = (
     "steps",

@@ -194,6 +194,7 @@ QUESTIONS["08.3"] = Question(
         ("soft dice", ("Soft Dice, yes.", "对，就是软 Dice。")),
         ("dice loss", ("The Dice loss, yes.", "对，就是 Dice 损失。")),
     ),
+    offers=("bce", "dice"),
 )
 QUESTIONS["08.4"] = Question(
     ("numbers on a V100, compute capability 7.0", "V100（计算能力 7.0）上用哪种数"),
@@ -227,6 +228,7 @@ QUESTIONS["08.4"] = Question(
             ),
         ),
     ),
+    offers=("fp32", "bf16", "fp16"),
 )
 QUESTIONS["08.6"] = Question(
     ("moves of two weights in AdamW's first step", "AdamW 第一步里两个权重移动多远"),
@@ -325,12 +327,17 @@ _LEAK = (
 )
 
 
+CAUSES = ("overfitting", "prevalence", "learning rate", "leak", "normal")
+
+
 def _curve(
     letter: str, answer: str, first: Words, second: Words, reason: Words, *mistakes
 ) -> Question:
     """Make the question for one of the four sketches."""
     title = f"the cause of curve ({letter})", f"曲线 ({letter}) 的原因"
-    return Question(title, answer, (first, second), reason, mistakes=mistakes)
+    return Question(
+        title, answer, (first, second), reason, mistakes=mistakes, offers=CAUSES
+    )
 
 
 QUESTIONS["08.8"] = _curve(

@@ -321,6 +321,7 @@ QUESTIONS["09.7"] = Question(
             ),
         ),
     ),
+    offers=("lower", "level", "higher"),
 )
 
 CONTRACTS["09.shipped"] = Contract(

@@ -362,6 +362,7 @@ QUESTIONS["10.3"] = Question(
         ),
     ),
     known=("384 apart: differs",),
+    offers=("388", "384", "both", "neither"),
 )
 QUESTIONS["10.4"] = Question(
     ("the first pooling with other blocks", "从第几次池化开始方块不同"),
@@ -435,6 +436,7 @@ QUESTIONS["10.5"] = Question(
         ),
         ("conv 3x3", ("Nothing waits there yet.", "那时还没有什么在等。")),
     ),
+    offers=("conv 3x3", "bottom", "copy and crop"),
 )
 QUESTIONS["10.7"] = Question(
     ("the weight on a walk across the gap", "横穿缝隙时的权重"),
@@ -472,6 +474,7 @@ QUESTIONS["10.7"] = Question(
         ),
     ),
     known=("6.07",),
+    offers=("middle", "edges", "same"),
 )
 QUESTIONS["10.9"] = Question(
     ("the spread halfway between the points", "四点正中的标准差"),
@@ -511,6 +514,7 @@ QUESTIONS["10.9"] = Question(
         ),
     ),
     known=("6.2 px",),
+    offers=("larger", "equal", "smaller"),
 )
 QUESTIONS["10.11"] = Question(
     (
@@ -583,6 +587,7 @@ QUESTIONS["10.13"] = Question(
             ),
         ),
     ),
+    offers=("start", "later"),
 )
 QUESTIONS["10.14"] = Question(
     ("what becomes of ones in dropout", "随机失活把 1 变成什么"),
@@ -699,6 +704,7 @@ QUESTIONS["10.17"] = Question(
             ),
         ),
     ),
+    offers=("threshold", "sato", "network"),
 )
 
 CONTRACTS["10.window"] = Contract(

@@ -100,6 +100,7 @@ QUESTIONS["11.2"] = Question(
             ),
         ),
     ),
+    offers=("narrow", "wide"),
 )
 
 
@@ -148,6 +149,7 @@ QUESTIONS["11.3"] = Question(
             ),
         ),
     ),
+    offers=("too much", "too little"),
 )
 
 
@@ -234,6 +236,7 @@ QUESTIONS["11.5"] = Question(
             ),
         ),
     ),
+    offers=("blue first", "divided twice", "whole numbers", "not standardised"),
 )
 CONTRACTS["11.validation"] = Contract(
     ("AUC and Dice of the validation eyes", "验证图像的 AUC 和 Dice"),

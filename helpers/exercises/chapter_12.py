@@ -42,6 +42,7 @@ QUESTIONS["12.1"] = Question(
         ("colour", (NOT_SO_MUCH, NOT_SO_MUCH_ZH)),
         ("bce", (NOT_SO_MUCH, NOT_SO_MUCH_ZH)),
     ),
+    offers=("unchanged", "eyes4", "colour", "bce"),
 )
 QUESTIONS["12.4"] = Question(
     ("the best of three inputs under another lamp", "换了光照，三种输入里最好的"),
@@ -77,6 +78,7 @@ QUESTIONS["12.4"] = Question(
             ),
         ),
     ),
+    offers=("green", "enhanced", "colour"),
 )
 QUESTIONS["12.6"] = Question(
     ("ahead after a short run", "短训练之后领先的"),
@@ -105,6 +107,7 @@ QUESTIONS["12.6"] = Question(
             ),
         ),
     ),
+    offers=("with", "without"),
 )
 CONTRACTS["12.interval"] = Contract(
     ("interval of four eyes against fifteen", "四只眼睛与十五只之差的区间"),

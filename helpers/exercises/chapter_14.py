@@ -231,6 +231,7 @@ QUESTIONS["14.4"] = Question(
             ),
         ),
     ),
+    offers=("dice", "auc", "both", "neither"),
 )
 
 QUESTIONS["14.5"] = Question(
