@@ -70,18 +70,20 @@ class Kernel:
 
 
 def in_fork(work: Callable[[], None]) -> None:
-    """Do something in a copy of this process, and wait for its end."""
+    """Do something in a copy of this process; RuntimeError where that dies."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join(60)  # it would not be there in the copy
     if child := os.fork():
-        os.waitpid(child, 0)
+        if os.waitpid(child, 0)[1]:
+            raise RuntimeError("a copy of the process died")
         return
     try:
         work()
-    finally:
-        sys.stderr.flush()
         os._exit(0)
+    except BaseException:  # the copy must not go on where its parent does
+        traceback.print_exc()
+        os._exit(1)
 
 
 def make_mistakes(number: str, given: tuple, right) -> None:
