@@ -67,8 +67,9 @@ class Exercise:
     """A function to write, with its reference, its cases, and typical wrong functions.
 
     ``cases`` are tuples of arguments. A wrong function is recognised by its results:
-    where the reader's agrees with it on all cases, its hint is given. To have a class
-    written, ``probe`` is called with it and each case, and says what the class does.
+    where the reader's agrees with it on all cases, its hint is given. Where a
+    class is to be written, or more counts than the values, ``probe`` is called with the
+    reader's and each case, and says what it does.
     """
 
     title: Words

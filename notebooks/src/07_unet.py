@@ -167,7 +167,7 @@ print(
 # %% [markdown] lang="en" minutes="9"
 # ## 1 Down: convolve twice, then halve
 #
-# In the course's network every 3×3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2×2 max pooling.
+# In the course's network every 3×3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2×2 max pooling. Max pooling 2×2 keeps the largest number of each 2×2 block, in each channel by itself.
 #
 # **Guess 7.1.** Which (C, H, W) comes out of the pooling?
 #
@@ -175,10 +175,10 @@ print(
 #
 # Put tuples such as `(8, 32, 32)` in place of `None`.
 
-# %% [markdown] lang="zh" of="2aedf986"
+# %% [markdown] lang="zh" of="634deb90"
 # ## 1 向下：卷积两次，再减半
 #
-# 课程的网络里，每个 3×3 卷积 (convolution) 都有 `padding=1`。图像块先做两次卷积，变成 16 个通道，再做 2×2 最大池化 (max pooling)。
+# 课程的网络里，每个 3×3 卷积 (convolution) 都有 `padding=1`。图像块先做两次卷积，变成 16 个通道，再做 2×2 最大池化 (max pooling)：每个 2×2 的方块只留下最大的数，各通道分别做。
 #
 # **猜一猜 7.1** 池化之后的 (C, H, W) 是什么？
 #
