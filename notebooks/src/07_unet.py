@@ -19,7 +19,7 @@
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="84ee2f6b"
+# %% [markdown] lang="zh" of="10b0aab9"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。中途想休息，可以停在第 6 节之后。
@@ -159,7 +159,7 @@ print(
 # %% [markdown] lang="en"
 # At the top the maps are largest, at the bottom there are most channels. An arrow ends at a box, and the box's two convolutions come after it: the numbers in a box are those after the convolutions.
 
-# %% [markdown] lang="zh" of="9c525680"
+# %% [markdown] lang="zh" of="22b33c24"
 # 图中文字：image, 1 channel 图像，1 个通道 · head 1×1 头部，1×1 卷积 · logits, 1 channel 1 个通道的 logits · max pooling 最大池化 · up-convolution 上卷积 · stride 步幅 · copy across and join 横向复制并拼接。
 #
 # 顶上的特征图最大，底部的通道最多。箭头到方框为止，之后还要做方框里的两次卷积；方框里写的是卷积之后的大小。
@@ -294,7 +294,7 @@ from helpers.unet import DoubleConv
 #
 # **Guess 7.3.** In `train()` mode, does the answer for our patch change when *another* patch joins its batch?
 
-# %% [markdown] lang="zh" of="25bb6897"
+# %% [markdown] lang="zh" of="a5d76281"
 # ## 2 单独还是结伴
 #
 # **猜一猜 7.3** 在训练模式 `train()` 下，如果批里多了**另一个**图像块，我们这个图像块的答案会变吗？
@@ -638,7 +638,7 @@ for name, maps in feature_maps(UNet().eval(), patch).items():
 #
 # An up-convolution has $4io + o$, the head $i + 1$ with $i = 16$. Add it up, then let PyTorch count.
 
-# %% [markdown] lang="zh" of="c167475a"
+# %% [markdown] lang="zh" of="6b550e26"
 # ## 7 代价
 #
 # **用公式数参数。** 从 $i$ 个通道到 $o$ 个通道的 3×3 卷积有 $9io$ 个权重：$o$ 个输出通道，每个都有自己的一块 3 × 3 × $i$。所以课程的一个模块（无偏置，有批归一化）有 $9io + 2o + 9o^2 + 2o$ 个参数。
@@ -773,7 +773,7 @@ figures.show(
 #
 # The course's U has three poolings (the one written by hand has two). They halve the side three times, and pooling rounds down. On the way up everything is doubled exactly. The next cell follows the sides of the course's images down and up, then sends one through the U written by hand and through the course's `UNet`, and prints what each of them says.
 
-# %% [markdown] lang="zh" of="3652413e"
+# %% [markdown] lang="zh" of="90396238"
 # ## 8 边长是奇数怎么办
 #
 # 课程的 U 有三次池化（手写的只有两次），边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先把课程图像的边长一路算下去，再算上来，然后把一张图送进手写的 U 和课程的 `UNet`，看看它们各说什么。
@@ -948,7 +948,7 @@ for name in ("up.2", "decoder.2", "head"):
 # %% [markdown] lang="en"
 # With DRIVE the pattern makes up more than a third of the variation right after the up-convolution, about 5% after the convolutions (though one channel keeps much of it), and less than 1% in the logits. So the rest of the network learns to take it away.
 
-# %% [markdown] lang="zh" of="ea8ba882"
+# %% [markdown] lang="zh" of="99073df7"
 # 使用 DRIVE 时，花纹刚出上卷积时占变化的三分之一以上，再经过卷积约占 5%（个别通道仍然很强），到 logits 里不到 1%。可见网络的其余部分学会了把它消掉。
 
 # %% [markdown] lang="en" minutes="15"
@@ -1172,7 +1172,7 @@ lesson.contract("07.one_patch", score, course)
 #
 # They are shuffled; the dashed line is the healthy run, the dotted one the entropy of the vessel share, explained below the curves. Look at the scales: where does each curve begin, and where does it come to rest?
 
-# %% [markdown] lang="zh" of="982ac947"
+# %% [markdown] lang="zh" of="187f36d0"
 # ### 四个弄坏的版本
 #
 # 每个有下面的一种毛病：
@@ -1241,7 +1241,7 @@ figures.show(f"Four loss curves: {ends}. The healthy one falls to {healthy[-1]:.
 #
 # **Exercise 7.10 (extra)** Work out a fourth. With a sigmoid too many, the loss receives a number between 0 and 1 and takes it for a logit. What is the lowest mean loss, if `share` of the pixels are vessel? With the formula, a pixel with logit $z$ costs $\ln(1 + e^{-z})$ on vessel and $\ln(1 + e^{z})$ on background. `math.log` and `math.exp` are at hand.
 
-# %% [markdown] lang="zh" of="d7532053"
+# %% [markdown] lang="zh" of="b7679714"
 # 图中文字：step 步 · loss 损失。
 #
 # 要分清它们，先看损失。这里用的是**二元交叉熵** (binary cross-entropy, BCE)，对所有像素取下式的平均：
@@ -1276,7 +1276,7 @@ two_sigmoid_floor = lesson.exercise("07.10", two_sigmoid_floor)
 #
 # Which fault is it in **Guess 7.11** for A, **Guess 7.12** for B, **Guess 7.13** for C, **Guess 7.14** for D? A tempting answer is `"steps"`: it only needs more of them. Compare each curve with the landmarks before you say so. `two_sigmoid_floor(share)` gives the fourth, whether you wrote it or not.
 
-# %% [markdown] lang="zh" of="c84ad8d6"
+# %% [markdown] lang="zh" of="59bf6a19"
 # <details><summary>参考答案</summary>
 #
 # 在血管像素上，“logit”最好是 1，损失是 ln(1 + e^-1)，约 0.313。在背景上最好是 0，损失是 ln 2，约 0.693。再按占比加权。

@@ -116,7 +116,7 @@ print(f"{count_parameters(trial.model):,} parameters, {trial.precision} on {devi
 #
 # How long will it take? We time twenty steps and multiply. Afterwards `training.seconds_per_step` puts the run back as it was. The forecast covers the training alone: the looks at the validation images and the cells that you run meanwhile come on top.
 
-# %% [markdown] lang="zh" of="f322968b"
+# %% [markdown] lang="zh" of="30e9102d"
 # （最后一行里的 `bf16`、`fp16` 或 `fp32` 是什么意思，见“一屏看完训练循环”一节里的“低精度数”。）
 #
 # 要多久？先给二十步计时，再乘以总步数。`training.seconds_per_step` 计时之后会把训练恢复到原来的状态。预估只算训练本身；在验证图像上评估，以及同时运行别的单元格，都要另加时间。
@@ -205,7 +205,7 @@ lesson.contract("08.share", (share, constant), course)
 # %% [markdown] lang="en"
 # Near ln 2, not exactly: the logits are small, not zero. In train mode batch norm spreads them (with DRIVE, chapter 07 began at 0.81); here the network is measured in eval mode. A run whose BCE settles on the second number has learnt one thing only: how rare vessels are.
 
-# %% [markdown] lang="zh" of="e7573e91"
+# %% [markdown] lang="zh" of="47c797cf"
 # 接近 ln 2，但不正好相等：logits 很小，不是零。在训练模式下，批归一化会把它们拉开（用 DRIVE 时，第 07 章从 0.81 开始）；这里是在评估模式下量的。如果训练时 BCE 停在第二个数上不再下降，网络就只学到了一件事：血管有多稀少。
 
 # %% [markdown] lang="en" minutes="11"
@@ -664,7 +664,7 @@ figures.show(
 #
 # **Guess 8.7.** Which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights, and batch norm's means and variances), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator), `"forecast"` (seconds a step)? (The running average and the scaler of `fp16` are kept as well; here we ask for these.)
 
-# %% [markdown] lang="zh" of="5a38f3cc"
+# %% [markdown] lang="zh" of="bc3a5026"
 # ## 检查点、停止、断点续训
 #
 # 笔记本电脑合上盖子，Colab 断开连接，训练就中断了。后台训练每次验证之后都会写 `checkpoint.pt`。（Colab 收回机器时会删掉文件：想以后接着训练，就把它复制到云端硬盘，见第 01 章。）
@@ -810,7 +810,7 @@ print("(c) ends early: from there on its loss is NaN, not a number")
 # %% [markdown] lang="en"
 # Name the cause of each: **Guess 8.8** for (a), **Guess 8.9** for (b), **Guess 8.10** for (c), **Guess 8.11** for (d). The causes: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over. For (d), recall on which pictures, and in which mode, each loss is measured.
 
-# %% [markdown] lang="zh" of="29396331"
+# %% [markdown] lang="zh" of="a5e71c81"
 # 图中文字：train 训练 · validation 验证 · step 步 · loss 损失。
 #
 # 每条曲线是什么原因：**猜一猜 8.8** 问 (a)，**猜一猜 8.9** 问 (b)，**猜一猜 8.10** 问 (c)，**猜一猜 8.11** 问 (d)。可选的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。看 (d) 时想一想：两种损失各在什么图像上、什么模式下量的。
@@ -841,7 +841,7 @@ print("(d) normal: in this course the usual sight")
 #
 # If your curve rests at the mark "untrained", no gradient reaches the weights; at "double sigmoid", there is a sigmoid too many. If it rests anywhere and you do not know why, let the network overfit one patch (chapter 07, section 11) and search the fault there.
 
-# %% [markdown] lang="zh" of="43391491"
+# %% [markdown] lang="zh" of="795b0d6d"
 # (d) 里的红线为什么一直低于蓝线？训练损失是在增强过的图像块上、训练模式下、每次更新之前量的；验证损失是在干净的整幅图像上、评估模式下、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。如果它们明显好于验证图像，就没有泄漏的迹象；如果训练了很久，两者却一样好，就去核对两份图像名单。
 #
 # 如果曲线停在“未训练”的刻度上，是梯度没有传到权重；停在“double sigmoid”，是多了一个 sigmoid。停在别处又不知道为什么，就让网络故意过拟合一个图像块（第 07 章第 11 节），在那里查错。
@@ -929,7 +929,7 @@ if not run.history:
 #
 # The best weights so far, by the validation images' average precision (the area under the precision-recall curve, chapter 09; no threshold is in it), go to `weights.pt`; they need not be the last ones. They are stored together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
 
-# %% [markdown] lang="zh" of="a37f0e18"
+# %% [markdown] lang="zh" of="6c7f8b67"
 # ## 训练还是加载
 #
 # 按验证图像的平均精确率 (average precision, AP，即精确率-召回率曲线下的面积，见第 09 章，不用选阈值) 挑出最好的权重，它不一定是最后一步的。最好的权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它们是怎么来的。如果这次没有训练，就用以前训练的权重；以前的也没有，就用课程附带的权重。
@@ -999,7 +999,7 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # - A checkpoint must hold weights, their running average, optimiser, schedule and random state; otherwise the second half is another run.
 # - Here a validation loss below the training loss is normal: the training loss is measured on augmented patches and in train mode. The test images were not touched.
 
-# %% [markdown] lang="zh" of="7829cd78"
+# %% [markdown] lang="zh" of="6bb463f0"
 # ## 小结
 #
 # - 损失有一把尺子：未训练、只知道血管像素占比、多了一个 sigmoid。看曲线之前先记住这些刻度。
