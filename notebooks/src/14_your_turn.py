@@ -212,18 +212,18 @@ kept = lesson.exercise("14.2", kept)
 #
 # Write into `PLAN` what you will change, how you will choose, and what you expect. For example: "I keep the network, average four mirrored copies, and choose the threshold with the best Dice on all development eyes. I expect a gain of 0.02." The plan is kept with its SHA-256 and the time. You may state another one later; then the report shows both, and how many measurements lay between.
 #
-# Empty, the chapter goes on with an example, so that you see all of it run: the network as it is, the threshold from the development eyes. The example can be measured, not submitted. Then you have seen what the threshold alone does on the development eyes. Say so in your plan; whoever wants a plan made blind writes it now, before [14-11].
+# Empty, the chapter goes on with an example, so that you see all of it run: the network as it is, the threshold from the development eyes. The example can be measured, not submitted. After it you have seen what the threshold alone does on the development eyes. Say so in your plan; whoever wants a plan made blind writes it now, before [14-11].
 #
-# A new start? Deleting `record.json` in the folder `your-turn` of your outputs empties the record, not your memory. It is honest as long as nothing was submitted and the report says, under `FOUND`, that you began anew and how often you had measured before.
+# A new start? Deleting `your-turn/.../record.json` in your output folder empties the record, not your memory. It is honest as long as nothing was submitted and the report says, under `FOUND`, that you began anew and how often you had measured before.
 
-# %% [markdown] lang="zh" of="4da3c0ab"
+# %% [markdown] lang="zh" of="a1a42435"
 # ## 你的计划
 #
 # 在 `PLAN` 里写下：要改什么，怎样选，预期如何。例如：“网络不变，对四个镜像副本的预测取平均，阈值取全部开发集上 Dice 最高的那个。预计提高 0.02。”计划连同它的 SHA-256 和时间一起保存。以后可以改写；报告里两版都有，还会写明中间测过几次。
 #
 # 不填的话，本章就用一个例子往下走，让你看到全部流程：网络不变，阈值由开发集来选。这个例子可以测量，但不能提交。这样一来，你已经看到了单靠阈值能在开发集上改变多少，请在计划里写明；想在没看到之前就定计划，现在就写，赶在 [14-11] 之前。
 #
-# 想重新开始？删掉输出文件夹里 `your-turn` 下的 `record.json`，记录就清空了，但你看过的结果还在脑子里。只要还没有提交，并且在报告的 `FOUND` 里写明重新开始过、之前测过几次，这样做就是诚实的。
+# 想重新开始？删掉输出文件夹里的 `your-turn/.../record.json`，记录就清空了，但你看过的结果还在脑子里。只要还没有提交，并且在报告的 `FOUND` 里写明重新开始过、之前测过几次，这样做就是诚实的。
 
 # %% title="Your plan" title_zh="你的计划"
 PLAN = ""  # @param {type:"string"}
