@@ -368,7 +368,7 @@ def rates(side: int) -> str:
 
 def pages(root: Path, chapters: list) -> tuple[dict[Path, str], list[str]]:
     """Return the pages by their paths, and what is wrong with their sources."""
-    if not (root / "notebooks/src/teaching").is_dir():
+    if not (root / "notebooks/src/teaching/course.en.md").exists():
         return {}, []
     lessons = Lessons(root, chapters)
     made = {root / name: lessons.page(language) for language, name in PAGES.items()}
