@@ -13,7 +13,6 @@ import functools
 import hashlib
 import io
 import os
-import pickle
 import sys
 import threading
 import traceback
@@ -134,11 +133,12 @@ def remember_predictions() -> None:
     predict, known = inference.predict_logits, {}
 
     def remembered(model, inputs, *more):
-        facts = [type(model).__qualname__, inputs, more, *model.state_dict().values()]
-        key = hashlib.sha256(pickle.dumps(facts)).digest()
-        if key not in known:
-            known[key] = predict(model, inputs, *more)
-        return known[key].clone()
+        key = hashlib.sha256(repr((type(model), inputs.shape, more)).encode())
+        for tensor in (inputs, *model.state_dict().values()):
+            key.update(tensor.contiguous().numpy().tobytes())
+        if (name := key.digest()) not in known:
+            known[name] = predict(model, inputs, *more)
+        return known[name].clone()
 
     inference.predict_logits = remembered
 
@@ -159,6 +159,8 @@ def examine(path: Path, report: Callable[[str], None]) -> None:
             report(f"{number}: the right answer is called wrong: {wrong}")
     kernel.report = lambda line: report(f"again after all: {line}")
     for k in reversed(range(len(cells))):
+        if "fold" in code[k].metadata and not verdicts[k]:
+            continue  # it draws or prepares; that it still can, needs.origins sees to
         again = kernel.run(k)
         if None not in (again, verdicts[k]) and again != verdicts[k]:
             kernel.report(f"{cells[k][0]}: {again}, before {verdicts[k]}")
