@@ -26,6 +26,9 @@ from helpers.config import MODES, PRESETS  # noqa: E402
 from helpers.places import ROOT  # noqa: E402
 
 FOR_CLASS = "CHASEDB1"  # the set whose terms let a class have it
+NO_PHOTOGRAPHS = f"""\
+No photographs are in this pack: `data {FOR_CLASS}` first, then `class` again.
+(压缩包里没有照片。先运行 `data {FOR_CLASS}`，再运行 `class`。)"""
 
 # ---- The commands; each imports what it needs ----
 
@@ -116,7 +119,10 @@ def class_(args: argparse.Namespace) -> int:
     if not file:
         file = places.output_dir() / "fundus-course.zip"
         verified, *_ = download.state(FOR_CLASS, place)
-        pack.write(file, place, named or [FOR_CLASS] * bool(verified))
+        sets = named or [FOR_CLASS] * bool(verified)
+        pack.write(file, place, sets)
+        if not sets:
+            print(NO_PHOTOGRAPHS)
     classroom.serve(file, args.port, print)
     return 0
 

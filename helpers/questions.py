@@ -67,8 +67,9 @@ class Exercise:
     """A function to write, with its reference, its cases, and typical wrong functions.
 
     ``cases`` are tuples of arguments. A wrong function is recognised by its results:
-    where the reader's agrees with it on all cases, its hint is given. To have a class
-    written, ``probe`` is called with it and each case, and says what the class does.
+    where the reader's agrees with it on all cases, its hint is given. Where a
+    class is to be written, or more counts than the values, ``probe`` is called with the
+    reader's and each case, and says what it does.
     """
 
     title: Words
@@ -287,7 +288,8 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
 
     The first wrong try gets the hint that names its mistake, or a general one; the
     second a stronger one; the third the answer with its reason. None is no try, nor is
-    the same answer once more, a word that is not offered or a word for a number.
+    the same answer once more, a word that is not offered, a word for a number, or a
+    number for several.
     """
     question = find(number, "QUESTIONS")
     answer = _ASKED[number] = _value(question.answer, given)
@@ -330,6 +332,12 @@ def _misfit(mine, answer, offers: tuple[str, ...]) -> str | None:
     if offers and not any(same(mine, word) for word in offers):
         words = ", ".join(f'"{word}"' for word in offers)
         return pick((f"Please one of: {words}.", f"请从这些里选一个：{words}。"))
+    if isinstance(answer, tuple | list):
+        parts = _read(mine, single=False)
+        count = len(parts) if isinstance(parts, tuple | list | np.ndarray) else 1
+        if count != len(answer):
+            english = f"{len(answer)} values in brackets are asked for."
+            return pick((english, f"这里要填括号里的 {len(answer)} 个值。"))
     is_number = isinstance(answer, int | float | np.number)
     if is_number and isinstance(_read(mine, single=True), str):
         return pick(("A number is asked for.", "这里要填一个数。"))

@@ -157,13 +157,13 @@ class Turn:
     def state_plan(self, text: str) -> dict | None:
         """Keep a plan with its hash and the time, and return it; the same text once.
 
-        None, and nothing kept, for an empty text.
+        An empty text keeps nothing and returns the last plan, None where there is none.
         """
         text, plans = " ".join(text.split()), self.entries("plan")
         digest = hashlib.sha256(text.encode()).hexdigest()
         if text and (not plans or plans[-1]["sha256"] != digest):
             return self._add("plan", text=text, sha256=digest)
-        return plans[-1] if text else None
+        return plans[-1] if plans else None
 
     def measure(
         self, probs: Mapping[str, np.ndarray], threshold: float, **settings
@@ -412,7 +412,8 @@ def _items(lines: Sequence[str]) -> str:
 
 def _row(m: dict) -> str:
     """Return a measurement as a row of the report's table."""
-    settings = ", ".join(f"{key} {value}" for key, value in m["settings"].items())
+    used = {key: value for key, value in m["settings"].items() if value != ""}
+    settings = ", ".join(f"{key} {value}" for key, value in used.items())
     numbers = (f"{m['threshold']:.3f}", f"{m['dice']:.4f}", f"{m['auc_roc']:.4f}")
     cells = (m["number"], m["plan"] or "-", settings, len(m["eyes"]), *numbers)
     return "<tr>" + "".join(f"<td>{html.escape(str(cell))}" for cell in cells)

@@ -242,7 +242,7 @@ def test_wheels_without_a_pack_are_refused(capsys):
     ],
 )
 def test_class_packs_what_may_be_passed_on_and_serves_it(
-    monkeypatch, tmp_path, there, given, packed
+    monkeypatch, tmp_path, capsys, there, given, packed
 ):
     seen = []
     state = lambda name, _: (["a file"] if name in there else [], [], [])  # noqa: E731
@@ -255,6 +255,9 @@ def test_class_packs_what_may_be_passed_on_and_serves_it(
     assert commands.main(["class", *given, *options]) == 0
     file = tmp_path / "out/fundus-course.zip"
     assert seen == [(file, tmp_path / "sets", packed), (file, 8123, print)]
+    said = capsys.readouterr().out
+    assert ("No photographs are in this pack" in said) == (not packed)
+    assert ("压缩包里没有照片" in said) == (not packed)
 
 
 def test_class_serves_the_pack_that_is_named(monkeypatch, tmp_path, capsys):

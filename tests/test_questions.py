@@ -115,6 +115,13 @@ def test_an_answer_of_another_kind_is_no_try(chapter, monkeypatch, capsys):
     monkeypatch.setitem(chapter.QUESTIONS, "77.1", asked)
     assert 'Please one of: "thin", "wide".' in said(capsys, "both", 5)
     assert progress.book("77").tries("77.1") == []
+    several = dataclasses.replace(ASKED, answer=(8, 4, 2), mistakes=())
+    monkeypatch.setitem(chapter.QUESTIONS, "77.1", several)
+    assert "3 values in brackets" in said(capsys, 4, 5) + said(capsys, "(8, 4)", 5)
+    assert progress.book("77").tries("77.1") == []
+    assert "[OK ]" in said(capsys, "8, 4, 2", 5)
+    progress.book("77").tries("77.1").clear()
+    monkeypatch.setitem(chapter.QUESTIONS, "77.1", asked)
     assert "[no ]" in said(capsys, "Wide", 5) and "[OK ]" in said(capsys, "thin", 5)
 
 
@@ -366,7 +373,11 @@ def test_the_first_try_never_gives_the_answer(number, fresh, capsys):
     if callable(asked.answer):
         pytest.skip("its answer comes from the data: the chapters' runs try it")
     shown = questions.show(asked.answer)
-    other = [] if asked.offers else [({}, asked.hints[0])]
+    other = (
+        []
+        if asked.offers or isinstance(asked.answer, tuple | list)
+        else [({}, asked.hints[0])]
+    )
     for wrong, hint in [*other, *asked.mistakes]:
         if callable(wrong):
             continue

@@ -116,6 +116,8 @@ def test_phantoms_where_chasedb1_is_not_whole(tmp_path, monkeypatch):
 def test_the_protocol_is_kept(quick, turn):
     assert turn.state_plan("  ") is None
     plan = turn.state_plan("the best threshold")
+    assert turn.state_plan("") == plan  # it still holds
+    assert len(turn.entries("plan")) == 1
     turn.measure(guesses(turn.development()), 0.5, **EXAMPLE)
     submitted(turn)
     assert turn.events() == ["plan", "measure", "submit"]
@@ -137,7 +139,7 @@ def test_what_is_run_again_is_not_counted_again(quick, turn):
 def test_a_measurement_before_the_plan_is_said(turn):
     turn.measure(guesses(turn.development("val")), 0.5, tta="flips")
     turn.state_plan("later")
-    assert "after 1 measurements" in broken(turn)[0]
+    assert "before it: 1." in broken(turn)[0]
 
 
 def test_the_example_before_the_plan_does_no_harm(turn):
@@ -152,8 +154,8 @@ def test_a_changed_plan_is_said_and_does_no_harm(turn):
     turn.measure(guesses(turn.development("val")), 0.5)
     turn.state_plan("second")
     assert broken(turn) == []
-    said = [line for _, line in turn.protocol() if "changed 1 times" in line]
-    assert "after 1 measurements" in said[0]
+    said = [line for _, line in turn.protocol() if "Changes of the plan: 1" in line]
+    assert "last change: 1." in said[0]
 
 
 def test_a_second_submission_is_graded_and_said(quick, turn):
@@ -262,8 +264,11 @@ def test_a_resized_eye_keeps_its_vessels():
 # The chapter
 
 
-def run_chapter(**forms) -> None:
-    """Run the code of the built chapter here, with other values in its forms."""
+def run_chapter(turned: str = "", **forms) -> None:
+    """Run the code of the built chapter here, with other values in its forms.
+
+    ``turned`` is code that runs before the cell that submits.
+    """
     path = Path(__file__).parents[1] / "notebooks/14_your_turn.ipynb"
     cells = json.loads(path.read_text("utf-8"))["cells"]
     code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
@@ -274,17 +279,45 @@ def run_chapter(**forms) -> None:
         code = [line.sub(f"{name} = {value!r}", text) for text in code]
     names = {}
     for text in code:
+        exec(turned if "SUBMIT = " in text else "", names)
         exec(text, names)
 
 
-def test_the_chapter_submits_when_told_to_and_only_then(tmp_path, monkeypatch):
+@pytest.fixture
+def smoke(tmp_path, monkeypatch):
+    """Return the task of a chapter that runs in smoke mode."""
     for name, value in (("MODE", "smoke"), ("OUT", str(tmp_path)), ("LANGUAGE", "en")):
         monkeypatch.setenv(f"FUNDUS_{name}", value)
     short = functools.partial(metrics.resampled, num_resamples=20)
     monkeypatch.setattr(metrics, "resampled", short)
-    turn = task.begin("smoke")
+    return task.begin("smoke", diameter=540, tta="none", steps=0, note="")
+
+
+def test_without_a_plan_only_the_example_is_measured(smoke, capsys):
+    run_chapter(NOTE="another predict")
+    assert "would break rule 1" in capsys.readouterr().out
+    assert all(m["settings"] == smoke.example for m in smoke.entries("measure"))
+    assert smoke.events() == []
+
+
+def test_settings_that_were_not_measured_are_not_submitted(smoke, capsys):
+    turned = "TTA = 'flips'; settings = settings | {'tta': TTA}"
+    run_chapter(turned, PLAN="mine", NOTE="nothing", SUBMIT=True)
+    said = capsys.readouterr().out
+    assert "Run [14-11] again" in said
+    assert "nothing is submitted yet" in said
+    assert not smoke.entries("submit")
+    assert smoke.entries("measure")[-1]["settings"]["note"] == "nothing"
+    run_chapter()  # after a restart, the form empty
+    assert "plan 1, stated" in (said := capsys.readouterr().out)
+    assert "No plan" not in said
+
+
+def test_the_chapter_submits_when_told_to_and_only_then(smoke):
+    turn = smoke
     run_chapter()
-    assert turn.events() == ["measure", "measure"]  # these are the example's: no plan
+    assert len(turn.entries("measure")) == 2  # baseline and example
+    assert turn.events() == []  # they are not the reader's
     assert not turn.entries("submit")
     run_chapter(PLAN="mine", STEPS=1, SUBMIT=True)
     events = [entry["kind"] for entry in turn.entries()]
@@ -292,8 +325,7 @@ def test_the_chapter_submits_when_told_to_and_only_then(tmp_path, monkeypatch):
     assert turn.entries("measure")[-1]["eyes"] == list(turn.ids("val"))
     run_chapter(PLAN="mine", STEPS=2, SUBMIT=True)  # by another network, unasked
     assert len(turn.entries("submit")) == 1
-    again = task.begin("smoke", diameter=540, tta="none", steps=0)
-    assert broken(again) == []
+    assert broken(turn) == []
     assert (turn.folder / "report.html").is_file()
 
 
@@ -306,13 +338,20 @@ def test_the_report_holds_all_of_it_and_ends_with_the_conclusion(
 ):
     monkeypatch.setattr(places, "language", lambda: language)
     turn.state_plan("a plan with <b> & more")
-    turn.measure(guesses(turn.development()), 0.5, tta="flips")
+    turn.measure(guesses(turn.development()), 0.5, tta="flips", note="")
+    turn.measure(guesses(turn.development()), 0.5, tta="flips", note="sharper <eye>")
     submitted(turn)
     x = turn.photographs()[0]
     words = ("first <i>", "second", "third")
     path = turn.report("李", words, x.image.transpose(1, 2, 0))
     page = path.read_text("utf-8")
-    shown = ("a plan with &lt;b&gt; &amp; more", "tta flips", "first &lt;i&gt;", "李")
+    shown = (
+        "a plan with &lt;b&gt; &amp; more",
+        "tta flips<",
+        "sharper &lt;eye",
+        "first &lt;i&gt;",
+        "李",
+    )
     for text in (*shown, turn.entries("plan")[0]["sha256"][:12]):
         assert text in page
     assert page.count("data:image/png") == 1

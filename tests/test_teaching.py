@@ -9,7 +9,8 @@ import nbformat
 import pytest
 from test_pages import code_of, unknown_commands
 
-from notebooks.tools import ROOT, build, minutes, needs, teaching
+from notebooks.tools import ROOT, build, minutes, needs, slides, teaching
+from notebooks.tools.localise import in_language
 
 CELL = re.compile(r"\[\d\d-\d\d\]")
 TIMES = {"en": r"(\d+) minutes to read and try", "zh": r"阅读和练习 (\d+) 分钟"}
@@ -70,6 +71,34 @@ def test_both_pages_have_one_structure():
         assert re.findall(pattern, english) == re.findall(pattern, chinese), pattern
     shapes = [[len(table) for table in tables(text)] for text in (english, chinese)]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("language", teaching.PAGES)
+def test_each_lesson_of_a_class_ends_with_a_ticket(language):
+    _, *lessons = re.split(r"(?m)^#### ", page(language).partition("\n### 01")[0])
+    ticket = f"**{teaching.WORDS['ticket'][teaching.SIDE[language]]}** "
+    assert [ticket in lesson for lesson in lessons] == [False] + [True] * 22
+    folder = {"en": "notebooks", "zh": "notebooks/zh"}[language]
+    for cell in re.findall(rf"{re.escape(ticket)}\[(.+?)\]", page(language)):
+        assert "lesson.ticket(" in code_of(cell, folder)
+
+
+def test_each_slide_is_one_cell_that_draws(chapters):
+    for chapter in chapters:
+        code = [c.source for c in chapter.cells if c.cell_type == "code"][1:]
+        shows = re.compile(r"figures\.show\(")
+        # A cell may draw by a function of a cell before it.
+        own = "|".join(
+            name
+            for source in code
+            for name, body in re.findall(r"(?ms)^def (\w+)(.+?)(?=^\S|\Z)", source)
+            if shows.search(body)
+        )
+        for word in slides.named(chapter):
+            hits = [x for x in code if word in in_language(x, "en")]
+            assert len(hits) == 1, (chapter.path.stem, word)
+            draws = rf"{shows.pattern}|\b({own})\(" if own else shows.pattern
+            assert re.search(draws, hits[0]), (chapter.path.stem, word)
 
 
 # What is wrong is named

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from helpers.places import pick
-from helpers.questions import Contract, Exercise, Question
+from helpers.questions import Between, Contract, Exercise, Question
 
 QUESTIONS: dict[str, Question] = {}
 EXERCISES: dict[str, Exercise] = {}
@@ -156,6 +156,15 @@ def _convolve_padded(image, kernel):
     return convolve(np.pad(image, 1), kernel)
 
 
+def _convolve_swapped(image, kernel):
+    rows, columns = image.shape[1] - 2, image.shape[0] - 2
+    result = np.zeros((rows, columns))
+    for r in range(rows):
+        for c in range(columns):
+            result[r, c] = (image[r : r + 3, c : c + 3] * kernel).sum()
+    return result
+
+
 _SLOPE = np.array([[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
 
 EXERCISES["02.4"] = Exercise(
@@ -186,6 +195,14 @@ EXERCISES["02.4"] = Exercise(
                 "Your result is as large as the image: you padded it with zeros. Here "
                 "only places count where the kernel lies fully on the image.",
                 "你的结果和原图一样大，说明先补了零。这里只算卷积核完全落在图内的位置。",
+            ),
+        ),
+        (
+            _convolve_swapped,
+            (
+                "The window ran off the image. Rows come from image.shape[0], columns "
+                "from image.shape[1].",
+                "窗口滑出了图像。行数来自 image.shape[0]，列数来自 image.shape[1]。",
             ),
         ),
     ),
@@ -283,7 +300,7 @@ QUESTIONS["02.7"] = Question(
         "0 - 0.1 * (-18.667) = {answer}: to the right, against the slope.",
         "0 - 0.1 * (-18.667) = {answer}：逆着坡度，向右走。",
     ),
-    tolerance=0.01,
+    tolerance=0.02,  # 1.9 is right, 2 is the bottom
     mistakes=(
         (
             -28 / 15,
@@ -350,12 +367,21 @@ def segment(logits, threshold):
     return logits.sigmoid() > threshold
 
 
+def _with_kind(function, logits, threshold):
+    """Return the answer, and its dtype with it where that is not bool."""
+    answer = function(logits, threshold)
+    if torch.is_tensor(answer) and answer.dtype != torch.bool:
+        return str(answer.dtype), answer.tolist()
+    return answer
+
+
 EXERCISES["02.9"] = Exercise(
     ("From logits to vessels", "从 logits 到血管"),
     segment,
     (
         (torch.tensor([-2.0, 0.3, 2.0]), 0.5),
         (torch.tensor([[-0.2, 0.1], [0.6, 3.0]]), 0.4),
+        (torch.tensor([0.0]), 0.5),  # exactly at the threshold
     ),
     (
         "Two steps: a probability first, logits.sigmoid(), then the comparison.",
@@ -377,12 +403,36 @@ EXERCISES["02.9"] = Exercise(
                 "这些还是概率；答案应当是每个像素的 True 或 False。",
             ),
         ),
+        (
+            lambda logits, threshold: logits.sigmoid() >= threshold,
+            (
+                "Nearly: only what is above the threshold counts, not what equals it.",
+                "很接近：超过阈值才算，等于阈值不算。",
+            ),
+        ),
+        (
+            lambda logits, threshold: (logits.sigmoid() > threshold).float(),
+            (
+                "These are the numbers 0 and 1. The comparison gave True and False "
+                "already: leave it as it is.",
+                "这些是数字 0 和 1。比较的结果本来就是 True 和 False，不用再转换。",
+            ),
+        ),
+        (
+            lambda logits, threshold: (logits.sigmoid() > threshold).int(),
+            (
+                "These are the numbers 0 and 1. The comparison gave True and False "
+                "already: leave it as it is.",
+                "这些是数字 0 和 1。比较的结果本来就是 True 和 False，不用再转换。",
+            ),
+        ),
     ),
+    probe=_with_kind,
 )
 
 QUESTIONS["02.10"] = Question(
-    ("a second convolution without a ReLU", "没有 ReLU 的第二个卷积"),
-    answer="no",
+    ("loss of two convolutions without a ReLU", "两个卷积、没有 ReLU 时的损失"),
+    answer=1.4,
     hints=(
         (
             "What can the second one do with the sums of the first but add them?",
@@ -399,12 +449,21 @@ QUESTIONS["02.10"] = Question(
         "no more than one.",
         "加权和的加权和还是一个加权和：两个卷积能做的不比一个多。",
     ),
+    tolerance=0.02,
     mistakes=(
         (
-            "yes",
+            Between(0.3, 1.2),
             (
                 "More numbers help only where they can be used for something new.",
                 "数多了，要能算出新的东西才有用。",
+            ),
+        ),
+        (
+            Between(0, 0.2),
+            (
+                "For that the answer must stay when light and dark are swapped. Which "
+                "of the two convolutions could see to it?",
+                "那就要求亮暗对调以后结果不变。两个卷积里，哪一个做得到？",
             ),
         ),
     ),

@@ -18,12 +18,13 @@ def to_label(picture):
 
 
 def _pictures() -> tuple[tuple[Image.Image], ...]:
-    """Return one label as grey values, palette indices and bits, and a black one."""
+    """Return one label as grey, palette, bits and grey up to 1, and a black one."""
     label = np.array([[0, 1, 1, 0], [0, 0, 1, 0]], dtype=np.uint8)
     palette = Image.fromarray(label)
     palette.putpalette([4, 2, 4, 252, 254, 252])  # as in DRIVE's 2nd_manual
     grey, bits = Image.fromarray(255 * label), Image.fromarray(label > 0)
-    return (grey,), (palette,), (bits,), (Image.fromarray(0 * label),)
+    dark, black = Image.fromarray(label), Image.fromarray(0 * label)
+    return (grey,), (palette,), (bits,), (dark,), (black,)
 
 
 def dice(tp, fp, fn):
@@ -46,6 +47,11 @@ NEARLY_BLACK = (
     "A palette's black need not be 0: print the values that convert('L') gives.",
     "调色板里的黑不一定是 0：打印 convert('L') 之后的值看看。",
 )
+NOT_255 = (
+    "White need not be 255: a grey file may hold 0 and 1. The limit must come from the "
+    "file itself.",
+    "白色不一定是 255：灰度文件里也可能只有 0 和 1。界限要由这个文件自己决定。",
+)
 IOU = (
     "That is IoU. Dice counts the pixels that both marked twice, above and below.",
     "这是交并比 (IoU)。Dice 的分子和分母都把共同标出的像素数两次。",
@@ -63,12 +69,15 @@ EXERCISES["04.3"] = Exercise(
     to_label,
     _pictures(),
     (
-        "Apply the palette, then compare with half of the maximum.",
-        "先换算调色板，再和最大值的一半比较。",
+        "Two steps: make grey of any mode, as the cell above does, then find a limit "
+        "between this file's black and white.",
+        "分两步：先把任何 mode 都换成灰度，上面的单元格做过；"
+        "再在这个文件的黑与白之间找一个界限。",
     ),
     (
         (lambda picture: np.asarray(picture) > 127, INDICES),
         (lambda picture: np.asarray(picture.convert("L")) > 0, NEARLY_BLACK),
+        (lambda picture: np.asarray(picture.convert("L")) > 127, NOT_255),
     ),
 )
 EXERCISES["04.4"] = Exercise(

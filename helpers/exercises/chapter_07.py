@@ -187,6 +187,13 @@ QUESTIONS["07.1"] = Question(
                 "这是池化之前的形状。",
             ),
         ),
+        (
+            (1, 16, 64, 64),
+            (
+                "Right, with the batch in front. Asked is (C, H, W).",
+                "对，只是前面多写了批的一维。这里问的是 (C, H, W)。",
+            ),
+        ),
     ),
     known=("(16, 64, 64)",),
 )
@@ -220,6 +227,13 @@ QUESTIONS["07.2"] = Question(
             (
                 "That is half of 572. Here nothing is padded.",
                 "这是 572 的一半。别忘了这里不填充。",
+            ),
+        ),
+        (
+            (1, 64, 284, 284),
+            (
+                "Right, with the batch in front. Asked is (C, H, W).",
+                "对，只是前面多写了批的一维。这里问的是 (C, H, W)。",
             ),
         ),
         (

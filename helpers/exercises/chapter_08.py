@@ -22,6 +22,15 @@ def _hard_dice_loss(logits, y):
     return 1 - 2 * (pred * y).sum() / (pred.sum() + y.sum())
 
 
+def _dice_itself(logits, y):
+    return 1 - dice_loss(logits, y)
+
+
+def _mean_of_ratios(logits, y):
+    p = 1 / (1 + np.exp(-logits))
+    return 1 - (2 * p * y / (p + y)).mean()
+
+
 def _dice_loss_of_logits(logits, y):
     return 1 - 2 * (logits * y).sum() / (logits.sum() + y.sum())
 
@@ -43,6 +52,21 @@ EXERCISES["08.2"] = Exercise(
             (
                 "A threshold is a step with slope zero: nothing is learnt through it.",
                 "阈值是台阶，斜率为零，梯度传不过去。",
+            ),
+        ),
+        (
+            _dice_itself,
+            (
+                "That is Dice itself, 0.789: the larger the better. A loss must fall.",
+                "这是 Dice 本身，0.789，越大越好。损失应该越小越好。",
+            ),
+        ),
+        (
+            _mean_of_ratios,
+            (
+                "That is the mean of one fraction a pixel. Sum over all pixels first, "
+                "above and below the line; then divide once.",
+                "你在每个像素上各算一个分数，再取平均。应该先分别求分子、分母的总和，再除一次。",
             ),
         ),
         (
@@ -284,8 +308,9 @@ QUESTIONS["08.7"] = Question(
         ),
     ),
     (
-        "All four change with every step, and all four decide what the next one does.",
-        "四样都随每一步改变，也都决定下一步怎么走。",
+        "These four change with every step and decide what the next one does. The "
+        "forecast only says how long it takes.",
+        "这四样都随每一步改变，也都决定下一步怎么走。预估的时间只说明要多久。",
     ),
     mistakes=(
         (
@@ -307,6 +332,13 @@ QUESTIONS["08.7"] = Question(
             (
                 "Right weights, but the patches begin again with the first.",
                 "权重对了，但图像块又从第一个开始重复。",
+            ),
+        ),
+        (
+            {"model", "optimizer", "schedule", "batches", "forecast"},
+            (
+                "One too many. Which of them does the next step never read?",
+                "多了一样。哪一样，下一步根本用不到？",
             ),
         ),
         (

@@ -115,6 +115,14 @@ EXERCISES["14.2"] = Exercise(
                 "什么都没提交，就没有可评分的：这还不算做完。",
             ),
         ),
+        (
+            lambda events: events[0] == "plan" and events.count("submit") == 1,
+            (
+                "The list may be empty, and then it has no first element. A slice such "
+                "as `events[:1]` never fails.",
+                "列表可能是空的，这时没有第一个元素。`events[:1]` 这样的切片不会出错。",
+            ),
+        ),
     ),
 )
 

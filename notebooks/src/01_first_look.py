@@ -43,13 +43,13 @@
 #
 # Each code cell begins with its number, such as `# [01-05]`: chapter 01, fifth cell. In a class, name the number when you ask. A cell that shows a title and no code only draws or prepares something: run it like the others, you need not read it. If an error puzzles you, search for its words in the [FAQ](../FAQ.md).
 #
-# The next cell finds the course's Python package, `helpers`, or fetches it, and looks for the data. It installs nothing. Its last line says mode, data and device:
+# The next cell finds the course's Python package, `helpers`, or fetches it, and looks for the data. It installs nothing. One line of what it prints says mode, data and device:
 #
 # - mode `lesson` is the ordinary one; `smoke` is a quick one for tests, `full` trains longest.
 # - data `DRIVE` means photographs of real eyes; so does `CHASEDB1` (CHASE_DB1, the eyes of children), which is taken where DRIVE is not. `PHANTOM` means *phantoms*, drawn eyes that stand in where neither is here and neither could be fetched. Each chapter runs on each of them; what the text says of numbers "on DRIVE" holds for DRIVE, and with other eyes yours differ.
 # - data `none yet`: nothing is fetched or drawn before a chapter needs it. This one does not: its photograph comes with scikit-image.
 
-# %% [markdown] lang="zh" of="453d42ea"
+# %% [markdown] lang="zh" of="b832dbab"
 # ## 运行之前
 #
 # 这个页面是一份 Jupyter Notebook（.ipynb 文件）：由文字和 Python 单元格 (cell) 组成。后台有一个 Python 进程，叫内核 (kernel)。它执行单元格，并记住其中定义的每个名字。`Shift` + `Enter` 运行一个单元格。菜单“代码执行程序 > 全部运行” (Runtime > Run all) 从上到下全部运行；在 JupyterLab 里是“运行 > 运行所有单元格” (Run > Run All Cells)。每一章都可以这样跑完，不会停下来等你作答。看到 `NameError`，说明上面有单元格还没运行：用“全部运行”，或者先运行它上面的单元格 (Runtime > Run before)。菜单的中文名可能随版本略有不同，所以括号里也写英文名。
@@ -61,7 +61,7 @@
 #
 # 每个代码单元格的第一行是编号，例如 `# [01-05]` 是第 01 章的第 5 个单元格。上课提问时先报编号。有的单元格只显示标题，不显示代码：它只负责画图或做准备，照样运行，代码可以不看。看不懂报错，就到[常见问题](../FAQ.zh-CN.md)（[英文](../FAQ.md)）里搜其中的词。
 #
-# 下一个单元格寻找课程的 Python 包 `helpers`，找不到就下载；还会看看数据在不在。它不安装任何东西。最后一行输出模式、数据和设备：
+# 下一个单元格寻找课程的 Python 包 `helpers`，找不到就下载；还会看看数据在不在。它不安装任何东西。它输出的内容里，有一行写明模式、数据和设备：
 #
 # - 模式 `lesson` 是平常用的；`smoke` 用来快速测试，`full` 训练时间最长。
 # - 数据 `DRIVE` 是真实眼睛的照片；`CHASEDB1`（CHASE_DB1，儿童的眼睛）也是，没有 DRIVE 时用它。`PHANTOM` 是仿真眼底图 (phantom)，也就是画出来的眼睛：两种照片都没有、也没能下载时用它代替。每一章用哪一种都能跑完；正文里写明“在 DRIVE 上”的数字只对 DRIVE 成立，换了数据，你的数字会不同。
@@ -97,10 +97,10 @@ print(f"shape {image.shape}, values {image.min():.2f} to {image.max():.2f}")
 # zh: print(f"形状 {image.shape}，数值从 {image.min():.2f} 到 {image.max():.2f}")
 
 # %% [markdown] lang="en"
-# A *segmenter* holds a trained U-Net and what belongs to it. `probs` gives each pixel a probability of being vessel; `pred` is where that probability is above the segmenter's threshold. How all this is made is the subject of the other chapters.
+# A *segmenter* holds a U-Net and what belongs to it. The network is trained already: its learnt numbers, the *weights*, are shipped with the course. `probs` gives each pixel a probability of being vessel; `pred` is where that probability is above the segmenter's threshold. How all this is made is the subject of the other chapters.
 
-# %% [markdown] lang="zh" of="570ad306"
-# 分割器 (segmenter) 里装着一个训练好的 U-Net 和它的配套参数。`probs` 给出每个像素是血管的概率；概率超过阈值 (threshold) 的像素组成 `pred`。这些是怎样做出来的，后面各章会讲。
+# %% [markdown] lang="zh" of="29af6d15"
+# 分割器 (segmenter) 里装着一个 U-Net 和它的配套设置。网络已经训练好：它学到的数，叫权重 (weight)，是课程自带的。`probs` 给出每个像素是血管的概率；概率超过阈值 (threshold) 的像素组成 `pred`。这些是怎样做出来的，后面各章会讲。
 
 # %% tags=["varies"]
 segmenter = inference.Segmenter.load()
@@ -127,7 +127,7 @@ def painted(photograph, vessels):
 
 photo, found = quarter(image), quarter(pred) > 0.3
 pictures = [figures.to_picture(photo), quarter(probs)[0], painted(photo, found)]
-figures.show_images(pictures, ["photograph", "probs", "pred, painted over"], 3, 3.3)
+figures.show_images(pictures, ["photograph", "probs", "pred, painted over"], 3, 2.7)
 figures.show(
     "Three views of one eye: the reddish photograph with a bright spot at the left; "
     "its vessels white on black; the vessels painted light blue over the photograph."
@@ -154,7 +154,7 @@ for name, (row, col, side) in pieces.items():
     piece = (slice(None), slice(row, row + side), slice(col, col + side))
     pictures += [figures.to_picture(image[piece]), painted(image[piece], pred[piece])]
     titles += [f"{name}: photograph", f"{name}: pred"]
-figures.show_images(pictures, titles, 2, 3.6)
+figures.show_images(pictures, titles, 2, 3.0)
 figures.show(
     "Two pieces of the photograph, each plain and with the vessels painted over. At the "
     "bright spot a painted vessel runs down its brown right rim, where there is none. In "
@@ -205,12 +205,12 @@ print("torch", torch.__version__)
 # %% [markdown] lang="en" minutes="1"
 # ## Google Drive, only if you want it
 #
-# Colab takes its machine back after some hours, with all files on it. A folder in your Drive survives. The price: Google asks you to let this notebook see *all* of your Drive, not one folder. The course needs no Drive, so the box below is empty. Tick it only if you keep data or checkpoints there; outside Colab the cell does nothing.
+# Colab takes its machine back after some hours, with all files on it. A folder in your Drive survives. The price: Google asks you to let this notebook see *all* of your Drive, not one folder. The course needs no Drive, so the box below is empty. Tick it only if you keep data or the files of a trained network there; outside Colab the cell does nothing.
 
-# %% [markdown] lang="zh" of="db491134"
+# %% [markdown] lang="zh" of="03b5e177"
 # ## Google 云端硬盘：自愿选用
 #
-# 几小时后 Colab 会收回机器，上面的文件全部消失；云端硬盘 (Drive) 里的文件夹会留下。代价是：Google 会请你允许这份 Notebook 访问*整个*云端硬盘，而不是一个文件夹。课程不需要它，所以下面的选项默认不勾。只有想把数据或检查点放在那里时才勾选；不在 Colab 里，这个单元格什么也不做。
+# 几小时后 Colab 会收回机器，上面的文件全部消失；云端硬盘 (Drive) 里的文件夹会留下。代价是：Google 会请你允许这份 Notebook 访问*整个*云端硬盘，而不是一个文件夹。课程不需要它，所以下面的选项默认不勾。只有想把数据或训练好的网络文件放在那里时才勾选；不在 Colab 里，这个单元格什么也不做。
 
 # %% title="Mount Google Drive (optional)" title_zh="挂载 Google 云端硬盘（可选）"
 use_drive = False  # @param {type:"boolean"}
@@ -237,8 +237,10 @@ else:
 # - **Arteries and veins**: arteries are lighter and narrower, veins darker and wider; they often run in pairs.
 #
 # Two of them are easily found by a program: blur the green channel, then take the brightest and the darkest place well inside the FOV.
+#
+# The cell ends with a line that begins with `[OK ]`. Such a line compares a number of the course with the one you got; where they differ, it begins with `[no ]`.
 
-# %% [markdown] lang="zh" of="a33edcd3"
+# %% [markdown] lang="zh" of="167ee2a5"
 # ## 读懂这张照片
 #
 # 先认识四样东西。
@@ -249,6 +251,8 @@ else:
 # - **动脉和静脉**：动脉较亮、较细，静脉较暗、较粗，两者常常伴行。
 #
 # 程序很容易找到其中两样：把绿色通道模糊，在视野内部取最亮和最暗的位置。
+#
+# 这个单元格输出的最后一行以 `[OK ]` 开头。这样的一行，是拿课程给出的数和你得到的数对照；对不上，就以 `[no ]` 开头。
 
 # %%
 from scipy.ndimage import distance_transform_edt
@@ -360,13 +364,17 @@ print(f"Across it red falls to {wall:.2f}, but is {core:.2f} in the middle.")
 # The network was trained on DRIVE's photographs, whose field of view is far narrower in pixels. It knows vessels a few pixels wide. If both cameras see about the same part of the eye, then the optic disc, the vessels, everything is larger here, in pixels, by the ratio of the two fields of view. So the segmenter resizes the photograph until its FOV has the diameter the network knows, and brings the probabilities back to the photograph's own size.
 #
 # **Exercise 1.2** Write `scale_factor(fov, known)`: by which factor must a photograph be resized, if `fov` is its field of view, (1, H, W) bool, and `known` the diameter in pixels that the network knows? `fundus.fov_diameter(fov)` measures a diameter.
+#
+# Put your code in place of `return None` and run the cell: it tries your function on small examples. Until it passes, the course's own function, the *reference*, is used, so nothing stops. The solution is folded below.
 
-# %% [markdown] lang="zh" of="48589feb"
+# %% [markdown] lang="zh" of="a4319fac"
 # ## 照片为什么要先缩放
 #
 # 网络是用 DRIVE 的照片训练的，那些照片的视野在像素上小得多，它熟悉的血管只有几个像素宽。如果两台相机拍到的眼底范围差不多，那么这张照片里的视盘、血管，一切在像素上都更大，倍数就是两个视野直径之比。所以分割器先缩放照片，让视野的直径等于网络熟悉的直径，再把概率图变回照片原来的大小。
 #
 # **练习 1.2** 编写 `scale_factor(fov, known)`：`fov` 是照片的视野，形状 (1, H, W)，布尔值；`known` 是网络熟悉的直径，单位是像素。照片的边长应当乘以多大的系数（缩放系数是多少）？`fundus.fov_diameter(fov)` 可以量直径。
+#
+# 练习这样做：把 `return None` 换成你的代码，运行单元格，它会用几个小例子检验你的函数。通过之前，用的是课程自己的函数，也就是参考答案，所以后面照样能运行。参考答案折叠在单元格下面。
 
 
 # %% tags=["exercise"]
@@ -459,15 +467,15 @@ for times, x in seen.items():
 # %% fold="Draw what the network saw at three sizes" fold_zh="画出三种大小时的结果"
 pictures = [figures.to_picture(image[corner]), *(seen[k][0] for k in (0.5, 1, 4))]
 titles = ["photograph", "probs at half the size", "at the right size", "four times"]
-figures.show_images(pictures, titles, 2, 3.4)
+figures.show_images(pictures, titles, 2, 2.6)
 figures.show(
     "The piece round the optic disc and its probabilities at three sizes. At half the "
-    "size thin vessels are missing; at the right size all are there; at four times the "
+    "size thin vessels are missing; at the right size nearly all are there; at four times the "
     "wide ones are hollow, broken or gone."
 )
 # zh: figures.show(
 # zh:     "视盘周围的一块，以及三种大小下的概率图。一半大时没有细血管；"
-# zh:     "大小正好时都在；四倍大时粗血管空心、断开或者消失。"
+# zh:     "大小正好时几乎都在；四倍大时粗血管空心、断开或者消失。"
 # zh: )
 print("White: vessel for sure; black: no vessel.")
 # zh: print("白色：一定是血管；黑色：不是血管。")
@@ -565,14 +573,14 @@ print(f"numbers the network has learnt, its parameters: {weights:,}")
 lesson.contract("01.parameters", weights)
 
 # %% [markdown] lang="en"
-# Those numbers were learnt from 16 photographs of DRIVE, on which every vessel had been traced by hand. That so little is enough is the point of the U-Net. Its paper is Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015. Trained on 30 electron-microscope images of nerve tissue, the network beat the best method until then in the ISBI 2012 challenge, and it won two categories of the ISBI 2015 cell-tracking challenge. The paper brings three ideas together:
+# Those numbers (you will hear *weights* for them, too) were learnt from 16 photographs of DRIVE, on which every vessel had been traced by hand. That so little is enough is the point of the U-Net. Its paper is Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015. Trained on 30 electron-microscope images of nerve tissue, the network beat the best method until then in the ISBI 2012 challenge, and it won two categories of the ISBI 2015 cell-tracking challenge. The paper brings three ideas together:
 #
 # - **The U.** The left arm shrinks the image step by step, so that each number sees more of the surroundings: *what is here?* The right arm enlarges it again.
 # - **The bridges.** Shrinking forgets exactly *where*. So each level of the left arm is joined to the right arm (*skip connection*).
 # - **Augmentation.** Images and labels are bent and turned together: new examples from old ones.
 
-# %% [markdown] lang="zh" of="e6d1e8d0"
-# 这些参数是从 DRIVE 的 16 张照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。论文用 30 张神经组织的电子显微镜图像训练，在 ISBI 2012 神经元结构分割竞赛中超过了此前最好的方法；又赢得 ISBI 2015 细胞追踪竞赛的两个类别。论文把三个想法合在一起：
+# %% [markdown] lang="zh" of="d9301e59"
+# 这些参数（常常也叫权重）是从 DRIVE 的 16 张照片里学到的，照片上的血管由人一条条描出。数据这么少也够用，正是 U-Net 的意义。论文是 Ronneberger、Fischer 和 Brox 的 *U-Net: Convolutional Networks for Biomedical Image Segmentation*，MICCAI 2015。论文用 30 张神经组织的电子显微镜图像训练，在 ISBI 2012 神经元结构分割竞赛中超过了此前最好的方法；又赢得 ISBI 2015 细胞追踪竞赛的两个类别。论文把三个想法合在一起：
 #
 # - **U 形。** 左臂把图像一步步缩小，每个数看到的周围越来越大：*这里是什么？* 右臂再一步步放大。
 # - **桥。** 缩小会忘掉确切的*位置*。所以左臂的每一层都接到右臂上，叫跳跃连接 (skip connection)。

@@ -36,10 +36,14 @@ course = lesson.start()
 # %% [markdown] lang="en" minutes="7"
 # ## Arrays and tensors
 #
+# PyTorch is a Python library for networks: it computes with arrays of numbers, and finds by itself how a result changes with each of them, which is what learning needs.
+#
 # An image file becomes a NumPy *array*; PyTorch computes with *tensors*, which are arrays that can lie on a GPU and remember how they were computed. Of either, ask three things first: shape, dtype (the kind of number), range. The photograph is the one of chapter 01, every third row and column.
 
-# %% [markdown] lang="zh" of="433fc326"
+# %% [markdown] lang="zh" of="e903b5a7"
 # ## 数组与张量
+#
+# PyTorch 是用来搭建网络的 Python 库：它对成组的数做计算，还能自己求出每个数变一点、结果会变多少，学习靠的就是这个。
 #
 # 图像文件读进来是 NumPy 数组 (array)。PyTorch 用张量 (tensor) 计算：它也是数组，但可以放到 GPU 上，还能记住自己是怎样算出来的。拿到任何一个，先问三件事：形状、dtype（数的种类）、数值范围。照片就是第 01 章那张，每三行三列取一个像素。
 
@@ -140,12 +144,16 @@ print(f"batch has shape {tuple(batch.shape)}: (B, C, H, W).")
 # zh: print(f"batch 的形状是 {tuple(batch.shape)}：(B, C, H, W)。")
 
 # %% [markdown] lang="en"
+# `torch.stack` made a new axis for the four; `torch.cat` joins tensors along an axis that is there already.
+#
 # ### Device
 #
 # `x.to(device)` copies a tensor to the GPU, if there is one, `x.cpu().numpy()` brings it back as an array. Two tensors can only be combined on the same device; this chapter is so small that it stays on the CPU.
 
-# %% [markdown] lang="zh" of="6facf587"
+# %% [markdown] lang="zh" of="89488b12"
 # 图中文字：batch[0] 到 batch[3] 是这一批里的四张图像。
+#
+# `torch.stack` 为这四块新建了一个轴；`torch.cat` 沿已有的轴拼接。
 #
 # ### 设备
 #
@@ -332,9 +340,9 @@ print(f"the paper's 572, twice: {output_size(output_size(572, 3, 0), 3, 0)}")
 # %%
 layer = nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3, bias=False)
 with torch.no_grad():  # set by hand; nothing to be learnt from this
-    layer.weight.copy_(sobel)
+    layer.weight.copy_(sobel)  # copies into the layer
 by_layer = layer(numbers[None, None])[0, 0]  # (5, 5) -> (1, 1, 5, 5) -> (3, 3)
-difference = np.abs(by_layer.detach().numpy() - result).max()
+difference = np.abs(by_layer.detach().numpy() - result).max()  # detach: numbers alone
 print(f"largest difference from the loops: {difference:g}")
 # zh: print(f"与两层循环的最大差别：{difference:g}")
 
@@ -399,10 +407,10 @@ print(f"numbers: {sum(p.numel() for p in colour_layer.parameters())}")
 print(f"{tuple(batch.shape)} -> {tuple(colour_layer(batch).shape)}")
 
 # %% [markdown] lang="en"
-# The batch went through at once: B stays, C becomes 16, H and W lose one on each side.
+# The batch went through at once: B stays, C becomes 16, H and W lose one on each side. Weights and biases together are the *parameters* of a layer, the numbers that it learns; loosely, people say weights for both.
 
-# %% [markdown] lang="zh" of="06ef88e5"
-# 整批一次通过：B 不变，C 变成 16，H 和 W 两边各少一。
+# %% [markdown] lang="zh" of="fe69ca14"
+# 整批一次通过：B 不变，C 变成 16，H 和 W 两边各少一。权重和偏置合起来，就是这一层的参数 (parameter)，也就是要学的数；平常说“权重”，往往两样都包括。
 
 # %% [markdown] lang="en" minutes="7"
 # ## Gradient descent in one parameter
@@ -570,6 +578,7 @@ figures.show(f"The walk into the valley with the learning rate {RATE}.")
 # %%
 inputs = photo[None, 1:2, 293:413, 100:220]  # green, (1, 1, 120, 120)
 inputs = (inputs - inputs.mean()) / inputs.std()  # mean 0, standard deviation 1
+# a convolution as a function: the kernel is handed in
 target = functional.conv2d(inputs, sobel[None, None])  # (1, 1, 118, 118)
 
 # %% fold="Draw input and target" fold_zh="画出输入和目标"
@@ -592,12 +601,12 @@ print(f"Target from {target.min():.1f} (darker to the right) to {target.max():.1
 # 1. Forward, `output = net(inputs)`: what do the present numbers give?
 # 2. Loss, `loss_fn(output, target)`: how far is that from the target?
 # 3. Clear, `optimizer.zero_grad()`: forget the slopes of the step before; `backward` would add to them.
-# 4. Backward, `loss.backward()`: one slope for each number.
+# 4. Backward, `loss.backward()`: one slope for each number. All slopes together are the *gradient*.
 # 5. Update, `optimizer.step()`: move each number against its slope.
 #
 # The optimizer is told once which numbers it may move. `SGD`, *stochastic gradient descent*, takes the step that you have just walked, `w - rate * slope`; stochastic, since in chapter 08 each step sees only a few pieces of image, drawn at random.
 
-# %% [markdown] lang="zh" of="f719659b"
+# %% [markdown] lang="zh" of="59366d61"
 # 图中文字：input, green channel 输入（绿色通道） · target 目标。
 #
 # 网络只有一个不带偏置的卷积：九个随机数。训练一步就是五行，九个数是这样，五十万个数也是这样：
@@ -605,7 +614,7 @@ print(f"Target from {target.min():.1f} (darker to the right) to {target.max():.1
 # 1. 前向，`output = net(inputs)`：现在的数给出什么结果？
 # 2. 损失，`loss_fn(output, target)`：离目标有多远？
 # 3. 清零，`optimizer.zero_grad()`：清掉上一步的坡度，不然 `backward` 会往上累加。
-# 4. 反向，`loss.backward()`：每个数得到一个坡度。
+# 4. 反向，`loss.backward()`：每个数得到一个坡度。所有的坡度合起来，就是梯度 (gradient)。
 # 5. 更新，`optimizer.step()`：每个数逆着自己的坡度走一步。
 #
 # 哪些数可以改，建优化器 (optimizer) 时就告诉它。`SGD` 是随机梯度下降 (stochastic gradient descent)，走的就是刚才的 `w - rate * slope`；“随机”是因为第 08 章里，每一步只看随机抽出的几个图像块。
@@ -653,14 +662,14 @@ lesson.contract("02.kernel", gap)
 # %% [markdown] lang="en"
 # The program found an edge filter from an image and its answer.
 #
-# Two words in that cell keep the *memory* of a computation apart from its numbers. `loss` remembers how it was computed, all the way back; `loss.item()` is a plain Python number, and a list of such numbers holds no memory. `.detach()` gives the same numbers as a tensor without the memory, and `.clone()` copies them, or else the training would change `first`, too. Inside `with torch.no_grad():` nothing is remembered from the start. PyTorch tells you when you need them:
+# Some words keep the *memory* of a computation apart from its numbers. `loss` remembers how it was computed, all the way back; `loss.item()` is a plain Python number, and a list of such numbers holds no memory. `.detach()` gives the same numbers as a tensor without the memory, and `.clone()` copies them, or else the training would change `first`, too. Inside `with torch.no_grad():` nothing is remembered from the start. PyTorch tells you when you need them:
 
-# %% [markdown] lang="zh" of="c6609c05"
+# %% [markdown] lang="zh" of="e76aeb27"
 # 图中文字：random start 随机的初始值 · learnt 学到的 · Sobel, never shown 从未给程序看过的 Sobel 卷积核 · step 步 · loss 损失。
 #
 # 只凭一张图像和它的答案，程序就找到了检测边缘的卷积核。
 #
-# 训练单元格里有两个词，把数值和计算的*记录*分开。`loss` 记得自己是怎样一路算出来的；`loss.item()` 是普通的 Python 数，存进列表也不带记录。`.detach()` 给出同样的数值、不带记录的张量；`.clone()` 再复制一份，不然训练会把 `first` 也改掉。写在 `with torch.no_grad():` 里的计算，从一开始就不留记录。需要它们的时候，PyTorch 会提醒：
+# 有几个词把数值和计算的*记录*分开。`loss` 记得自己是怎样一路算出来的；`loss.item()` 是普通的 Python 数，存进列表也不带记录。`.detach()` 给出同样的数值、不带记录的张量；`.clone()` 再复制一份，不然训练会把 `first` 也改掉。写在 `with torch.no_grad():` 里的计算，从一开始就不留记录。需要它们的时候，PyTorch 会提醒：
 
 # %%
 try:
@@ -701,10 +710,10 @@ for z, p in zip(logits, probs, strict=True):
     print(f"{z:5.1f}   {p:5.3f}   {bool(p > 0.5)}")
 
 # %% [markdown] lang="en"
-# **Exercise 2.9** Write `segment(logits, threshold)`: True where the *probability* is above the threshold.
+# **Exercise 2.9** Write `segment(logits, threshold)`: True where the *probability* is above the threshold, False elsewhere, also where it equals the threshold.
 
-# %% [markdown] lang="zh" of="11bdfb41"
-# **练习 2.9** 编写 `segment(logits, threshold)`：*概率*超过阈值的地方为 True。
+# %% [markdown] lang="zh" of="a69bc865"
+# **练习 2.9** 编写 `segment(logits, threshold)`：*概率*超过阈值的地方为 True，其余为 False，恰好等于阈值的也是 False。
 
 
 # %% tags=["exercise"]
@@ -743,8 +752,10 @@ for threshold in (0.3, 0.5, 0.8):
 # $$\frac{e^{a}}{e^{a} + e^{b}} = \frac{1}{1 + e^{-(a - b)}}$$
 #
 # Only the difference of the two counts.
+#
+# In the next cell `dim=1` says along which axis to compute: over the channels. Several axes may be named: `x.mean(dim=(0, 2, 3))` leaves one number a channel, and with `keepdim=True` the other axes stay, each with length 1.
 
-# %% [markdown] lang="zh" of="9d474918"
+# %% [markdown] lang="zh" of="6b3d7705"
 # ### 两个通道还是一个
 #
 # U-Net 论文最后有两个通道：背景和血管（论文里是细胞），再用 soft-max 让它们加起来等于 1。课程只用一个通道和 sigmoid。两者是一回事。设 $a$ 是血管的 logit，$b$ 是背景的：
@@ -752,6 +763,8 @@ for threshold in (0.3, 0.5, 0.8):
 # $$\frac{e^{a}}{e^{a} + e^{b}} = \frac{1}{1 + e^{-(a - b)}}$$
 #
 # 起作用的只有两者之差。
+#
+# 下一个单元格里的 `dim=1` 指明沿哪个轴计算：沿通道。也可以写几个轴：`x.mean(dim=(0, 2, 3))` 给每个通道留下一个数；加上 `keepdim=True`，其余的轴保留下来，长度都是 1。
 
 # %%
 torch.manual_seed(0)
@@ -765,18 +778,18 @@ print(f"the largest difference is below one millionth: {difference < 1e-6}")
 # %% [markdown] lang="en" minutes="17"
 # ## Your first module
 #
-# One convolution can only weigh and add. Now ask for more: how *strong* is the edge here, whichever side is the darker one? That is Sobel's answer without its sign. A convolution cannot give it: swap light and dark, and its answer changes its sign (but for the bias), while the strength must stay. Between two convolutions something has to bend: a *non-linear* function, called the *activation function*.
+# One convolution can only weigh and add. Now ask for more: how *strong* is the edge here, whichever side is the darker one? That is Sobel's answer without its sign. A convolution cannot give it: swap light and dark, and its answer changes its sign (but for the bias), while the strength must stay.
 #
-# The course's is the *ReLU* (rectified linear unit): negative numbers become 0, the others pass.
+# Here is a function that is no weighing and adding, the *ReLU* (rectified linear unit): negative numbers become 0, the others pass.
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 
-# %% [markdown] lang="zh" of="a1cef25e"
+# %% [markdown] lang="zh" of="af445473"
 # ## 第一个模块
 #
-# 一个卷积只会加权求和。现在要求高一些：不管哪一边更暗，这里的边缘有多*强*？这就是去掉符号的 Sobel 结果。一个卷积做不到：把亮和暗对调，它的结果会变号（偏置除外），强度却应当不变。两个卷积之间，需要一个会“拐弯”的函数，也就是非线性函数，叫激活函数 (activation function)。
+# 一个卷积只会加权求和。现在要求高一些：不管哪一边更暗，这里的边缘有多*强*？这就是去掉符号的 Sobel 结果。一个卷积做不到：把亮和暗对调，它的结果会变号（偏置除外），强度却应当不变。
 #
-# 课程用的是 ReLU (rectified linear unit，修正线性单元)：负数变成 0，其余原样通过。
+# 有一个函数不是加权求和，叫 ReLU (rectified linear unit，修正线性单元)：负数变成 0，其余原样通过。
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 #
@@ -837,22 +850,44 @@ print(tuple(inputs.shape), "->", tuple(edge_net(inputs).shape))
 # - `__init__` runs once, at the building. `super().__init__()` comes first and opens the module's register. From then on, each layer that is assigned to `self.` is entered there.
 # - `forward` says what becomes of an input. You call the *network*, `edge_net(x)`, and that calls `forward`.
 # - What has numbers to learn is made in `__init__` as a layer from `nn`. What has none may be a function from `nn.functional`: `functional.relu(x)`. The layer `nn.ReLU()` does the same.
+# - In the printout, `stride=(1, 1)` means that the window moves on by one number, down and to the right.
 #
 # In the chapters to come you will read `width: int` in such a line: a note on the kind of argument, which Python does not check.
 #
-# Where one layer simply follows the other, `nn.Sequential` needs no class. (A class may also begin from it, `class Block(nn.Sequential)`, and hand it its layers, as in chapter 07.) Here are three networks for the strength of edges, and a function with the five lines:
+# Where one layer simply follows the other, `nn.Sequential` needs no class. A class may also begin from it and hand it its layers, as in chapter 07:
+#
+# ```python
+# class Block(nn.Sequential):
+#     def __init__(self):
+#         super().__init__(nn.Conv2d(1, 8, 3, padding="same"), nn.ReLU(inplace=True))
+# ```
+#
+# `padding="same"` keeps the size. `inplace=True` lets the ReLU write its result over its input, to save memory. Where the layers are in a list, `*layers` hands over its items one by one.
+#
+# Here are three networks for the strength of edges, and a function with the five lines:
 
-# %% [markdown] lang="zh" of="17e31a34"
+# %% [markdown] lang="zh" of="836b8fc7"
 # 一行一行看：
 #
 # - `class EdgeNet(nn.Module)` 是图纸，`EdgeNet(8)` 按图纸造出一个网络。`self` 就是正在建造或使用的那个网络。`nn.Module` 是 PyTorch 自己的图纸，凡是有数要学的都从它开始，我们在上面添加。
 # - `__init__` 只在建造时运行一次。`super().__init__()` 写在最前，它打开模块的登记簿。此后每一层只要赋给 `self.`，就登记在册。
 # - `forward` 写明输入要经过什么。使用时调用的是*网络*，`edge_net(x)`，它会去调用 `forward`。
 # - 有数要学的，在 `__init__` 里做成 `nn` 的层；没有数要学的，可以用 `nn.functional` 的函数：`functional.relu(x)`。写成层就是 `nn.ReLU()`，作用相同。
+# - 输出里的 `stride=(1, 1)` 是步幅 (stride)：窗口向下、向右，每次移动一格。
 #
 # 后面几章里会看到 `width: int` 这样的写法：注明参数的类型，Python 并不检查。
 #
-# 如果只是一层接一层，用 `nn.Sequential` 就行，不必写类。（类也可以从它开始，`class Block(nn.Sequential)`，再把各层交给它，第 07 章就这样写。）下面是三个求边缘强度的网络，以及一个含五行代码的函数：
+# 如果只是一层接一层，用 `nn.Sequential` 就行，不必写类。类也可以从它开始，再把各层交给它，第 07 章就这样写：
+#
+# ```python
+# class Block(nn.Sequential):
+#     def __init__(self):
+#         super().__init__(nn.Conv2d(1, 8, 3, padding="same"), nn.ReLU(inplace=True))
+# ```
+#
+# `padding="same"` 让大小不变。`inplace=True` 让 ReLU 把结果直接写在输入上，节省内存。如果各层放在列表里，`*layers` 把其中的层一个一个交出去。
+#
+# 下面是三个求边缘强度的网络，以及一个含五行代码的函数：
 
 # %%
 strength = target.abs()  # the new target
@@ -882,14 +917,14 @@ def rivals():
     }
 
 # %% [markdown] lang="en"
-# **Guess 2.10** The second network has nine times the numbers of the first, but no ReLU. Will its loss end clearly below that of the first?
+# **Guess 2.10** The second network has nine times the numbers of the first, but no ReLU. The loss of the first ends at 1.4. Where does that of the second end: at about 1.4, at about 0.7, or near 0?
 
-# %% [markdown] lang="zh" of="bb021349"
-# **猜一猜 2.10** 第二个网络的数是第一个的九倍，但没有 ReLU。它最后的损失会明显低于第一个吗？
+# %% [markdown] lang="zh" of="5f30e308"
+# **猜一猜 2.10** 第二个网络的数是第一个的九倍，但没有 ReLU。第一个网络的损失最后停在 1.4。第二个会停在哪里：约 1.4、约 0.7，还是接近 0？
 
 # %%
-guess = None  # your guess: "yes" or "no"
-# zh: guess = None  # 你的猜测：写 "yes"（会）或 "no"（不会）
+guess = None  # your guess: 1.4, 0.7 or 0
+# zh: guess = None  # 你的猜测：1.4、0.7 或 0
 lesson.ask("02.10", guess)
 
 # %% tags=["answer"]
@@ -931,16 +966,16 @@ print("Bright: a strong edge. One convolution finds hardly more than the mean.")
 # zh: print("亮：边缘强。只有一个卷积时，几乎只学到平均值。")
 
 # %% [markdown] lang="en"
-# Weighing and adding twice is weighing and adding once: without a bend between them, two convolutions are one. With the ReLU, eight channels and 89 numbers find what no kernel can. A U-Net is this, many times over: convolution, ReLU, convolution, ReLU; the answers are vessels traced by a person. The five lines stay.
+# Weighing and adding twice is weighing and adding once: without a bend between them, two convolutions are one. So between two convolutions something has to bend, a *non-linear* function, called the *activation function*; the course's is the ReLU. With it, eight channels and 89 numbers find what no kernel can. A U-Net is this, many times over: convolution, ReLU, convolution, ReLU; the answers are vessels traced by a person. The five lines stay.
 #
 # ### What a module knows
 #
 # The register of a module lists its parameters by name. `state_dict()` hands them out as a dictionary, from name to tensor: that is what a checkpoint file holds (chapter 08), and `load_state_dict` puts them into another network of the same plan.
 
-# %% [markdown] lang="zh" of="636da4b1"
+# %% [markdown] lang="zh" of="b6ed001d"
 # 图中文字：conv 一个卷积 · conv, conv 两个卷积 · conv, ReLU, conv 卷积、ReLU、卷积 · target: strength 目标（边缘强度） · step 步 · loss 损失。
 #
-# 两次加权求和还是一次加权求和：中间没有“拐弯”，两个卷积等于一个。有了 ReLU，八个通道、89 个数就能学到任何卷积核都做不到的事。U-Net 就是把它重复许多遍：卷积、ReLU、卷积、ReLU；答案是人描出的血管。五行代码不变。
+# 两次加权求和还是一次加权求和：中间没有“拐弯”，两个卷积等于一个。所以两个卷积之间要有一个会“拐弯”的函数，也就是非线性函数，叫激活函数 (activation function)，课程用的是 ReLU。有了它，八个通道、89 个数就能学到任何卷积核都做不到的事。U-Net 就是把它重复许多遍：卷积、ReLU、卷积、ReLU；答案是人描出的血管。五行代码不变。
 #
 # ### 模块知道些什么
 #

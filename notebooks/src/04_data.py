@@ -328,13 +328,13 @@ print(f"they differ in {(found != eye.fov).sum()} px; vessel pixels kept: {kept:
 # ## How much of it is vessel?
 #
 # **Guess 4.2.** A program paints everything black and never finds a vessel. On all images
-# but the test images, inside the FOV: what **accuracy** does it reach, in per cent of
-# the pixels?
+# but the test images, inside the FOV: what **accuracy** does it reach, the share of the
+# pixels that are right, in per cent?
 
-# %% [markdown] lang="zh" of="02189568"
+# %% [markdown] lang="zh" of="02decc91"
 # ## 血管占多少？
 #
-# **猜一猜 4.2** 一个程序把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的**准确率 (accuracy)** 是百分之几？
+# **猜一猜 4.2** 一个程序把一切都涂黑，一条血管也找不到。在测试集以外的所有图像上，只看 FOV 以内：它的**准确率 (accuracy)**，也就是判对的像素所占的比例，是百分之几？
 
 # %%
 guess = None  # your guess, in per cent
@@ -358,14 +358,15 @@ course.record(vessel_share=round(vessel / inside, 4))
 # %% [markdown] lang="en"
 # A useless program, and a good-looking accuracy. Its **sensitivity**, the share of
 # vessel pixels that it finds, is 0, and so is its **Dice**; below you find the formulas.
-# (Precision and MCC would be 0 divided by 0 here; the course writes 0.)
+# (Precision and MCC would be 0 divided by 0 here; the course writes 0. MCC, a
+# correlation, comes in chapter 09.)
 #
 # This is *class imbalance*: one class is rare, and the more it is ignored, the better accuracy looks.
 # On the 20 test labels of DRIVE the vessels hold 12.73% of the FOV, and the black
 # program is 87.27% accurate.
 
-# %% [markdown] lang="zh" of="e8884097"
-# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是血管像素中被找到的比例，是 0；Dice 系数也是 0。公式在后面。（这里精确率和 MCC 是 0 除以 0，课程记为 0。）
+# %% [markdown] lang="zh" of="78b5f83e"
+# 一个没用的程序，准确率却很好看。它的灵敏度 (sensitivity)，也就是血管像素中被找到的比例，是 0；Dice 系数也是 0。公式在后面。（这里精确率和 MCC 是 0 除以 0，课程记为 0。MCC 是一种相关系数，第 09 章再讲。）
 #
 # 这就是类别不平衡 (class imbalance)：一类很少，越是忽略它，准确率反而越好看。在 DRIVE 的 20 张测试标签上，血管占 FOV 的 12.73%，全黑程序的准确率是 87.27%。
 
@@ -467,14 +468,14 @@ print(f"vessel pixels in truth: {eye.vessels.sum()}")
 # on them learns to see nothing, and its accuracy looks like the one above. Note the
 # grey values of the palette file, too: its black is 3, so `> 0` makes everything vessel.
 #
-# **Exercise 4.3** Write `to_label(picture)`. It gets an opened picture of any mode and
-# returns a bool array (H, W), True on the vessels. A picture without a vessel stays
-# empty. Then run the cell; until yours passes, the reference is used.
+# **Exercise 4.3** Write `to_label(picture)`. It gets an opened picture of any mode,
+# whatever its numbers for black and white, and returns a bool array (H, W), True on the
+# vessels. A picture without a vessel stays empty. Then run the cell; until yours passes, the reference is used.
 
-# %% [markdown] lang="zh" of="5ae0f13d"
+# %% [markdown] lang="zh" of="2b8ad459"
 # 三份标签里有两份读出来是**空的**，而且没有任何报错。用它们训练，网络学到的就是什么也看不见，准确率却和上面一样好看。再看调色板文件换成灰度以后的值：黑色是 3，所以 `> 0` 会把一切都当成血管。
 #
-# **练习 4.3** 编写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，返回布尔数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
+# **练习 4.3** 编写 `to_label(picture)`。它拿到一张已经打开的图片，mode 不限，黑和白存成什么数也不限，返回布尔数组 (H, W)，血管处为 True。没有血管的图片要保持为空。写好后运行这个单元格；通过之前，用的是参考答案。
 
 
 # %% tags=["exercise"]
@@ -795,16 +796,16 @@ lesson.contract("04.torn", float(np.mean(torn)))
 # %% [markdown] lang="en"
 # Two eyes of a child share their genes, their camera and their annotator. A test on one
 # of them is half known: **data leakage**. It never hurts the score, which is why nobody
-# notices. The same happens, and worse, where patches are cut first and split then: two
-# patches of one image share their pixels.
+# notices. The same happens, and worse, where images are cut into small pieces (*patches*)
+# first and split then: two patches of one image share their pixels.
 #
 # **Exercise 4.7** Write `split(names, num_test)`. Names look like `Image_01L`, so the
 # child is `name[6:8]`. Return two lists, train and test: all images of the last
 # `num_test` children, in order of their number, go to the test; inside each list the
 # order of `names` stays.
 
-# %% [markdown] lang="zh" of="65aae98d"
-# 同一个孩子的两只眼睛有相同的基因、相机和标注者。拿其中一只做测试，等于题目已经泄露了一半，这叫数据泄漏 (data leakage)。它从不让分数变差，所以没有人发现。先切图像块再划分也一样，而且更糟：同一张图像的两个图像块共用像素。
+# %% [markdown] lang="zh" of="f79fac8c"
+# 同一个孩子的两只眼睛有相同的基因、相机和标注者。拿其中一只做测试，等于题目已经泄露了一半，这叫数据泄漏 (data leakage)。它从不让分数变差，所以没有人发现。先把图像切成小块，也就是图像块 (patch)，再划分，也一样，而且更糟：同一张图像的两个图像块共用像素。
 #
 # **练习 4.7** 编写 `split(names, num_test)`。文件名形如 `Image_01L`，所以孩子的编号是 `name[6:8]`。返回训练和测试两个列表：按编号排在最后的 `num_test` 个孩子，全部图像归测试；每个列表内部保持 `names` 里的顺序。
 
@@ -890,15 +891,15 @@ print(f"{len(everyone)} eyes, {len(set(everyone))} different: no eye is in two b
 # programme, so the image is the smallest thing that we can keep whole. Chapters 05 to 08
 # open `train` and `val` only.
 #
-# **Extra:** find a paper on DRIVE and read how it chose its best epoch. Does it name a
+# **Extra:** find a paper on DRIVE and read how it chose when to stop training. Does it name a
 # validation set? If not, which images did it look at?
 
-# %% [markdown] lang="zh" of="57b1f004"
+# %% [markdown] lang="zh" of="615e2483"
 # 图中文字：learn 学习 · choose 选择 · report, once 报告，只用一次 · eyes 只眼睛。
 #
 # DRIVE 没有说明哪张照片是谁的：照片是从一个筛查项目里随机抽取的，我们能保证不拆开的最小单位就是图像。第 05 到 08 章只打开 `train` 和 `val`。
 #
-# **选做：** 找一篇用 DRIVE 的论文，看它怎样挑选最好的一轮。文中提到验证集了吗？如果没有，它看的是哪些图像？
+# **选做：** 找一篇用 DRIVE 的论文，看它怎样决定训练到什么时候停。文中提到验证集了吗？如果没有，它看的是哪些图像？
 
 # %% include="recall"
 

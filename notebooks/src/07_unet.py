@@ -13,16 +13,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** write a U-Net from its parts and say the shape after each; choose between `train()` and `eval()`; count parameters and find the memory; run the network on an image of any size; say what a skip connection is worth; tell from a loss curve why a network does not learn.
 #
-# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute. A good place for a break is after section 6.
 #
 # **You need** classes, `nn.Conv2d`, logits, the sigmoid and the five lines of a training step (chapter 02, "Your first module"), Dice (chapter 04), the prepared image (chapter 05), patches (chapter 06).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="84ee2f6b"
+# %% [markdown] lang="zh" of="10b0aab9"
 # **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
 #
-# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。中途想休息，可以停在第 6 节之后。
 #
 # **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
@@ -157,17 +157,17 @@ print(
 # zh: print(f"从 {side} 到 {side >> 3}；通道数从 {map_widths[0]} 增加到 {map_widths[-1]}。")
 
 # %% [markdown] lang="en"
-# At the top the maps are largest, at the bottom there are most channels.
+# At the top the maps are largest, at the bottom there are most channels. An arrow ends at a box, and the box's two convolutions come after it: the numbers in a box are those after the convolutions.
 
-# %% [markdown] lang="zh" of="9c525680"
+# %% [markdown] lang="zh" of="22b33c24"
 # 图中文字：image, 1 channel 图像，1 个通道 · head 1×1 头部，1×1 卷积 · logits, 1 channel 1 个通道的 logits · max pooling 最大池化 · up-convolution 上卷积 · stride 步幅 · copy across and join 横向复制并拼接。
 #
-# 顶上的特征图最大，底部的通道最多。
+# 顶上的特征图最大，底部的通道最多。箭头到方框为止，之后还要做方框里的两次卷积；方框里写的是卷积之后的大小。
 
 # %% [markdown] lang="en" minutes="9"
 # ## 1 Down: convolve twice, then halve
 #
-# In the course's network every 3×3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2×2 max pooling.
+# In the course's network every 3×3 convolution has `padding=1`. The patch goes through two convolutions to 16 channels, then through 2×2 max pooling. Max pooling 2×2 keeps the largest number of each 2×2 block, in each channel by itself.
 #
 # **Guess 7.1.** Which (C, H, W) comes out of the pooling?
 #
@@ -175,10 +175,10 @@ print(
 #
 # Put tuples such as `(8, 32, 32)` in place of `None`.
 
-# %% [markdown] lang="zh" of="2aedf986"
+# %% [markdown] lang="zh" of="634deb90"
 # ## 1 向下：卷积两次，再减半
 #
-# 课程的网络里，每个 3×3 卷积 (convolution) 都有 `padding=1`。图像块先做两次卷积，变成 16 个通道，再做 2×2 最大池化 (max pooling)。
+# 课程的网络里，每个 3×3 卷积 (convolution) 都有 `padding=1`。图像块先做两次卷积，变成 16 个通道，再做 2×2 最大池化 (max pooling)：每个 2×2 的方块只留下最大的数，各通道分别做。
 #
 # **猜一猜 7.1** 池化之后的 (C, H, W) 是什么？
 #
@@ -290,16 +290,12 @@ print("it learns", {name: tuple(p.shape) for name, p in norm.named_parameters()}
 from helpers.unet import DoubleConv
 
 # %% [markdown] lang="en" minutes="6"
-# ## 2 The same input, two answers
-#
-# Batch norm looks at the whole batch.
+# ## 2 Alone or in company
 #
 # **Guess 7.3.** In `train()` mode, does the answer for our patch change when *another* patch joins its batch?
 
-# %% [markdown] lang="zh" of="25bb6897"
-# ## 2 同样的输入，两个答案
-#
-# 批归一化要看整批数据。
+# %% [markdown] lang="zh" of="a5d76281"
+# ## 2 单独还是结伴
 #
 # **猜一猜 7.3** 在训练模式 `train()` 下，如果批里多了**另一个**图像块，我们这个图像块的答案会变吗？
 
@@ -638,20 +634,14 @@ for name, maps in feature_maps(UNet().eval(), patch).items():
 # %% [markdown] lang="en" minutes="13"
 # ## 7 What it costs
 #
-# **Parameters by formula.** A 3×3 convolution from $i$ to $o$ channels has $9io$ weights: each of the $o$ outputs has a block of 3 × 3 × $i$ of its own. So a block has
-#
-# - in the course (no bias, batch norm): $9io + 2o + 9o^2 + 2o$,
-# - in the paper (biases, no batch norm): $9io + o + 9o^2 + o$.
+# **Parameters by formula.** A 3×3 convolution from $i$ to $o$ channels has $9io$ weights: each of the $o$ outputs has a block of 3 × 3 × $i$ of its own. So a block of the course (no bias, batch norm) has $9io + 2o + 9o^2 + 2o$ parameters.
 #
 # An up-convolution has $4io + o$, the head $i + 1$ with $i = 16$. Add it up, then let PyTorch count.
 
-# %% [markdown] lang="zh" of="c167475a"
+# %% [markdown] lang="zh" of="6b550e26"
 # ## 7 代价
 #
-# **用公式数参数。** 从 $i$ 个通道到 $o$ 个通道的 3×3 卷积有 $9io$ 个权重：$o$ 个输出通道，每个都有自己的一块 3 × 3 × $i$。所以一个模块有
-#
-# - 课程（无偏置，有批归一化）：$9io + 2o + 9o^2 + 2o$ 个，
-# - 论文（有偏置，无批归一化）：$9io + o + 9o^2 + o$ 个。
+# **用公式数参数。** 从 $i$ 个通道到 $o$ 个通道的 3×3 卷积有 $9io$ 个权重：$o$ 个输出通道，每个都有自己的一块 3 × 3 × $i$。所以课程的一个模块（无偏置，有批归一化）有 $9io + 2o + 9o^2 + 2o$ 个参数。
 #
 # 上卷积有 $4io + o$ 个，头部有 $i + 1$ 个，这里 $i = 16$。加起来，再让 PyTorch 数一遍。
 
@@ -779,22 +769,24 @@ figures.show(
 # 显存主要花在顶层，参数主要在底层。显存不够时，减小批量或图像块有用，减少层数几乎没用。底部也不是压缩过的图像：它的数比输入的分块还多。网络是拿“在哪里”换“是什么”。
 
 # %% [markdown] lang="en" minutes="11"
-# ## 8 565 is odd
+# ## 8 When a side is odd
 #
-# Three poolings halve the side three times, and pooling rounds down. On the way up everything is doubled exactly. The next cell follows the sides of the course's images down and up, then sends one through the U written by hand and through the course's `UNet`, and prints what each of them says.
+# The course's U has three poolings (the one written by hand has two). They halve the side three times, and pooling rounds down. On the way up everything is doubled exactly. The next cell follows the sides of the course's images down and up, then sends one through the U written by hand and through the course's `UNet`, and prints what each of them says.
 
-# %% [markdown] lang="zh" of="3652413e"
-# ## 8 565 是奇数
+# %% [markdown] lang="zh" of="90396238"
+# ## 8 边长是奇数怎么办
 #
-# 三次池化把边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先把课程图像的边长一路算下去，再算上来，然后把一张图送进手写的 U 和课程的 `UNet`，看看它们各说什么。
+# 课程的 U 有三次池化（手写的只有两次），边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先把课程图像的边长一路算下去，再算上来，然后把一张图送进手写的 U 和课程的 `UNet`，看看它们各说什么。
 
 # %%
 height, width = eyes[0].image.shape[1:]
 for side in (height, width):
     down = [side // 2**k for k in range(4)]
-    joins = [f"{2 * b} + {a}" for a, b in pairwise(down)]
-    print(f"{side}: down {down}, up, joining {', '.join(joins[::-1])}")
-    # zh: print(f"{side}：向下 {down}，向上时拼接 {'、'.join(joins[::-1])}")
+    print(f"{side}: down {down}; on the way up are joined")
+    # zh: print(f"{side}：向下 {down}；向上时拼接的是")
+    for from_left, below in reversed(list(pairwise(down))):
+        print(f"    {from_left} from the left, {2 * below} from below")
+        # zh: print(f"    左边来的 {from_left}，下面来的 {2 * below}")
 
 frame = torch.zeros(1, 1, height, width)
 for network in (UNetByHand(), UNet()):
@@ -954,10 +946,10 @@ for name in ("up.2", "decoder.2", "head"):
     # zh: print(f"{name:10} 中位数 {strength.median():.3f}，最大 {strength.max():.3f}")
 
 # %% [markdown] lang="en"
-# With DRIVE the pattern makes up about 40% of the variation right after the up-convolution, about 5% after the convolutions (though one channel keeps much of it), and less than 1% in the logits. So the rest of the network learns to take it away.
+# With DRIVE the pattern makes up more than a third of the variation right after the up-convolution, about 5% after the convolutions (though one channel keeps much of it), and less than 1% in the logits. So the rest of the network learns to take it away.
 
-# %% [markdown] lang="zh" of="ea8ba882"
-# 使用 DRIVE 时，花纹刚出上卷积时约占变化的 40%，再经过卷积约占 5%（个别通道仍然很强），到 logits 里不到 1%。可见网络的其余部分学会了把它消掉。
+# %% [markdown] lang="zh" of="99073df7"
+# 使用 DRIVE 时，花纹刚出上卷积时占变化的三分之一以上，再经过卷积约占 5%（个别通道仍然很强），到 logits 里不到 1%。可见网络的其余部分学会了把它消掉。
 
 # %% [markdown] lang="en" minutes="15"
 # ## 10 Cut the bridge
@@ -1178,9 +1170,9 @@ lesson.contract("07.one_patch", score, course)
 # - `"pairs"`: at each step the label of another place;
 # - `"optimizer"`: the optimiser was given another network's parameters.
 #
-# They are shuffled; the dashed line is the healthy run. Look at the scales: where does each curve begin, and where does it come to rest?
+# They are shuffled; the dashed line is the healthy run, the dotted one the entropy of the vessel share, explained below the curves. Look at the scales: where does each curve begin, and where does it come to rest?
 
-# %% [markdown] lang="zh" of="982ac947"
+# %% [markdown] lang="zh" of="187f36d0"
 # ### 四个弄坏的版本
 #
 # 每个有下面的一种毛病：
@@ -1190,7 +1182,7 @@ lesson.contract("07.one_patch", score, course)
 # - `"pairs"`：每一步用的都是别处的标签；
 # - `"optimizer"`：优化器拿到的是另一个网络的参数。
 #
-# 顺序打乱了；虚线是健康的那次。注意刻度：每条曲线从哪里开始，停在哪里？
+# 顺序打乱了；虚线是健康的那次，点线是血管像素占比的熵，曲线下面会解释。注意刻度：每条曲线从哪里开始，停在哪里？
 
 
 # %%
@@ -1215,6 +1207,10 @@ faults = {
 order = torch.randperm(4, generator=torch.Generator().manual_seed(7)).tolist()
 version = {letter: list(faults)[k] for letter, k in zip("ABCD", order, strict=True)}
 broken = {letter: fit(**faults[name]) for letter, name in version.items()}
+share = small_vessels.mean().item()
+entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
+print(f"{share:.1%} of this patch is vessel; the entropy of this share: {entropy:.3f}")
+# zh: print(f"这个图像块里 {share:.1%} 是血管；这个占比的熵：{entropy:.3f}")
 for letter, (losses, _) in broken.items():
     print(f"{letter}: begins at {losses[0]:.2f}, ends near {np.mean(losses[-10:]):.2f}")
     # zh: print(f"{letter}：起点 {losses[0]:.2f}，终点约 {np.mean(losses[-10:]):.2f}")
@@ -1224,6 +1220,7 @@ fig, axes = plt.subplots(1, 4, figsize=(9, 2.3), dpi=figures.DPI)
 for ax, (letter, (losses, _)) in zip(axes, broken.items(), strict=True):
     ax.plot(losses, color=figures.RED)
     ax.plot(healthy, "--", color=figures.BLACK, lw=1)
+    ax.axhline(entropy, color=figures.BLACK, linestyle=":", lw=1)
     ax.set(title=letter, xlabel="step", ylabel="loss" if letter == "A" else "")
 fig.tight_layout()
 ends = ", ".join(f"{x} at {losses[-1]:.2f}" for x, (losses, _) in broken.items())
@@ -1239,12 +1236,12 @@ figures.show(f"Four loss curves: {ends}. The healthy one falls to {healthy[-1]:.
 # where $y$ is the label, 0 or 1, $z$ the logit and $p$ the probability. Only one of the two terms counts at a pixel: minus the logarithm of the probability that was given to the truth. (Chapter 08 looks at it at leisure.) Three values help as landmarks:
 #
 # - a network that is sure and right: 0;
-# - one that knows only how rare vessels are, and says their share $s$ everywhere: the *entropy* of the share, $-s \ln s - (1 - s) \ln (1 - s)$;
+# - one that knows only how rare vessels are, and says their share $s$ everywhere: the *entropy* of the share, $-s \ln s - (1 - s) \ln (1 - s)$, dotted in the figure;
 # - one whose weights never move: the value at which it began.
 #
 # **Exercise 7.10 (extra)** Work out a fourth. With a sigmoid too many, the loss receives a number between 0 and 1 and takes it for a logit. What is the lowest mean loss, if `share` of the pixels are vessel? With the formula, a pixel with logit $z$ costs $\ln(1 + e^{-z})$ on vessel and $\ln(1 + e^{z})$ on background. `math.log` and `math.exp` are at hand.
 
-# %% [markdown] lang="zh" of="d7532053"
+# %% [markdown] lang="zh" of="b7679714"
 # 图中文字：step 步 · loss 损失。
 #
 # 要分清它们，先看损失。这里用的是**二元交叉熵** (binary cross-entropy, BCE)，对所有像素取下式的平均：
@@ -1254,7 +1251,7 @@ figures.show(f"Four loss curves: {ends}. The healthy one falls to {healthy[-1]:.
 # 其中 $y$ 是标签，0 或 1；$z$ 是 logit；$p$ 是概率。每个像素上两项里只有一项起作用：网络给正确答案的概率，取对数再变号。（第 08 章细讲。）三个数可以当路标：
 #
 # - 又自信又正确的网络：0；
-# - 只知道血管有多稀少、处处都说占比 $s$ 的网络：这个占比的熵 (entropy)，$-s \ln s - (1 - s) \ln (1 - s)$；
+# - 只知道血管有多稀少、处处都说占比 $s$ 的网络：这个占比的熵 (entropy)，$-s \ln s - (1 - s) \ln (1 - s)$，即图中的点线；
 # - 权重一动不动的网络：停在起点。
 #
 # **练习 7.10（选做）** 算出第四个路标。多了一个 sigmoid，损失函数收到的数在 0 和 1 之间，却当成了 logit。如果血管像素占比是 `share`，平均损失最低是多少？由上式，logit 为 $z$ 的像素，如果是血管，损失是 $\ln(1 + e^{-z})$；如果是背景，损失是 $\ln(1 + e^{z})$。可以用 `math.log` 和 `math.exp`。
@@ -1277,9 +1274,9 @@ two_sigmoid_floor = lesson.exercise("07.10", two_sigmoid_floor)
 #
 # </details>
 #
-# Which fault is it in **Guess 7.11** for A, **Guess 7.12** for B, **Guess 7.13** for C, **Guess 7.14** for D? A tempting answer is `"steps"`: it only needs more of them. Compare each curve with the landmarks before you say so.
+# Which fault is it in **Guess 7.11** for A, **Guess 7.12** for B, **Guess 7.13** for C, **Guess 7.14** for D? A tempting answer is `"steps"`: it only needs more of them. Compare each curve with the landmarks before you say so. `two_sigmoid_floor(share)` gives the fourth, whether you wrote it or not.
 
-# %% [markdown] lang="zh" of="c84ad8d6"
+# %% [markdown] lang="zh" of="59bf6a19"
 # <details><summary>参考答案</summary>
 #
 # 在血管像素上，“logit”最好是 1，损失是 ln(1 + e^-1)，约 0.313。在背景上最好是 0，损失是 ln 2，约 0.693。再按占比加权。
@@ -1288,7 +1285,7 @@ two_sigmoid_floor = lesson.exercise("07.10", two_sigmoid_floor)
 #
 # </details>
 #
-# A、B、C、D 各是哪种毛病：**猜一猜 7.11** 问 A，**猜一猜 7.12** 问 B，**猜一猜 7.13** 问 C，**猜一猜 7.14** 问 D。有一个诱人的答案是 `"steps"`：多训练几步就好。先把每条曲线和路标比一比，再下结论。
+# A、B、C、D 各是哪种毛病：**猜一猜 7.11** 问 A，**猜一猜 7.12** 问 B，**猜一猜 7.13** 问 C，**猜一猜 7.14** 问 D。有一个诱人的答案是 `"steps"`：多训练几步就好。先把每条曲线和路标比一比，再下结论。第四个路标是 `two_sigmoid_floor(share)`：没写这个函数，也可以用。
 
 # %%
 fault_of_a = None  # "label", "sigmoid", "pairs" or "optimizer"
@@ -1308,8 +1305,6 @@ lesson.ask("07.14", fault_of_d, version["D"])
 # 下面是答案：每个版本的毛病、它造成的损失下限，以及达到的 Dice：
 
 # %% tags=["answer"]
-share = small_vessels.mean().item()
-entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
 floors = {
     "label": "no floor",
     "sigmoid": f"floor {two_sigmoid_floor(share):.3f}",
@@ -1322,10 +1317,9 @@ floors = {
 # zh:     "pairs": f"下限约为熵 {entropy:.3f}",
 # zh:     "optimizer": "一动不动",
 # zh: }
-print(f"{share:.1%} of this patch is vessel")
-# zh: print(f"这个图像块里 {share:.1%} 是血管")
 for letter, (losses, net) in broken.items():
     name, reached = version[letter], losses[-1]
+    # train mode, for once: the mode in which the loss beside it was measured
     broken_dice = dice_at_half(net.train(), small, small_vessels.bool())
     print(
         f"{letter}: {name:9} last loss {reached:9.3f}, Dice {broken_dice:.3f}", end=""

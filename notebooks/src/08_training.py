@@ -112,12 +112,12 @@ print(f"{count_parameters(trial.model):,} parameters, {trial.precision} on {devi
 # zh: print(f"{count_parameters(trial.model):,} 个参数，{trial.precision}，设备 {device}")
 
 # %% [markdown] lang="en"
-# (What `bf16`, `fp16` or `fp32` in the last line means: section "The loop on one screen".)
+# (What `bf16`, `fp16` or `fp32` in the last line means: "Short numbers", in the section "The loop on one screen".)
 #
 # How long will it take? We time twenty steps and multiply. Afterwards `training.seconds_per_step` puts the run back as it was. The forecast covers the training alone: the looks at the validation images and the cells that you run meanwhile come on top.
 
-# %% [markdown] lang="zh" of="f322968b"
-# （最后一行里的 `bf16`、`fp16` 或 `fp32` 是什么意思，见“一屏看完训练循环”一节。）
+# %% [markdown] lang="zh" of="30e9102d"
+# （最后一行里的 `bf16`、`fp16` 或 `fp32` 是什么意思，见“一屏看完训练循环”一节里的“低精度数”。）
 #
 # 要多久？先给二十步计时，再乘以总步数。`training.seconds_per_step` 计时之后会把训练恢复到原来的状态。预估只算训练本身；在验证图像上评估，以及同时运行别的单元格，都要另加时间。
 
@@ -203,10 +203,10 @@ print(f"always the vessel share {share:.3f}: {constant:.3f}")
 lesson.contract("08.share", (share, constant), course)
 
 # %% [markdown] lang="en"
-# A run whose BCE settles on the second number has learnt one thing only: how rare vessels are.
+# Near ln 2, not exactly: the logits are small, not zero. In train mode batch norm spreads them (with DRIVE, chapter 07 began at 0.81); here the network is measured in eval mode. A run whose BCE settles on the second number has learnt one thing only: how rare vessels are.
 
-# %% [markdown] lang="zh" of="e7573e91"
-# 如果训练时 BCE 停在第二个数上不再下降，网络就只学到了一件事：血管有多稀少。
+# %% [markdown] lang="zh" of="47c797cf"
+# 接近 ln 2，但不正好相等：logits 很小，不是零。在训练模式下，批归一化会把它们拉开（用 DRIVE 时，第 07 章从 0.81 开始）；这里是在评估模式下量的。如果训练时 BCE 停在第二个数上不再下降，网络就只学到了一件事：血管有多稀少。
 
 # %% [markdown] lang="en" minutes="11"
 # ## Two losses by hand
@@ -496,7 +496,7 @@ lesson.ask("08.4", guess)
 # %%
 runtime.seed_everything(SEED)
 net = UNet(config.in_channels, 1, config.widths).to(device)
-optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate)
+optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate)  # next section
 scaler = torch.amp.GradScaler(device.type, enabled=False)
 for step in range(1, 6):
     loss = train_step(net, batch, bce_dice_loss, optimizer, scaler, "fp32")
@@ -662,14 +662,14 @@ figures.show(
 #
 # A laptop is closed, a Colab session ends, and the training with it. The background run writes `checkpoint.pt` after each validation. (Colab deletes its files with the machine: copy this one to Drive, chapter 01, if you want to go on later.)
 #
-# **Guess 8.7.** Which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights, and batch norm's means and variances), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator)?
+# **Guess 8.7.** Which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights, and batch norm's means and variances), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator), `"forecast"` (seconds a step)? (The running average and the scaler of `fp16` are kept as well; here we ask for these.)
 
-# %% [markdown] lang="zh" of="5a38f3cc"
+# %% [markdown] lang="zh" of="bc3a5026"
 # ## 检查点、停止、断点续训
 #
 # 笔记本电脑合上盖子，Colab 断开连接，训练就中断了。后台训练每次验证之后都会写 `checkpoint.pt`。（Colab 收回机器时会删掉文件：想以后接着训练，就把它复制到云端硬盘，见第 01 章。）
 #
-# **猜一猜 8.7** 检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时**完全**一样：`"model"`（权重，以及批归一化的均值和方差）、`"optimizer"`、`"schedule"`、`"batches"`（随机数生成器的状态）？
+# **猜一猜 8.7** 检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时**完全**一样：`"model"`（权重，以及批归一化的均值和方差）、`"optimizer"`、`"schedule"`、`"batches"`（随机数生成器的状态）、`"forecast"`（每步几秒）？（权重的滑动平均和 `fp16` 的 `scaler` 也要存，这里只问上面几样。）
 
 # %%
 guess = None  # your guess, such as ("model", "schedule")
@@ -808,12 +808,12 @@ print("(c) ends early: from there on its loss is NaN, not a number")
 # zh: print("(c) 后面一段没有线：从那里起损失成了 NaN，不是数")
 
 # %% [markdown] lang="en"
-# Name the cause of each: **Guess 8.8** for (a), **Guess 8.9** for (b), **Guess 8.10** for (c), **Guess 8.11** for (d). The causes: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over.
+# Name the cause of each: **Guess 8.8** for (a), **Guess 8.9** for (b), **Guess 8.10** for (c), **Guess 8.11** for (d). The causes: `"overfitting"`, `"prevalence"` (it knows only how rare vessels are), `"learning rate"` (too high), `"leak"` (validation images were trained on), `"normal"`. One name is left over. For (d), recall on which pictures, and in which mode, each loss is measured.
 
-# %% [markdown] lang="zh" of="29396331"
+# %% [markdown] lang="zh" of="a5e71c81"
 # 图中文字：train 训练 · validation 验证 · step 步 · loss 损失。
 #
-# 每条曲线是什么原因：**猜一猜 8.8** 问 (a)，**猜一猜 8.9** 问 (b)，**猜一猜 8.10** 问 (c)，**猜一猜 8.11** 问 (d)。可选的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。
+# 每条曲线是什么原因：**猜一猜 8.8** 问 (a)，**猜一猜 8.9** 问 (b)，**猜一猜 8.10** 问 (c)，**猜一猜 8.11** 问 (d)。可选的原因：`"overfitting"`（过拟合）、`"prevalence"`（只知道血管像素占比）、`"learning rate"`（学习率太高）、`"leak"`（数据泄漏，用验证图像训练了）、`"normal"`（正常）。有一个用不上。看 (d) 时想一想：两种损失各在什么图像上、什么模式下量的。
 
 # %%
 cause_of_a = None  # your guess: "overfitting", "prevalence", ...
@@ -837,12 +837,12 @@ print("(d) normal: in this course the usual sight")
 # zh: print("(d) normal：这门课里最常见的样子")
 
 # %% [markdown] lang="en"
-# Why does red stay below blue in (d)? The training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images, in evaluation mode and after it. To rule out a leak, measure the training images without augmentation in evaluation mode.
+# Why does red stay below blue in (d)? The training loss is taken on augmented patches, in train mode and before each update, the validation loss on clean whole images, in evaluation mode and after it. To rule out a leak, measure the training images without augmentation in evaluation mode. If they score clearly better than the validation images, nothing points to a leak. If both are equally good although training was long, look at the two lists of images.
 #
 # If your curve rests at the mark "untrained", no gradient reaches the weights; at "double sigmoid", there is a sigmoid too many. If it rests anywhere and you do not know why, let the network overfit one patch (chapter 07, section 11) and search the fault there.
 
-# %% [markdown] lang="zh" of="43391491"
-# (d) 里的红线为什么一直低于蓝线？训练损失是在增强过的图像块上、训练模式下、每次更新之前量的；验证损失是在干净的整幅图像上、评估模式下、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。
+# %% [markdown] lang="zh" of="795b0d6d"
+# (d) 里的红线为什么一直低于蓝线？训练损失是在增强过的图像块上、训练模式下、每次更新之前量的；验证损失是在干净的整幅图像上、评估模式下、更新之后量的。要排除数据泄漏，可以在评估模式下、不做增强，再量一次训练图像。如果它们明显好于验证图像，就没有泄漏的迹象；如果训练了很久，两者却一样好，就去核对两份图像名单。
 #
 # 如果曲线停在“未训练”的刻度上，是梯度没有传到权重；停在“double sigmoid”，是多了一个 sigmoid。停在别处又不知道为什么，就让网络故意过拟合一个图像块（第 07 章第 11 节），在那里查错。
 
@@ -927,12 +927,12 @@ if not run.history:
 # %% [markdown] lang="en" minutes="4"
 # ## Train or load
 #
-# The best weights so far, by the validation images' average precision, go to `weights.pt`; they need not be the last ones. They are stored together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
+# The best weights so far, by the validation images' average precision (the area under the precision-recall curve, chapter 09; no threshold is in it), go to `weights.pt`; they need not be the last ones. They are stored together with the standardisation and the threshold: all that is needed to segment a photograph. `record.json` beside it says how they were made. If nothing was trained, the cell takes the weights of an earlier run, or else those that come with the course.
 
-# %% [markdown] lang="zh" of="a37f0e18"
+# %% [markdown] lang="zh" of="6c7f8b67"
 # ## 训练还是加载
 #
-# 按验证图像的平均精确率 (average precision, AP) 挑出最好的权重，它不一定是最后一步的。最好的权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它们是怎么来的。如果这次没有训练，就用以前训练的权重；以前的也没有，就用课程附带的权重。
+# 按验证图像的平均精确率 (average precision, AP，即精确率-召回率曲线下的面积，见第 09 章，不用选阈值) 挑出最好的权重，它不一定是最后一步的。最好的权重存进 `weights.pt`，连同标准化参数和阈值：分割一张照片所需的都在里面。旁边的 `record.json` 写明它们是怎么来的。如果这次没有训练，就用以前训练的权重；以前的也没有，就用课程附带的权重。
 
 # %%
 weights_file = folder / "weights.pt"
@@ -996,10 +996,10 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # - One step is five lines: forward, loss, clear, backward, update. The rest is plumbing.
 # - Short numbers make a GPU fast: bf16 as it is, fp16 with a scaled loss.
 # - AdamW evens out large and small gradients; the one-cycle schedule sets how long the steps are on the way.
-# - A checkpoint must hold weights, optimiser, schedule and random state; otherwise the second half is another run.
+# - A checkpoint must hold weights, their running average, optimiser, schedule and random state; otherwise the second half is another run.
 # - Here a validation loss below the training loss is normal: the training loss is measured on augmented patches and in train mode. The test images were not touched.
 
-# %% [markdown] lang="zh" of="7829cd78"
+# %% [markdown] lang="zh" of="6bb463f0"
 # ## 小结
 #
 # - 损失有一把尺子：未训练、只知道血管像素占比、多了一个 sigmoid。看曲线之前先记住这些刻度。
@@ -1007,7 +1007,7 @@ print("Chapter 09 scores these weights:", "weights.pt" if run.best else used.nam
 # - 一步就是五行：前向、损失、清零、反向、更新。其余都是辅助代码。
 # - 低精度数让 GPU 更快：bf16 直接用，fp16 要缩放损失。
 # - AdamW 拉平大大小小的梯度；单周期调度规定途中每一步多长。
-# - 检查点要存权重、优化器、学习率调度和随机状态，否则后一半就是另一次训练。
+# - 检查点要存权重、权重的滑动平均、优化器、学习率调度和随机状态，否则后一半就是另一次训练。
 # - 在这里，验证损失低于训练损失是正常的：训练损失是在增强过的图像块上、训练模式下量的。测试图像还没有碰过。
 
 # %% [markdown] lang="en" minutes="1"

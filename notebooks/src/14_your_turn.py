@@ -18,16 +18,16 @@
 #
 # **Minutes** {{minutes}} to read and try, 1.5 to compute.
 #
-# **You need** thresholds and intervals (chapter 09), other cameras (11), comparisons on the same eyes (12).
+# **You need** thresholds and intervals (chapter 09), other cameras (11), comparisons on the same eyes (12). Chapter 13, scaling up, is not written yet; nothing here needs it.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="ab583d8b"
+# %% [markdown] lang="zh" of="2a4843bb"
 # **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂成绩和它的置信区间，并写清楚它说明了什么、没有说明什么。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
 #
-# **预备知识** 阈值和置信区间（第 09 章），别的相机（第 11 章），在同一批眼睛上比较（第 12 章）。
+# **预备知识** 阈值和置信区间（第 09 章），别的相机（第 11 章），在同一批眼睛上比较（第 12 章）。第 13 章（扩大规模）还没有写，这里用不到。
 #
 # **你在这里**
 
@@ -39,9 +39,13 @@ course = lesson.start()
 # %% [markdown] lang="en" minutes="3"
 # ## The task
 #
-# The network of this course learnt from DRIVE. Bring it to another camera: CHASE_DB1, both eyes of 14 children. (Where this set is not in your data folder, the chapter draws phantoms in the light of a dim, reddish lamp. `python3 -m helpers data CHASEDB1` fetches the photographs.)
+# The network of this course learnt from DRIVE. Bring it to another camera: CHASE_DB1, both eyes of 14 children. (Where this set is not in your data folder, the chapter draws phantoms in the light of a dim, reddish lamp. `python3 -m helpers data CHASEDB1`, typed in the course folder, fetches the photographs; in a cell of Colab, `!cd /content/fundus_course && python3 -m helpers data CHASEDB1`.)
 #
-# The **development eyes** are yours: children 01 to 10, with labels (of the phantoms, 41 to 50). The **test eyes**, children 11 to 14 (phantoms 51 to 58), come as photographs only. Five rules:
+# The **development eyes** are yours: children 01 to 10, with labels (of the phantoms, 41 to 50). The **test eyes**, children 11 to 14 (phantoms 51 to 58), come as photographs only.
+#
+# The **grade** is the Dice on all pixels of the eight test eyes, at your threshold, and its difference to the baseline, with a 95% interval over children (over eyes, where they are drawn). The AUC stands beside it. There is no pass mark: a complete report with a kept protocol is the aim. Beside yours stand the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
+#
+# Five rules:
 #
 # 1. State a plan, in one or two sentences, before you measure anything.
 # 2. Measure on the development eyes as often as you like. Each measurement is counted and kept.
@@ -51,18 +55,20 @@ course = lesson.start()
 #
 # To read this chapter takes a good half hour; the work itself an hour, or an evening.
 #
-# The grade stands beside two others: the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
-#
 # Nothing stops a cheat. The labels of the test eyes are files in your data folder, next to the others, and the record is a file that you could edit. What it costs: a number that was chosen by the test eyes no longer says how the network does on the next child, and nobody can tell by looking at it, not even you. The rules protect the one who keeps them.
 #
 # One thing was given away already: chapter 11 prints the best threshold for all eyes of CHASE_DB1, those of the test among them (and where CHASE_DB1 is the set of all your chapters, chapter 09 scored children 11 to 14). Do not take it from there. The development eyes give you one.
 
-# %% [markdown] lang="zh" of="ccea76bc"
+# %% [markdown] lang="zh" of="c4e5608c"
 # ## 任务
 #
-# 课程的网络是在 DRIVE 上学的。现在要用到另一台相机上：CHASE_DB1，14 个孩子的双眼。（数据文件夹里没有这个数据集时，本章改用仿真眼底图，光照换成一盏昏暗发红的灯。`python3 -m helpers data CHASEDB1` 可以下载照片。）
+# 课程的网络是在 DRIVE 上学的。现在要用到另一台相机上：CHASE_DB1，14 个孩子的双眼。（数据文件夹里没有这个数据集时，本章改用仿真眼底图，光照换成一盏昏暗发红的灯。在课程文件夹里运行 `python3 -m helpers data CHASEDB1` 可以下载照片；在 Colab 里，新建一个单元格运行 `!cd /content/fundus_course && python3 -m helpers data CHASEDB1`。）
 #
-# **开发集** (development set) 归你用：01 到 10 号孩子，带标签（仿真眼底图是 41 到 50 号）。**测试集**是 11 到 14 号孩子（仿真眼底图是 51 到 58 号），只给照片。规则有五条：
+# **开发集** (development set) 归你用：01 到 10 号孩子，带标签（仿真眼底图是 41 到 50 号）。**测试集**是 11 到 14 号孩子（仿真眼底图是 51 到 58 号），只给照片。
+#
+# **成绩**是八只测试集眼睛的全部像素合在一起、用你的阈值算出的 Dice，以及它和基线的差值，附上按孩子（仿真眼底图按眼睛）算的 95% 置信区间；旁边还列出 AUC。没有及格线：目标是一份完整的报告，并且守住规则。你的成绩旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
+#
+# 规则有五条：
 #
 # 1. 测量之前，先用一两句话写下计划。
 # 2. 在开发集上想测几次就测几次，每一次都计数并保存。
@@ -71,8 +77,6 @@ course = lesson.start()
 # 5. 结果是什么，就报告什么。
 #
 # 读完这一章要半个多小时；真正动手，一小时或者一个晚上。
-#
-# 成绩旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
 #
 # 作弊是拦不住的。测试集的标签就在你的数据文件夹里，和别的标签放在一起；记录也只是一个文件，可以改。代价在于：照着测试集选出来的数字，不再说明网络遇到下一个孩子会怎样，而且光看数字谁也看不出来，包括你自己。规则保护的是遵守它的人。
 #
@@ -89,7 +93,7 @@ import numpy as np
 from helpers import augment, figures, inference, metrics, task, training
 from helpers.config import TrainConfig
 
-turn = task.begin(course.mode, diameter=540, tta="none", steps=0)
+turn = task.begin(course.mode, diameter=540, tta="none", steps=0, note="")
 shipped = inference.Segmenter.load()  # the weights that come with the course
 development = turn.development()  # reads or draws them, and their labels
 print(f"{turn.dataset}: {len(development)} development eyes, {len(turn.ids('test'))} test eyes")
@@ -102,11 +106,15 @@ if not turn.real:
 # ## Look first
 #
 # Before any plan, look at what you have: three of the development eyes, what the first observer drew, and what the unchanged network says.
+#
+# In [14-03] the chapter measures the baseline. This measurement is not yours and does not count against rule 1; `turn.example` marks it as such.
 
-# %% [markdown] lang="zh" of="160b2d88"
+# %% [markdown] lang="zh" of="3eefe79b"
 # ## 先看一看
 #
 # 定计划之前，先看看手里有什么：开发集的三只眼睛，第一标注者画的血管，还有没改动的网络给出的结果。
+#
+# [14-03] 里由本章测量基线。这次测量不是你的，不算违反第 1 条；`turn.example` 就是用来标明这一点的。
 #
 # 图中文字：每列一只眼睛，上面是编号；第一行照片，第二行标签，第三行错误图（白色找到，橙色误报，蓝色漏掉，灰色在视野以外）。
 
@@ -164,14 +172,14 @@ lesson.contract("14.twenty", best_looking)
 #
 # So a score is worth as much as the story of how it was chosen. That story is kept: `turn.events()` lists what happened, in order, as the words `"plan"`, `"measure"` and `"submit"`. (What this chapter itself measures, before you have a plan, is left out.)
 #
-# **Exercise 14.2** Return True if the protocol was kept: the first event is a plan, and there is exactly one submission.
+# **Exercise 14.2** Return True if the protocol was kept: the first event is a plan, and there is exactly one submission. At the very beginning the list is empty, `[]`: not kept yet.
 
-# %% [markdown] lang="zh" of="592ccb93"
+# %% [markdown] lang="zh" of="50d33f6e"
 # ## 能由程序检查的规则
 #
 # 所以一个分数值多少，要看它是怎样选出来的。这个过程会保存下来：`turn.events()` 按先后列出发生过的事，每件是 `"plan"`（计划）、`"measure"`（测量）、`"submit"`（提交）三个词之一。（你写下计划之前，本章自己做的测量不算在内。）
 #
-# **练习 14.2** 遵守了规则就返回 True：第一件事是计划，并且恰好提交了一次。
+# **练习 14.2** 遵守了规则就返回 True：第一件事是计划，并且恰好提交了一次。刚开始时列表是空的（`[]`），还不算遵守。
 
 # %% tags=["exercise"]
 def kept(events):
@@ -199,30 +207,37 @@ kept = lesson.exercise("14.2", kept)
 #
 # </details>
 
-# %% [markdown] lang="en" minutes="1"
+# %% [markdown] lang="en" minutes="2"
 # ## Your plan
 #
 # Write into `PLAN` what you will change, how you will choose, and what you expect. For example: "I keep the network, average four mirrored copies, and choose the threshold with the best Dice on all development eyes. I expect a gain of 0.02." The plan is kept with its SHA-256 and the time. You may state another one later; then the report shows both, and how many measurements lay between.
 #
-# Empty, the chapter goes on with an example, so that you see all of it run: the network as it is, the threshold from the development eyes. The example can be measured, not submitted.
+# Empty, the chapter goes on with an example, so that you see all of it run: the network as it is, the threshold from the development eyes. The example can be measured, not submitted. After it you have seen what the threshold alone does on the development eyes. Say so in your plan; whoever wants a plan made blind writes it now, before [14-11].
+#
+# A new start? Deleting `your-turn/.../record.json` in your output folder empties the record, not your memory. It is honest as long as nothing was submitted and the report says, under `FOUND`, that you began anew and how often you had measured before.
 
-# %% [markdown] lang="zh" of="c53b9927"
+# %% [markdown] lang="zh" of="a1a42435"
 # ## 你的计划
 #
 # 在 `PLAN` 里写下：要改什么，怎样选，预期如何。例如：“网络不变，对四个镜像副本的预测取平均，阈值取全部开发集上 Dice 最高的那个。预计提高 0.02。”计划连同它的 SHA-256 和时间一起保存。以后可以改写；报告里两版都有，还会写明中间测过几次。
 #
-# 不填的话，本章就用一个例子往下走，让你看到全部流程：网络不变，阈值由开发集来选。这个例子可以测量，但不能提交。
+# 不填的话，本章就用一个例子往下走，让你看到全部流程：网络不变，阈值由开发集来选。这个例子可以测量，但不能提交。这样一来，你已经看到了单靠阈值能在开发集上改变多少，请在计划里写明；想在没看到之前就定计划，现在就写，赶在 [14-11] 之前。
+#
+# 想重新开始？删掉输出文件夹里的 `your-turn/.../record.json`，记录就清空了，但你看过的结果还在脑子里。只要还没有提交，并且在报告的 `FOUND` 里写明重新开始过、之前测过几次，这样做就是诚实的。
 
 # %% title="Your plan" title_zh="你的计划"
 PLAN = ""  # @param {type:"string"}
 
 plan = turn.state_plan(PLAN)
-if plan:
+if plan is None:
+    print("No plan of yours yet: the example is used, and nothing can be submitted.")
+    # zh: print("你还没有写计划：先用例子，不能提交。")
+elif PLAN.strip():
     print(f"plan {plan['number']}, {plan['time']}, SHA-256 {plan['sha256'][:12]}...")
     # zh: print(f"计划 {plan['number']}，{plan['time']}，SHA-256 {plan['sha256'][:12]}...")
 else:
-    print("No plan of yours yet: the example is used, and nothing can be submitted.")
-    # zh: print("你还没有写计划：先用例子，不能提交。")
+    print(f"plan {plan['number']}, stated {plan['time']}, still holds: {plan['text']}")
+    # zh: print(f"计划 {plan['number']}，写于 {plan['time']}，仍然有效：{plan['text']}")
 
 # %% [markdown] lang="en" minutes="3"
 # ## Your way
@@ -230,19 +245,23 @@ else:
 # Three knobs, and a function that you may rewrite altogether:
 #
 # - `DIAMETER`: how many pixels wide the network sees the field of view. It was trained at 540. CHASE_DB1's camera shows 30 degrees where DRIVE's shows 45.
-# - `TTA`: average the predictions of mirrored (`flips`, 4) or also turned copies (`d4`, 8).
+# - `TTA` (test-time augmentation): average the predictions of the four mirrored copies (`flips`), or of all eight ways to turn and mirror a square (`d4`, the name of that group in mathematics).
 # - `STEPS`: **fine-tuning**, that is, go on training the shipped network for so many steps on the children 01 to 08 (phantoms 41 to 46). 100 steps take a quarter to half a minute on two cores. The augmentation is that of chapter 06; hand over your own.
+#
+# If you rewrite `predict`, write in `NOTE` what you did: the report shows it.
 #
 # For fine-tuning, photographs and labels are shrunk to the diameter that the network sees (`task.at_diameter`). Scores are counted at the photograph's own size, as always.
 
-# %% [markdown] lang="zh" of="ba8dca73"
+# %% [markdown] lang="zh" of="f860674c"
 # ## 你的做法
 #
 # 有三个可调的地方，还有一个可以整个重写的函数：
 #
 # - `DIAMETER`：网络看到的视野宽多少像素。它训练时是 540。CHASE_DB1 的相机拍 30 度，DRIVE 的拍 45 度。
-# - `TTA`：测试时增强，对镜像副本（`flips`，4 个）或再加上旋转副本（`d4`，8 个）的预测取平均。
+# - `TTA`：测试时增强 (test-time augmentation)，对四个镜像副本（`flips`）的预测取平均，或者对正方形的全部八种旋转和镜像取平均（`d4`，数学里这个群的名字）。
 # - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络在 01 到 08 号孩子（仿真眼底图是 41 到 46 号）身上接着训练这么多步。两个 CPU 核上，100 步要十五到三十秒。数据增强用第 06 章的，也可以换成你自己的。
+#
+# 如果改写了 `predict`，就在 `NOTE` 里写下改了什么：报告里会显示。
 #
 # 微调时，照片和标签都缩小到网络看到的直径（`task.at_diameter`）。评分照旧在照片原来的大小上进行。
 
@@ -250,6 +269,9 @@ else:
 DIAMETER = 540  # @param {type:"slider", min:360, max:720, step:20}
 TTA = "none"  # @param ["none", "flips", "d4"]
 STEPS = 0  # @param {type:"slider", min:0, max:400, step:50}
+NOTE = ""  # @param {type:"string"}
+
+settings = {"diameter": DIAMETER, "tta": TTA, "steps": STEPS, "note": NOTE}
 
 # %%
 def fine_tuned(steps, diameter):
@@ -315,29 +337,34 @@ best_threshold = lesson.exercise("14.3", best_threshold)
 # 哪些眼睛可以用来选？在 01 到 08 号孩子身上微调过的网络，已经部分记住了他们的眼睛，判断起来比对新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。
 
 # %%
-choosing = turn.development("val") if STEPS else development
-probs = {x.name: predict(x.image, x.fov) for x in choosing}
+early = not turn.entries("plan") and settings != turn.example
+if early:
+    print("No plan yet: this measurement would break rule 1. The example is measured instead.")
+    # zh: print("还没有计划：这次测量会违反第 1 条规则，所以只测例子。")
+    print("State a plan in [14-07], or set the knobs back.")
+    # zh: print("先在 [14-07] 里写下计划，或者把设置调回原样。")
+choosing = turn.development("val") if STEPS and not early else development
+probs = unchanged if early else {x.name: predict(x.image, x.fov) for x in choosing}
 candidates = np.linspace(0.02, 0.98, 49)
 threshold = best_threshold(
     [probs[x.name][x.fov] for x in choosing],
     [x.vessels[x.fov] for x in choosing],
     candidates,
 )
-settings = {"diameter": DIAMETER, "tta": TTA, "steps": STEPS}
-measured = turn.measure(probs, threshold, **settings)
+measured = turn.measure(probs, threshold, **(turn.example if early else settings))
 print(f"measurement {measured['number']}, {len(choosing)} eyes: threshold {threshold:.2f}, ", end="")
 # zh: print(f"第 {measured['number']} 次测量，{len(choosing)} 只眼睛：阈值 {threshold:.2f}，", end="")
 print(f"Dice {measured['dice']:.4f}, AUC {measured['auc_roc']:.4f}")
 
 # %% fold="Draw the hill of thresholds" fold_zh="画出 Dice 随阈值变化的曲线"
 fig, ax = plt.subplots(figsize=(5.5, 3.2), dpi=figures.DPI)
-for label, maps, colour in (
-    ("unchanged", unchanged, figures.GREY),
-    ("yours", probs, figures.BLUE),
+for label, maps, colour, line in (
+    ("yours", probs, figures.BLUE, "-"),
+    ("unchanged", unchanged, figures.GREY, "--"),  # on top: the two may be equal
 ):
     table = sum(metrics.histogram(maps[x.name], x.vessels, x.fov) for x in choosing)
     hill = [metrics.scores(metrics.counts_at(table, t))["dice"] for t in candidates]
-    ax.plot(candidates, hill, label=label, color=colour, linewidth=2)
+    ax.plot(candidates, hill, line, label=label, color=colour, linewidth=2)
 ax.axvline(shipped.threshold, color=figures.BLACK, linestyle=":", label="DRIVE's threshold")
 ax.plot(threshold, measured["dice"], "o", color=figures.ORANGE, label="your threshold")
 ax.set(xlabel="threshold", ylabel="Dice on development eyes")
@@ -346,14 +373,14 @@ figures.show(f"Dice against threshold, a hill each; yours has its top near {thre
 # zh: figures.show(f"Dice 随阈值变化的两条曲线；你的曲线在 {threshold:.2f} 附近最高")
 
 # %% [markdown] lang="en"
-# In grey the unchanged network, in blue yours. A hill that is higher is a better network; a top that lies elsewhere is another threshold. Change the settings and run again from there, as long as your plan holds. `turn.entries("measure")` lists all measurements.
+# Dashed in grey the unchanged network, in blue yours (with the example both are the same). A hill that is higher is a better network; a top that lies elsewhere is another threshold. Change the settings in [14-08] and run from there to [14-12], as often as your plan asks for it. `turn.entries("measure")` lists all measurements.
 #
 # **Guess 14.4** Somebody submits, sees the scores, and then moves the threshold until the Dice on the test eyes is highest. The probabilities stay as they were submitted. Which of the two scores is still honest: `"dice"`, `"auc"`, `"both"` or `"neither"`?
 
-# %% [markdown] lang="zh" of="6a385ab3"
+# %% [markdown] lang="zh" of="08c057ab"
 # 图中文字：横轴是阈值，纵轴是开发集上的 Dice；unchanged 没有改动的网络 · yours 你的 · DRIVE's threshold 是 DRIVE 的阈值 · your threshold 你选的阈值。
 #
-# 灰线是没有改动的网络，蓝线是你的。曲线更高，说明网络更好；最高点换了位置，说明该换阈值。计划没变，就可以改设置，从那里重新往下运行。`turn.entries("measure")` 列出全部测量。
+# 灰色虚线是没有改动的网络，蓝线是你的（用例子时两条重合）。曲线更高，说明网络更好；最高点换了位置，说明该换阈值。计划没变，就可以在 [14-08] 里改设置，从那里运行到 [14-12]，想试几次都行。`turn.entries("measure")` 列出全部测量。
 #
 # **猜一猜 14.4** 有人提交之后看了分数，再挪动阈值，让测试集上的 Dice 达到最高；概率还是提交时的概率。两个分数里，哪个仍然可信：`"dice"`、`"auc"`、`"both"`（都可信）还是 `"neither"`（都不可信）？
 
@@ -385,17 +412,25 @@ SUBMIT = False  # @param {type:"boolean"}
 SECOND_LOOK = False  # @param {type:"boolean"}
 
 if SUBMIT and (SECOND_LOOK or not turn.entries("submit")):
-    answers = {x.name: predict(x.image, x.fov) for x in turn.photographs()}
-    try:
-        turn.submit(answers, threshold)
-    except ValueError as error:
-        print(error)
+    if settings == measured["settings"]:
+        answers = {x.name: predict(x.image, x.fov) for x in turn.photographs()}
+        try:
+            turn.submit(answers, threshold)
+        except ValueError as error:
+            print(error)
+    else:
+        print("Run [14-11] again: these settings have not been measured.")
+        # zh: print("先重新运行 [14-11]：这组设置还没有测量过。")
 for submission in turn.entries("submit"):
     print(*task.score_lines(submission), sep="\n")
 for good, sentence in turn.protocol():
     print(f"[{'OK ' if good else ' ! '}] {sentence}")
-print(f"your check of the protocol: {kept(turn.events())}")
-# zh: print(f"你写的规则检查：{kept(turn.events())}")
+if turn.entries("submit"):
+    print(f"your check of the protocol: {kept(turn.events())}")
+    # zh: print(f"你写的规则检查：{kept(turn.events())}")
+else:
+    print("your check of the protocol: nothing is submitted yet")
+    # zh: print("你写的规则检查：还没有提交")
 
 # %% [markdown] lang="en"
 # Read the last line of the scores first: the difference to the baseline, on the same eyes, with its interval. It comes from drawing children, not eyes, with replacement, a thousand times. If it contains zero, these eyes cannot tell; that is a result, too.

@@ -39,7 +39,8 @@ def page(notebook: dict, chapter, language: str) -> str:
         places = [k for k, x in enumerate(english) if k and word in x["source"]]
         made = [slide(*with_headings[k]) for k in places]
         if not (drawn := [each for each in made if each["pictures"]]):
-            why = "the cell has no stored figure; take one from a run: --store FOLDER"
+            run = "python3 -m helpers run" + " --language zh" * (language == "zh")
+            why = f"the cell has no stored figure; {run}, then add --store outputs"
             raise ValueError(
                 f"{chapter.path.stem}: the slide of {word!r}: "
                 + (why if places else "no cell holds it")

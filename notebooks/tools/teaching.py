@@ -40,6 +40,8 @@ WORDS = {  # English, Chinese
     "but": ("without", "不含"),
     "prepare": ("Prepare:", "课前："),
     "leave": ("If time runs short:", "时间不够："),
+    "homework": ("Homework:", "作业："),
+    "ticket": ("Ticket:", "反馈单："),
     "time": (
         "{sum} minutes to read and try, {left} left of {limit}.",
         "阅读和练习 {sum} 分钟，{limit} 分钟里还剩 {left} 分钟。",
@@ -48,6 +50,7 @@ WORDS = {  # English, Chinese
     "computing": ("{} to compute", "计算 {} 分钟"),
     "open": ("[The notebook]({})", "[打开这一章]({})"),
 }
+FOR_LESSON = ("prepare", "leave", "homework")  # what a lesson may say, in this order
 SIDE = {"en": 0, "zh": 1}
 
 
@@ -250,10 +253,13 @@ class Lessons:
         time = WORDS["time"][side].format(sum=total, left=limit - total, limit=limit)
         yield from (time, "")
         yield from table(names, [*rows, [WORDS["sum"][side], total, "", ""]])
-        for key in ("prepare", "leave"):
-            if key in lesson:
-                told = self.cells_named(lesson[key][side], "", "routes.toml")
-                yield from ("", f"**{WORDS[key][side]}** {told}")
+        told = {key: lesson[key][side] for key in FOR_LESSON if key in lesson}
+        if lesson.get("ticket", True) and done:
+            *_, last = self.code[rows[-1][0][:2]]
+            told["ticket"] = last.metadata["number"]
+        for key, words in told.items():
+            named = self.cells_named(words, "", "routes.toml")
+            yield from ("", f"**{WORDS[key][side]}** {named}")
         yield ""
 
     # Chapters
@@ -362,7 +368,7 @@ def rates(side: int) -> str:
 
 def pages(root: Path, chapters: list) -> tuple[dict[Path, str], list[str]]:
     """Return the pages by their paths, and what is wrong with their sources."""
-    if not (root / "notebooks/src/teaching").is_dir():
+    if not (root / "notebooks/src/teaching/course.en.md").exists():
         return {}, []
     lessons = Lessons(root, chapters)
     made = {root / name: lessons.page(language) for language, name in PAGES.items()}
