@@ -127,7 +127,7 @@ def painted(photograph, vessels):
 
 photo, found = quarter(image), quarter(pred) > 0.3
 pictures = [figures.to_picture(photo), quarter(probs)[0], painted(photo, found)]
-figures.show_images(pictures, ["photograph", "probs", "pred, painted over"], 3, 2.7)
+figures.show_images(pictures, ["photograph", "probs", "pred, painted over"], 3, 2.5)
 figures.show(
     "Three views of one eye: the reddish photograph with a bright spot at the left; "
     "its vessels white on black; the vessels painted light blue over the photograph."
@@ -154,7 +154,7 @@ for name, (row, col, side) in pieces.items():
     piece = (slice(None), slice(row, row + side), slice(col, col + side))
     pictures += [figures.to_picture(image[piece]), painted(image[piece], pred[piece])]
     titles += [f"{name}: photograph", f"{name}: pred"]
-figures.show_images(pictures, titles, 2, 3.0)
+figures.show_images(pictures, titles, 2, 2.8)
 figures.show(
     "Two pieces of the photograph, each plain and with the vessels painted over. At the "
     "bright spot a painted vessel runs down its brown right rim, where there is none. In "
@@ -467,7 +467,7 @@ for times, x in seen.items():
 # %% fold="Draw what the network saw at three sizes" fold_zh="画出三种大小时的结果"
 pictures = [figures.to_picture(image[corner]), *(seen[k][0] for k in (0.5, 1, 4))]
 titles = ["photograph", "probs at half the size", "at the right size", "four times"]
-figures.show_images(pictures, titles, 2, 2.6)
+figures.show_images(pictures, titles, 2, 2.4)
 figures.show(
     "The piece round the optic disc and its probabilities at three sizes. At half the "
     "size thin vessels are missing; at the right size nearly all are there; at four times the "
