@@ -17,6 +17,10 @@ from notebooks.tools.translate import FORMULA
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 SECONDS = 120  # for one thing to happen, on a busy machine
 CHAPTER = "11_your_images"  # quick in smoke mode, with figures and forms
+WORDS = {  # the titles of two cells, and what the first one prints
+    "en": ("Set-up: run me first", "The result; a threshold", "mode: smoke | data: PH"),
+    "zh": ("准备：请先运行这一格", "结果；阈值填 0", "模式：smoke | 数据：PH"),
+}
 RAN = r"""number => {
   const told = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
     .map(prompt => prompt.textContent.trim());  // of a folded cell it is empty
@@ -98,7 +102,8 @@ def save(page, path):
 
 def marked(text):
     """Return the share of the field of view that a text says is vessels."""
-    return float(re.search(r"([\d.]+)% of the field of view", text)[1])
+    said = re.search(r"([\d.]+)% of the field of view|视野里有 ([\d.]+)%", text)
+    return float(said[1] or said[2])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -126,12 +131,15 @@ def test_a_chapter_runs_and_its_form_moves(page, course, language):
 
     title = cells[0].source.splitlines()[0].removeprefix("# ")
     assert page.get_by_role("heading", name=title).is_visible()
-    assert page.get_by_text("# @title Set-up: run me first").is_visible()
+    setup, result, mode = WORDS[language]
+    assert page.get_by_text(setup).is_visible()
     assert page.get_by_text("def course_folder").count() == 0, "it is folded"
-    assert page.get_by_text("mode: smoke | data: PHANTOM").is_visible()
+    assert page.get_by_text(mode).is_visible()
 
-    form = page.locator(".jp-CodeCell", has_text="The result; a threshold of 0")
-    says = form.locator(".jp-OutputArea-output", has_text="of the field of view")
+    form = page.locator(".jp-CodeCell", has_text=result)
+    says = form.locator(
+        ".jp-OutputArea-output", has_text=re.compile("of the field|视野里有")
+    )
     before = says.text_content()
     form.locator(".cm-line", has_text="THRESHOLD = 0.0").click()
     page.keyboard.press("Home")
@@ -155,4 +163,5 @@ def test_all_formulas_are_drawn(page, course):
     formulas = sum(len(FORMULA.findall(text)) for text in texts)
     assert formulas > len(texts)
     page.wait_for_function(SHOWN, arg=[len(texts), formulas])
+    page.add_style_tag(content="mjx-assistive-mml { display: none !important }")
     assert page.evaluate(FAULTS) == []
