@@ -16,6 +16,8 @@ from pathlib import Path
 
 import nbformat
 
+from helpers import saving
+
 from . import LANGUAGES
 from .address import COLAB, course_address, github_slug
 
@@ -246,7 +248,7 @@ def write(chapters: list, edition: str, folder: Path, run: Path | None) -> list[
 
 
 def store(files: dict[str, bytes], edition: str, folder: Path) -> None:
-    """Write the files of an edition, all or none; never over what is not its own.
+    """Write the files of an edition, each whole; never over what is not its own.
 
     Raises
     ------
@@ -277,8 +279,7 @@ def store(files: dict[str, bytes], edition: str, folder: Path) -> None:
     known |= {name: sha256(content) for name, content in files.items()}
     text = json.dumps({"edition": edition, "files": known}, indent=1)
     for name, content in {**files, MANIFEST: f"{text}\n".encode()}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+        saving.write_bytes(folder / name, content)
 
 
 def sha256(content: bytes) -> str:

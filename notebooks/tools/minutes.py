@@ -96,32 +96,9 @@ def stated(cell) -> int | None:
     return int(value) if str(value).isdecimal() else None
 
 
-def cut(cells: list) -> list:
-    """Return the cells with each text cut before its later `## ` headings.
-
-    An English text comes with its Chinese one behind it, part by part.
-    """
-    found = []
-    for cell in cells:
-        parts = re.split(r"(?m)^(?=## )", cell.source)
-        texts = [part for part in parts if part.strip()]
-        if "lang" not in cell.metadata or len(texts) < 2:
-            found.append(cell)
-            continue
-        new = [type(cell)({**cell, "source": text}) for text in texts]
-        if cell.metadata["lang"] == "en":
-            found += new
-        else:  # between its English parts
-            first = len(found) - len(new)
-            for k, part in enumerate(new[:-1]):
-                found.insert(max(first, 0) + 2 * k + 1, part)
-            found.append(new[-1])
-    return found
-
-
 def sections(cells: list) -> list[Section]:
     """Cut the cells of a chapter's source into its head and its sections."""
-    cells, parts = cut(cells), [[]]
+    parts = [[]]
     for cell in cells:
         if cell.metadata.get("lang") == "en" and heading(cell):
             parts.append([])
