@@ -148,7 +148,7 @@ class Chapter:
                 nbformat.v4.new_markdown_cell(text, metadata={"lang": language})
                 for language, text in zip(LANGUAGES, texts, strict=True)
             ]
-            cells[0].metadata["minutes"] = recall.MINUTES
+            cells[0].metadata["minutes"] = str(minutes.RECALL)
             code = f'lesson.recall("{chapter}", "{"?" * len(asked)}")'
             return [*cells, nbformat.v4.new_code_cell(code)]
         if kind == "ticket":

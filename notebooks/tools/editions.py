@@ -16,8 +16,6 @@ from pathlib import Path
 
 import nbformat
 
-from helpers import saving
-
 from . import LANGUAGES
 from .address import COLAB, course_address, github_slug
 
@@ -255,6 +253,8 @@ def store(files: dict[str, bytes], edition: str, folder: Path) -> None:
     ValueError
         Where the folder holds something else, or a file was changed since.
     """
+    from helpers import saving  # the build alone does without
+
     manifest, known = folder / MANIFEST, {}
     if manifest.is_file():
         told = json.loads(manifest.read_text("utf-8"))

@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 
 LETTERS = "abcd"
-MINUTES = "3"  # to answer them
 HEADING = {
     "en": "## Recall\n\nWithout scrolling back: {count} questions, {earlier} from "
     "earlier chapters. Write one letter a question in place of each `?`.",
