@@ -56,13 +56,13 @@ def _flaw(name: str, path: str, file: Path) -> str | None:
     """Say why a file cannot stand for the path in a set; None where it can."""
     if not file.is_file():
         return "missing"
-    from . import fundus  # not above: numpy and Pillow are not needed to fetch
+    from . import pictures  # not above: numpy and Pillow are not needed to fetch
 
     dataset, is_photograph = datasets.DATASETS[name], _is_photograph(name, path)
     is_stack = path in (dataset.stacks or {})
     try:
         for page in range(len(datasets.ids(name, "all")) if is_stack else 1):
-            picture = fundus.open_image(file, page)
+            picture = pictures.open_image(file, page)
             shape, size = (picture.height, picture.width), dataset.size
             if size and shape != size:
                 return "{} x {}, not {} x {}".format(*shape, *size)

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage import measure, morphology
 
-from . import places
+from . import pictures, places
 from .datasets import (
     DATASETS,
     folder,
     get_eyes,
     ids,
     locate,
-    read_bytes,
     second_path,
 )
-
-MAX_PIXELS = 40_000_000  # of a photograph; 6000 x 6000 are 36 million
-MIN_SIDE = 64  # pixels of a photograph; fewer show no vessels
 
 
 @dataclass(frozen=True)
@@ -56,79 +49,19 @@ class CellImage:
     cells: np.ndarray
 
 
-def open_image(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
-    """Open and decode one page of an image file, gzipped or not.
-
-    ``turn`` follows the camera's note of rotation (EXIF). FileNotFoundError and
-    ValueError say what is wrong with the file and what helps.
-    """
+def _present(path: Path) -> Path:
+    """Return the path of a file of a set, or say how to get it."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing; fetch it with `{places.COMMAND} data NAME`, or name "
             "the folder that holds the data sets with --data or FUNDUS_DATA"
         )
-    what = f"page {page + 1} of {path}" if page else path
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # broken metadata alone does no harm
-            content = io.BytesIO(read_bytes(path)) if path.suffix == ".gz" else path
-            with Image.open(content) as file:
-                width, height = file.size
-                file.verify()  # the check sums that only PNG has
-            if width * height <= MAX_PIXELS:
-                with Image.open(content) as file:
-                    file.seek(page)
-                    file.load()
-                    return ImageOps.exif_transpose(file) if turn else file.copy()
-    except Exception as error:  # a foreign file can make Pillow raise anything
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "no known image format" if unknown else error
-        raise ValueError(
-            f"{what} cannot be read as an image ({reason}); it may be cut off or be "
-            "something else: get it again from where it came"
-        ) from error
-    raise ValueError(
-        f"{what} has {width} x {height} pixels, more than {MAX_PIXELS:,}: shrink it"
-    )
-
-
-def _to_array(picture: Image.Image) -> np.ndarray:
-    """Return (3, H, W) float32 in [0, 1]; channel by channel, to spare memory."""
-    bands = picture.convert("RGB").split()
-    image = np.empty((3, picture.height, picture.width), np.float32)
-    for channel, band in zip(image, bands, strict=True):
-        channel[:] = band
-    image /= 255
-    return image
+    return path
 
 
 def read_image(path: Path | str, page: int = 0) -> np.ndarray:
     """Read an image of a set, or a page of a stack, as (3, H, W) float32 in [0, 1]."""
-    return _to_array(open_image(Path(path), page))
-
-
-def read_photo(path: Path | str) -> np.ndarray:
-    """Read a photograph of one's own as (3, H, W) float32 in [0, 1].
-
-    Any format that Pillow reads: JPEG, PNG, TIFF, BMP, PPM, WebP. Grey, palette, CMYK
-    and 16 bits become RGB, transparent parts black; the camera's note of rotation
-    (EXIF) is followed. ValueError names a file that is broken, too small or too large.
-    """
-    picture = open_image(Path(path), turn=True)
-    if min(picture.size) < MIN_SIDE:
-        raise ValueError(
-            f"{path} has {picture.width} x {picture.height} pixels; vessels need at "
-            f"least {MIN_SIDE} on each side: take the photograph in its own size"
-        )
-    if picture.mode in ("F", "I") or picture.mode.startswith("I;16"):
-        grey = np.nan_to_num(np.asarray(picture, np.float32)).clip(0)
-        white = next((w for w in (1, 255, 4095, 65535) if grey.max() <= w), grey.max())
-        return np.repeat(grey[None] / white, 3, axis=0)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-        picture = Image.alpha_composite(black, picture)
-    return _to_array(picture)
+    return pictures.to_array(pictures.open_image(_present(Path(path)), page))
 
 
 def read_label(path: Path | str, page: int = 0) -> np.ndarray:
@@ -137,7 +70,8 @@ def read_label(path: Path | str, page: int = 0) -> np.ndarray:
     The palette is applied first (``convert("L")``); a pixel is True above half of
     the largest value. A label without a single True pixel stays empty.
     """
-    grey = np.asarray(open_image(Path(path), page).convert("L"))
+    picture = pictures.open_image(_present(Path(path)), page)
+    grey = np.asarray(picture.convert("L"))
     return (grey > grey.max() / 2)[None]
 
 
@@ -239,22 +173,94 @@ def automatic_fov(image: np.ndarray) -> np.ndarray:
 
     Red above a tenth of its maximum, closed, holes filled, largest component. On
     CHASE_DB1 this keeps 99.4 % of the vessel pixels and more; Otsu loses up to 27 %.
-    From 2,000 pixels a side every second, third ... pixel is looked at.
+    Where that is no disc, see ``find_fov``.
+    """
+    return find_fov(image)[0]
+
+
+def find_fov(image: np.ndarray) -> tuple[np.ndarray, int]:
+    """Find the field of view, and how many bright parts there are of about its size.
+
+    (3, H, W) in [0, 1] -> (1, H, W) bool. The rule of ``automatic_fov`` comes first.
+    Where it finds no disc, what hangs on to it is cut off (writing), then all that
+    differs from the corners is tried (a border that is not black); the first disc is
+    taken, else what the rule found. From 2,000 pixels a side every second, third ...
+    pixel is looked at.
     """
     height, width = image.shape[1:]
     step = max(1, min(height, width) // 1000)
-    red = image[0, ::step, ::step]
-    bright = red > red.max() / 10
+    small, first = image[:, ::step, ::step], None
+    for found in _candidates(small):
+        first = first or found
+        if is_disc(found[0]):
+            break
+    else:
+        found = first or (np.ones(small.shape[1:], bool), 1)
+    fov = found[0].repeat(step, 0).repeat(step, 1)[None, :height, :width]
+    return fov, found[1]
+
+
+def _candidates(image: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield what may be the field of view, (H, W) bool, and the number of its like."""
+    for bright in (_lit, _unlike_the_corners):
+        parts = _filled(bright(image))
+        for _ in range(2):  # as it is, and without what hangs on to it
+            labels = measure.label(parts)
+            sizes = np.bincount(labels.ravel())[1:]
+            if len(sizes):
+                parts = labels == sizes.argmax() + 1
+                yield parts, int((sizes > sizes.max() / 5).sum())
+                parts = morphology.isotropic_opening(parts, min(parts.shape) / 40)
+
+
+def _lit(image: np.ndarray) -> np.ndarray:
+    """Return where red is above a tenth of its maximum, hot pixels left out."""
+    return image[0] > np.quantile(image[0], 0.999) / 10
+
+
+def _unlike_the_corners(image: np.ndarray) -> np.ndarray:
+    """Return what is unlike the colour of the frame's corners, beyond their noise."""
+    side = max(4, round(0.03 * min(image.shape[1:])))
+    ends = (slice(side), slice(-side, None))
+    corners = [image[:, y, x].reshape(3, -1) for y in ends for x in ends]
+    corners = np.concatenate(corners, axis=1)
+    colour = np.median(corners, axis=1, keepdims=True)
+    noise = np.median(np.abs(corners - colour).max(0))  # x 5: 6 standard deviations
+    return np.abs(image - colour[..., None]).max(0) > max(5 * noise, 0.06)
+
+
+def _filled(bright: np.ndarray) -> np.ndarray:
+    """Return a (H, W) mask with its gaps closed and its holes filled."""
     radius = max(1, round(min(bright.shape) / 100))
     margin = 2 * radius  # closing must not eat a field of view that touches the frame
-    padded = np.pad(bright, margin)
-    closed = morphology.isotropic_closing(padded, radius)
-    filled = ndimage.binary_fill_holes(closed)[margin:-margin, margin:-margin]
-    labels = measure.label(filled)
-    if labels.max() == 0:
-        return np.ones((1, height, width), dtype=bool)
-    largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1
-    return largest.repeat(step, 0).repeat(step, 1)[None, :height, :width]
+    closed = morphology.isotropic_closing(np.pad(bright, margin), radius)
+    return ndimage.binary_fill_holes(closed)[margin:-margin, margin:-margin]
+
+
+def is_disc(inside: np.ndarray) -> bool:
+    """Tell whether a (H, W) mask looks like the lit disc of a fundus camera.
+
+    It fills 5 to 98 % of the frame, is at most twice as wide as high or as high as
+    wide, and its overlap (IoU) with a disc is 0.95 at least.
+    """
+    if not 0.05 < inside.mean() < 0.98:
+        return False
+    sides = [np.ptp(np.flatnonzero(inside.any(axis))) + 1 for axis in (0, 1)]
+    return max(sides) <= 2 * min(sides) and likeness_to_disc(inside) >= 0.95
+
+
+def likeness_to_disc(inside: np.ndarray) -> float:
+    """Return the overlap (IoU) of a (H, W) mask with the disc that would fill its box.
+
+    What the box cuts off the disc is left out: many cameras cut it above and below.
+    """
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    middle = [(k[0] + k[-1]) / 2 for k in (rows, columns)]
+    radius = fov_diameter(inside[None]) / 2
+    y, x = np.ogrid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    disc = np.hypot(y - middle[0], x - middle[1]) <= radius
+    part = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return float((disc & part).sum() / (disc | part).sum())
 
 
 def fov_diameter(fov: np.ndarray) -> float:

@@ -24,9 +24,11 @@ MAY_IMPORT = {
     "wheels": set(),
     "runtime": set(),
     "datasets": set(),
-    "fundus": {"datasets"},
+    "pictures": {"datasets"},
+    "fundus": {"datasets", "pictures"},
+    "doubts": {"fundus"},
     "fetch": {"datasets"},
-    "download": {"datasets", "fundus", "fetch"},
+    "download": {"datasets", "pictures", "fetch"},
     "pack": {"datasets", "download"},
     "classroom": {"datasets"},
     "progress": set(),
@@ -46,7 +48,9 @@ MAY_IMPORT = {
     },
     "evaluation": {"datasets", "fundus", "inference", "metrics"},
     "figures": set(),
-    "photo": {"datasets", "fundus", "inference", "figures"},
+    "photo": {
+        "datasets", "pictures", "fundus", "doubts", "inference", "figures",
+    },
     "eyes": {"datasets", "fetch", "download", "phantom"},
     "task": {"datasets", "fundus", "phantom", "inference", "metrics", "evaluation"},
     "questions": {"progress"},
@@ -58,7 +62,7 @@ MAY_IMPORT = {
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "wheels", "classroom", "progress", "tickets", "roster")  # fmt: skip
-NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "pack", "phantom",
+NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "fetch", "download", "pack", "phantom",
             "preprocess", "metrics", "figures")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
