@@ -133,7 +133,7 @@ def batch(shares: Sequence[float]) -> list[Words]:
             f"in these {len(shares)} photographs the middle share of vessels is "
             f"{middle:.1%}, the network knows {low:.0%} to {high:.0%}: another camera, "
             "another scale (--diameter) or a threshold that does not fit (chapter 11)",
-            f"这 {len(shares)} 张照片里，血管占比的中位数是 {middle:.1%}，而网络熟悉的是"
+            f"这 {len(shares)} 张照片里，血管占比的中位数是 {middle:.1%}，网络熟悉的是"
             f" {low:.0%}～{high:.0%}：可能是相机不同、尺度不对（--diameter）或阈值"
             "不合适（第 11 章）",
         )

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy import ndimage
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#999999"
@@ -57,6 +58,20 @@ def overlay(
     picture = to_picture(image).copy()
     picture[vessels[0]] = (1 - opacity) * picture[vessels[0]] + opacity * rgb(colour)
     return picture.clip(0, 1, out=picture)
+
+
+def outlined(image: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """Draw the outlines of vessels and of the field of view into a photograph.
+
+    (3, H, W) in [0, 1], two (1, H, W) bool -> (H, W, 3) float. The lines lie beside
+    the vessels and leave them in sight; they are as wide as suits the photograph.
+    """
+    picture = to_picture(image).copy()
+    width = max(1, round(max(vessels.shape) / 1500))
+    for mask, colour in ((fov[0], ORANGE), (vessels[0], SKY)):
+        wider = ndimage.binary_dilation(mask, iterations=width)
+        picture[wider & ~mask] = rgb(colour)
+    return picture
 
 
 def error_map(pred: np.ndarray, vessels: np.ndarray, fov: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from . import datasets, figures, fundus, saving
+from . import datasets, doubts, figures, fundus, pictures, saving
 from .inference import Segmenter
 
 TABLE = "segment.csv"
@@ -24,7 +24,7 @@ COLUMNS = (
     "fov_share",  # of the frame
     "vessel_share",  # of the field of view
     "seconds",
-    "warnings",  # see doubts
+    "warnings",  # doubts.photograph
     "error",
 )
 
@@ -35,7 +35,7 @@ def find(given: Sequence[Path], out: Path) -> list[Path]:
     Folders in these folders are not read. ValueError where a folder holds no image or
     is ``out`` itself.
     """
-    known, found = Image.registered_extensions(), []  # {".jpg": "JPEG", ...}
+    known, found = pictures.suffixes(), []
     for path in given:
         if not path.is_dir():
             found.append(path)
@@ -47,49 +47,6 @@ def find(given: Sequence[Path], out: Path) -> list[Path]:
             raise ValueError(f"{path} holds no image file; folders in it are not read")
         found += inside
     return found
-
-
-def likeness_to_disc(inside: np.ndarray) -> float:
-    """Return the overlap (IoU) of a (H, W) mask with the disc that would fill its box.
-
-    What the frame cuts off the disc is left out.
-    """
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    middle = [(k[0] + k[-1]) / 2 for k in (rows, columns)]
-    radius = fundus.fov_diameter(inside[None]) / 2
-    y, x = np.ogrid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    disc = np.hypot(y - middle[0], x - middle[1]) <= radius
-    part = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return float((disc & part).sum() / (disc | part).sum())
-
-
-def doubts(
-    image: np.ndarray, fov: np.ndarray, probs: np.ndarray, threshold: float
-) -> list[str]:
-    """Say why a photograph looks like none of a retina; [] where nothing does.
-
-    image (3, H, W), fov and probs (1, H, W). The limits leave room round what
-    DRIVE 21-40 have: blue at most 22 % of the light, vessels 9 to 15 % of the field
-    of view, 38 to 55 % of them unsure.
-    """
-    step = max(1, min(fov.shape[1:]) // 1000)  # every pixel of a large one is many
-    image, fov, probs = (x[:, ::step, ::step] for x in (image, fov, probs))
-    inside = fov[0]
-    colour, pred = image[:, inside].mean(1), (probs >= threshold) & fov
-    blue, share = colour[2] / max(colour.sum(), 1e-6), pred.sum() / fov.sum()
-    unsure = ((probs > 0.2) & (probs < 0.8) & fov).sum() / max(pred.sum(), 1)
-    reasons = []
-    if inside.mean() > 0.98:
-        reasons.append("no dark border: the size of the eye is a guess")
-    elif (likeness := likeness_to_disc(inside)) < 0.95:
-        reasons.append(f"the bright part is no disc (likeness {likeness:.2f})")
-    if blue > 0.25:
-        reasons.append(f"not the colours of a retina (blue {blue:.0%} of the light)")
-    if not 0.05 <= share <= 0.22:
-        reasons.append(f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15%)")
-    if unsure > 0.7:
-        reasons.append("the network is unsure about most of what it marks")
-    return reasons
 
 
 def _free_stem(out: Path, image: Path, digest: str) -> str:
@@ -116,12 +73,12 @@ def segment_file(
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
-    image = fundus.read_photo(path)
-    fov = fundus.automatic_fov(image)
+    image, notes = pictures.read_photo(path)
+    fov, parts = fundus.find_fov(image)
     probs = segmenter.probs(image, fov, **options)
     pred = probs >= segmenter.threshold
 
-    def pictures() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
+    def layers() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
         yield "vessels", pred[0].astype(np.uint8) * 255
         yield "prob", np.rint(probs[0] * 65535).astype(np.uint16)
         painted = figures.overlay(image, pred)
@@ -131,9 +88,10 @@ def segment_file(
     digest = datasets.sha256(path)
     stem, note = _free_stem(out, path, digest), PngImagePlugin.PngInfo()
     note.add_text("source", digest)
-    for kind, picture in pictures():
+    for kind, picture in layers():
         with saving.whole(out / f"{stem}_{kind}.png") as part:
             Image.fromarray(picture).save(part, "png", pnginfo=note, compress_level=1)
+    said = doubts.photograph(image, fov, probs, segmenter.threshold, notes, parts)
     return {
         "result": stem,
         "rows": image.shape[1],
@@ -141,7 +99,7 @@ def segment_file(
         "fov_diameter": round(options.get("diameter") or fundus.fov_diameter(fov)),
         "fov_share": f"{fov.mean():.4f}",
         "vessel_share": f"{pred.sum() / fov.sum():.4f}",
-        "warnings": "; ".join(doubts(image, fov, probs, segmenter.threshold)),
+        "warnings": "; ".join(english for english, _ in said),
     }
 
 

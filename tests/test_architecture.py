@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "pictures": {"datasets"},
     "fundus": {"datasets", "pictures"},
     "doubts": {"fundus"},
+    "measures": {"fundus"},
     "fetch": {"datasets"},
     "download": {"datasets", "pictures", "fetch"},
     "pack": {"datasets", "download"},
@@ -62,7 +63,8 @@ MAY_IMPORT = {
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "wheels", "classroom", "progress", "tickets", "roster")  # fmt: skip
-NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "fetch", "download", "pack", "phantom",
+NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "fetch",
+            "download", "pack", "phantom",
             "preprocess", "metrics", "figures")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from scipy import ndimage
 
-from helpers import figures, places
+from helpers import figures, phantom, places
 from helpers.unet import PAPER_WIDTHS, UNet, trace
 
 
@@ -117,3 +118,14 @@ def test_a_small_u_has_no_writing():
         steps = trace(UNet(), 64, 64)
     assert figures.draw_unet(steps, text=False, ax=ax) is fig
     assert not any(text.get_text() for text in ax.texts)
+
+
+def test_outlines_lie_beside_the_vessels_and_leave_them_in_sight():
+    x = phantom.draw(1, 120, 110)
+    picture = figures.outlined(x.image, x.vessels, x.fov)
+    photograph = figures.to_picture(x.image)
+    assert np.array_equal(picture[x.vessels[0]], photograph[x.vessels[0]])
+    drawn = (picture != photograph).any(-1)
+    beside = ndimage.binary_dilation(x.vessels[0]) & ~x.vessels[0]
+    assert drawn[beside].all() and drawn.mean() < 0.5
+    assert np.allclose(picture[beside], figures.rgb(figures.SKY))

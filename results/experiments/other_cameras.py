@@ -14,11 +14,11 @@ import numpy as np
 
 from helpers import (
     datasets,
+    doubts,
     evaluation,
     fundus,
     inference,
     metrics,
-    photo,
     places,
     preprocess,
     runtime,
@@ -95,7 +95,7 @@ def measure(name: str) -> dict:
         for way in ways:
             rows[way].add(x, probs[way])
         known_by = x.image, x.fov, probs["resized"], segmenter.threshold
-        doubted += len(photo.doubts(*known_by)) > 0
+        doubted += len(doubts.photograph(*known_by)) > 0
         shares.append(vessel_share(x))
         if x.second is not None:
             observed.append(metrics.count(x.second, x.vessels, x.fov))

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from helpers import fundus, inference, metrics, photo, places, runtime
+from helpers import fundus, inference, metrics, photo, pictures, places, runtime
 
 from . import alone
 
@@ -47,7 +47,7 @@ def same_answers(folder: Path) -> dict:
     answers = {"formats": {}, "tiles": {}}
     for name in FORMATS:  # each takes the options that it knows
         picture.save(folder / name, lossless=True, compression="tiff_lzw")
-        image = fundus.read_photo(folder / name)
+        image = pictures.read_photo(folder / name)[0]
         answers["formats"][name] = segmenter.probs(image)
     for tile in TILES:
         answers["tiles"][str(tile)] = segmenter.probs(image, tile=tile)

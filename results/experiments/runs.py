@@ -84,6 +84,8 @@ SCRIPTS = (
     Script("other_cameras", shipped=True),
     Script("overlap_tile", shipped=True),
     Script("photographs", shipped=True),
+    Script("agreement", shipped=True),
+    Script("doubted", shipped=True),
     Script("first_look", ending=".png"),
     Script("unet", ending=".png"),
 )
