@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "fundus": {"datasets", "pictures"},
     "doubts": {"fundus"},
     "measures": {"fundus"},
+    "sheet": set(),
     "fetch": {"datasets"},
     "download": {"datasets", "pictures", "fetch"},
     "pack": {"datasets", "download"},
