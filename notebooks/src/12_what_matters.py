@@ -583,10 +583,22 @@ for text, ending in recipes.items():
     before = each
 
 # %% [markdown] lang="en"
-# All together bring {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others. The costs differ: four more eyes cost no time in training; a network twice as wide takes three times as long to train on a CPU, and one four times as wide has sixteen times the multiplications of the recipe, work for a GPU; three networks with four looks each make a photograph wait for twelve of them.
+# All together bring {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others.
+#
+# The costs differ:
+#
+# - Four more eyes cost no time in training.
+# - A network twice as wide takes three times as long to train on a CPU; one four times as wide has sixteen times the multiplications of the recipe, work for a GPU.
+# - Three networks with four looks each make a photograph wait for twelve of them.
 
-# %% [markdown] lang="zh" of="92cac5de"
-# 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。代价各不相同：多用四只眼睛，训练不多花时间；网络加宽一倍，在 CPU 上训练时间是三倍；加宽到四倍，乘法次数是基准方案的十六倍，要用 GPU 来做；三个网络各看四遍，一张照片就要让宽网络算十二次。
+# %% [markdown] lang="zh" of="0e30518b"
+# 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。
+#
+# 代价各不相同：
+#
+# - 多用四只眼睛，训练不多花时间。
+# - 网络加宽一倍，在 CPU 上训练时间是三倍；加宽到四倍，乘法次数是基准方案的十六倍，要用 GPU 来做。
+# - 三个网络各看四遍，一张照片就要让宽网络算十二次。
 
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from
