@@ -394,9 +394,9 @@ for name, eyes in cameras.items():
 lesson.contract("11.validation", next(iter(scores.values())), course)
 
 # %% [markdown] lang="en"
-# A few images do for a look, not for a number. (If your AUC rose more than your Dice: keep that in mind, it is the subject of the next section.) Beside "own size" and "resized" two more ways were tried: `flips` averages four mirrored copies, `recoloured` gives each channel the mean and the standard deviation of DRIVE's photographs; `against resized` is the difference on the same eyes. These are the scores on all images of the sets that were measured for the course ([results/experiments/other_cameras.py](../results/experiments/other_cameras.py) measures yours):
+# A few images do for a look, not for a number. (If your AUC rose more than your Dice: keep that in mind, it is the subject of the next section.) Beside "own size" and "resized" two more ways were tried: `flips` averages four mirrored copies, `recoloured` gives each channel the mean and the standard deviation of DRIVE's photographs; "against resized" is the difference on the same eyes. These are the scores on all images of the sets that were measured for the course ([results/experiments/other_cameras.py](../results/experiments/other_cameras.py) measures yours):
 
-# %% [markdown] lang="zh" of="b3055e8e"
+# %% [markdown] lang="zh" of="e5d917e9"
 # 几张图像只能看个大概，不能当作结果。（如果你的 AUC 升得比 Dice 多，先记住这一点，下一节就讲它。）除了原样 (own size) 和缩放 (resized)，还试了两种做法：`flips` 对四个镜像副本的预测取平均（测试时增强）；`recoloured` 把每个通道的均值和标准差调成和 DRIVE 的照片一样。“和 resized 比”是在同样的眼睛上和缩放相比的差值。下面是我们在整个数据集上测得的分数（你手头的数据集，可以用 [results/experiments/other_cameras.py](../results/experiments/other_cameras.py) 测）：
 
 # %%
