@@ -1107,18 +1107,18 @@ figures.show(
 # %% [markdown] lang="en"
 # All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it can answer it: [chapter 12](12_what_matters.ipynb) does. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are.
 #
-# The course shows its network both: the chain, which looks alike under every lamp, and the colours, which hold more than green alone. With four channels the network can take from each what helps. It was measured on held-out eyes (chapter 12). Green has the same AUC with CLAHE and gamma as without; the colours alone do as well as chain and colours together. Then the lamp changes: the colours alone fall behind, and green without the chain far behind.
+# The course shows its network both: the chain, which looks alike under every lamp, and the colours, which hold more than green alone. With four channels the network can take from each what helps. What green alone, the chain alone and the colours alone are worth, chapter 12 measures on held-out eyes, under the usual lamp and under another.
 #
 # **Extra:** OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round?
 #
 # **Extra:** subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
-# %% [markdown] lang="zh" of="849feff9"
+# %% [markdown] lang="zh" of="ef882087"
 # 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
 # 本章所有数字问的都是单个像素显示了什么。网络看的是邻域，经过训练，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能有 CLAHE 和没有 CLAHE 各训练一遍，[第 12 章](12_what_matters.ipynb)就是这样做的。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。
 #
-# 本课程的网络两样都看：处理后的绿色通道，在什么光照下看起来都差不多；原来的颜色，信息比单独的绿色多。有了四个通道，网络可以各取所需。在没有参加训练的眼睛上测过（第 12 章）：绿色通道做不做 CLAHE 和伽马，AUC 一样；只用颜色，和两者都用一样好。换了光照就不同了：没有处理过的绿色通道差得很远，只用颜色也不如两者都用。
+# 本课程的网络两样都看：处理后的绿色通道，在什么光照下看起来都差不多；原来的颜色，信息比单独的绿色多。有了四个通道，网络可以各取所需。只用绿色通道、只用处理后的绿色通道、只用颜色，各值多少，第 12 章在没有参加训练的眼睛上测量，既用平常的光照，也换一种光照。
 #
 # **选做：** OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？
 #

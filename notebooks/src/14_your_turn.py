@@ -107,14 +107,14 @@ if not turn.real:
 #
 # Before any plan, look at what you have: three of the development eyes, what the first observer drew, and what the unchanged network says.
 #
-# In [14-03] the chapter measures the baseline. This measurement is not yours and does not count against rule 1; `turn.example` marks it as such.
+# In [14-03] the chapter measures the baseline. This measurement is not yours and does not count against rule 1: `turn.example`, the settings of [14-01], marks it as the chapter's own.
 
-# %% [markdown] lang="zh" of="3eefe79b"
+# %% [markdown] lang="zh" of="bb5fdd7a"
 # ## 先看一看
 #
 # 定计划之前，先看看手里有什么：开发集的三只眼睛，第一标注者画的血管，还有没改动的网络给出的结果。
 #
-# [14-03] 里由本章测量基线。这次测量不是你的，不算违反第 1 条；`turn.example` 就是用来标明这一点的。
+# [14-03] 里由本章测量基线。这次测量不是你的，不算违反第 1 条：`turn.example` 就是 [14-01] 里的那组设置，用来标明这是本章自己测的。
 #
 # 图中文字：每列一只眼睛，上面是编号；第一行照片，第二行标签，第三行错误图（白色找到，橙色误报，蓝色漏掉，灰色在视野以外）。
 
@@ -145,14 +145,14 @@ lesson.contract("14.baseline", before["dice"], turn)
 #
 # You may measure as often as you like. It is not free.
 #
-# **Guess 14.1** Twenty ways to change the network are tried, and in truth none of them is better or worse than the baseline. Each measured difference is off by chance, with a standard deviation of 1 (in some unit, say 0.003 Dice). You keep the best of the twenty. How far above the baseline does it look, on average, in standard deviations?
+# **Guess 14.1** Twenty ways to change the network are tried, and in truth none of them is better or worse than the baseline. Each measured difference is off by chance, with a standard deviation of 1 (in some unit, say 0.003 Dice). You keep the best of the twenty. How far above the baseline does it look, on average, in standard deviations? (Guess, or let NumPy draw in a cell of your own: `np.random.default_rng(0).standard_normal(20)` is one such twenty.)
 
-# %% [markdown] lang="zh" of="e408a1f5"
+# %% [markdown] lang="zh" of="57c20800"
 # ## 挑选会让分数变好看
 #
 # 想测几次就测几次，但不是没有代价。
 #
-# **猜一猜 14.1** 试了二十种改法，其实没有一种比基线好，也没有一种比它差。每次测得的差值都受偶然影响，标准差是 1（单位随便取，比如 0.003 Dice）。你留下二十种里最好的一种。平均来说，它看上去比基线高出几个标准差？
+# **猜一猜 14.1** 试了二十种改法，其实没有一种比基线好，也没有一种比它差。每次测得的差值都受偶然影响，标准差是 1（单位随便取，比如 0.003 Dice）。你留下二十种里最好的一种。平均来说，它看上去比基线高出几个标准差？（可以猜，也可以自己加一个单元格，让 NumPy 来抽：`np.random.default_rng(0).standard_normal(20)` 就是这样的二十次。）
 
 # %%
 guess_of_twenty = None  # your guess, in standard deviations
@@ -325,16 +325,16 @@ best_threshold = lesson.exercise("14.3", best_threshold)
 #
 # </details>
 #
-# Which eyes may choose? A network that was fine-tuned on children 01 to 08 knows these by heart, in part, and is surer of them than of new eyes. Then only 09 and 10 choose (phantoms 47 to 50). Without fine-tuning all of them may: more eyes, less luck.
+# Which eyes may choose? A network that was fine-tuned on children 01 to 08 knows these by heart, in part, and is surer of them than of new eyes. Then only 09 and 10 choose (phantoms 47 to 50). Without fine-tuning all of them may: more eyes, less luck. (The first lines of the cell hold you to rule 1: without a plan they measure the example, whatever the knobs say.)
 
-# %% [markdown] lang="zh" of="de0f9aa3"
+# %% [markdown] lang="zh" of="1f3c8e16"
 # <details><summary>参考答案</summary>
 #
 # {{solution 14.3}}
 #
 # </details>
 #
-# 哪些眼睛可以用来选？在 01 到 08 号孩子身上微调过的网络，已经部分记住了他们的眼睛，判断起来比对新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。
+# 哪些眼睛可以用来选？在 01 到 08 号孩子身上微调过的网络，已经部分记住了他们的眼睛，判断起来比对新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。（单元格开头几行守着第 1 条规则：没有计划，不管你怎么设置，都只测例子。）
 
 # %%
 early = not turn.entries("plan") and settings != turn.example
@@ -466,12 +466,12 @@ print(f"{len(selections)} selections, from {''.join(selections[0])} to {''.join(
 # %% [markdown] lang="en" minutes="2"
 # ## The report
 #
-# One page, to hand in: plan, measurements, scores, protocol, one eye, and three sentences of yours. It lies in your output folder as `report.html` and opens in any browser. Its last line says what may be concluded; check whether your sentences say more.
+# One page, to hand in: plan, measurements, scores, protocol, one eye, and three sentences of yours. `EXPECTED`: what did you expect, and why? `FOUND`: what came out, beside the baseline? `NEXT`: what would you try next, and on which eyes? The page lies in your output folder as `report.html` and opens in any browser. Its last line says what may be concluded; check whether your sentences say more.
 
-# %% [markdown] lang="zh" of="0b22a662"
+# %% [markdown] lang="zh" of="00fb36e0"
 # ## 报告
 #
-# 一页纸，可以上交：计划、测量、分数、规则、一只眼睛，加上你的三句话。它在输出文件夹里，名叫 `report.html`，用浏览器就能打开。最后一行写着能得出什么结论；看看你的三句话有没有多说。
+# 一页纸，可以上交：计划、测量、分数、规则、一只眼睛，加上你的三句话。`EXPECTED`：你原来的预期是什么，为什么？`FOUND`：和基线相比，结果如何？`NEXT`：接下来想试什么，用哪些眼睛？这一页在输出文件夹里，名叫 `report.html`，用浏览器就能打开。最后一行写着能得出什么结论；看看你的三句话有没有多说。
 
 # %% title="Your report" title_zh="你的报告"
 NAME_ON_REPORT = ""  # @param {type:"string"}
@@ -491,13 +491,9 @@ print(turn.conclusion())
 course.record(task=turn.dataset, task_measured=measured["dice"])
 
 # %% [markdown] lang="en"
-# `EXPECTED`: what did you expect, and why? `FOUND`: what came out, beside the baseline? `NEXT`: what would you try next, and on which eyes?
-#
 # What others reached on children 11 to 14 is in [results](../results/README.md#other-cameras). Look after you have submitted.
 
-# %% [markdown] lang="zh" of="780d1637"
-# `EXPECTED`：你原来的预期是什么，为什么？`FOUND`：和基线相比，结果如何？`NEXT`：接下来想试什么，用哪些眼睛？
-#
+# %% [markdown] lang="zh" of="5c59b4ab"
 # 别人在 11 到 14 号孩子身上达到多少分，见[结果](../results/README.md#other-cameras)（英文）。提交之后再看。
 
 # %% include="recall"
