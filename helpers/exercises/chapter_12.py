@@ -36,7 +36,7 @@ QUESTIONS["12.1"] = Question(
             "eyes4",
             (
                 "A close second: eleven eyes less cost less than what is done to each.",
-                "差一点，是第二名：少十一只眼睛的损失，还比不上对每一只少做的事。",
+                "差一点，这是第二名。少用十一只眼睛，分数降得还不如另一处多：那一处改的是怎样用每一只眼睛。",
             ),
         ),
         ("colour", (NOT_SO_MUCH, NOT_SO_MUCH_ZH)),
@@ -153,7 +153,7 @@ EXERCISES["12.2"] = Exercise(
             _unpaired,
             (
                 "Far too wide: the two networks were given different eyes.",
-                "太宽了：两个网络用的是不同的眼睛。",
+                "太宽了：你让两个网络各抽各的眼睛。",
             ),
         ),
         (
