@@ -803,6 +803,8 @@ for network in (UNetByHand(), UNet()):
 # **Exercise 7.7** To which length must a side be padded? It is the smallest multiple that is not below the side.
 
 # %% [markdown] lang="zh" of="1bee99ec"
+# 两个网络都拒绝了：手写的 U 走到拼接才发现 565 对不上 564；`UNet` 一开始就说，离 565 最近的合格边长是 560 和 568。
+#
 # 办法：补上几行几列，直到两边都是 8 的倍数；预测；再切掉。不缩放，不改动任何像素，标签也保持原样。
 #
 # **练习 7.7** 一条边要补到多长？它是不小于边长的最小倍数。
