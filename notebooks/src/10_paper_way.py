@@ -227,7 +227,7 @@ except RuntimeError as error:
 # %% [markdown] lang="zh" of="ecccc4b0"
 # ### 分块之间可以隔多远？
 #
-# 边长 572 的窗口给出边长 388 的输出。所以最容易想到的循环是：每隔 388 个像素取一个窗口，没有哪个像素要算两次。下面就是这个循环，间隔是它的一个参数。`paper_network` 搭出论文的网络，通道数取四分之一（16 到 256，而不是 64 到 1024），初始权重照论文的办法抽取（第 4 节）。
+# 边长 572 的窗口给出边长 388 的输出。所以最容易想到的循环是：每隔 388 个像素取一个窗口，没有哪个像素的输出要算两次。下面就是这个循环，间隔是它的一个参数。`paper_network` 搭出论文的网络，通道数取四分之一（16 到 256，而不是 64 到 1024），初始权重照论文的办法抽取（第 4 节）。
 
 # %% tags=["show-source"]
 from helpers.unet import he_init
@@ -690,7 +690,7 @@ print(f"this slice shows {pieces.max()} separate cells")
 # **Guess 10.7** Walk straight across the gap, from one cell to the other. Where is the weight highest: in the `"middle"`, at the `"edges"`, or is it the `"same"` all the way?
 
 # %% [markdown] lang="zh" of="41f03dc9"
-# 图中文字：slice 切片 · cells 细胞标签。输出里：train 训练 · val 验证 · test 测试（留出）。
+# 图中文字：slice 切片 · cells 细胞标签。打印的文字：train 训练 · val 验证 · test 测试（留出）。
 #
 # （真实切片来自 Cardona et al. 2010。）生物学家要在一张张切片之间跟踪每个细胞，所以挨着的细胞必须分成两个。膜上漏掉三个像素，像素误差几乎看不出来，两个细胞却连成了一个。论文的办法是：这样的像素，错了就罚得重（公式 2）：
 #
@@ -1581,7 +1581,7 @@ print(f"chosen on validation: blur {blur} px, ridges {ridge} px")
 # **Guess 10.17** Which of the three has the lowest Rand error: `"threshold"`, `"sato"` or `"network"`?
 
 # %% [markdown] lang="zh" of="671d9226"
-# 输出里：threshold 阈值法 · sato Sato 滤波器 · network 网络。
+# 打印的文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
 #
 # 现在看六张留出的切片，只看一次。
 #
