@@ -63,10 +63,15 @@ def open_image(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
     ValueError say what is wrong with the file and what helps.
     """
     if not path.is_file():
-        raise FileNotFoundError(
+        english = (
             f"{path} is missing; fetch it with `{places.COMMAND} data NAME`, or name "
             "the folder that holds the data sets with --data or FUNDUS_DATA"
         )
+        chinese = (
+            f"找不到 {path}：请检查路径；数据集用 `{places.COMMAND} data 名字` 下载，"
+            "放在别处的用 --data 或 FUNDUS_DATA 指出"
+        )
+        raise FileNotFoundError(places.pick((english, chinese)))
     what = f"page {page + 1} of {path}" if page else path
     try:
         with warnings.catch_warnings():
@@ -83,13 +88,19 @@ def open_image(path: Path, page: int = 0, turn: bool = False) -> Image.Image:
     except Exception as error:  # a foreign file can make Pillow raise anything
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "no known image format" if unknown else error
-        raise ValueError(
+        english = (
             f"{what} cannot be read as an image ({reason}); it may be cut off or be "
             "something else: get it again from where it came"
-        ) from error
-    raise ValueError(
-        f"{what} has {width} x {height} pixels, more than {MAX_PIXELS:,}: shrink it"
-    )
+        )
+        chinese = (
+            f"{what} 读不成图像（{reason}）：文件可能不完整，或者是别的文件；"
+            "请重新拷贝或下载一份"
+        )
+        raise ValueError(places.pick((english, chinese))) from error
+    size, most = f"{width} x {height}", f"{MAX_PIXELS:,}"
+    english = f"{what} has {size} pixels, more than {most}: shrink it"
+    chinese = f"{what} 有 {size} 像素，超过 {most}：请先缩小"
+    raise ValueError(places.pick((english, chinese)))
 
 
 def _to_array(picture: Image.Image) -> np.ndarray:
@@ -116,10 +127,16 @@ def read_photo(path: Path | str) -> np.ndarray:
     """
     picture = open_image(Path(path), turn=True)
     if min(picture.size) < MIN_SIDE:
-        raise ValueError(
-            f"{path} has {picture.width} x {picture.height} pixels; vessels need at "
+        width, height = picture.size
+        english = (
+            f"{path} has {width} x {height} pixels; vessels need at "
             f"least {MIN_SIDE} on each side: take the photograph in its own size"
         )
+        chinese = (
+            f"{path} 只有 {width} × {height} 像素，每边至少要 {MIN_SIDE} 像素才看得清"
+            "血管：请用原来大小的照片"
+        )
+        raise ValueError(places.pick((english, chinese)))
     if picture.mode in ("F", "I") or picture.mode.startswith("I;16"):
         grey = np.nan_to_num(np.asarray(picture, np.float32)).clip(0)
         white = next((w for w in (1, 255, 4095, 65535) if grey.max() <= w), grey.max())

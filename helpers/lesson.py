@@ -44,7 +44,8 @@ class Course:
         if chosen.dataset == eyes.DRAWN:
             eyes.draw(self.mode, print)
         if not self.here:
-            print(f"data: {chosen.dataset} in {chosen.place}")
+            name, place = chosen.dataset, chosen.place
+            print(places.pick((f"data: {name} in {place}", f"数据：{name}（{place}）")))
             self.record(dataset=chosen.dataset)
         return chosen
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from . import datasets, figures, fundus, saving
+from . import datasets, figures, fundus, places, saving
 from .inference import Segmenter
 
 TABLE = "segment.csv"
@@ -68,9 +68,9 @@ def doubts(
 ) -> list[str]:
     """Say why a photograph looks like none of a retina; [] where nothing does.
 
-    image (3, H, W), fov and probs (1, H, W). The limits leave room round what
-    DRIVE 21-40 have: blue at most 22 % of the light, vessels 9 to 15 % of the field
-    of view, 38 to 55 % of them unsure.
+    In English or Chinese. image (3, H, W), fov and probs (1, H, W). The limits leave
+    room round what DRIVE 21-40 have: blue at most 22 % of the light, vessels 9 to
+    15 % of the field of view, 38 to 55 % of them unsure.
     """
     step = max(1, min(fov.shape[1:]) // 1000)  # every pixel of a large one is many
     image, fov, probs = (x[:, ::step, ::step] for x in (image, fov, probs))
@@ -80,16 +80,21 @@ def doubts(
     unsure = ((probs > 0.2) & (probs < 0.8) & fov).sum() / max(pred.sum(), 1)
     reasons = []
     if inside.mean() > 0.98:
-        reasons.append("no dark border: the size of the eye is a guess")
+        english = "no dark border: the size of the eye is a guess"
+        reasons.append((english, "没有黑边：眼睛的大小只能估计"))
     elif (likeness := likeness_to_disc(inside)) < 0.95:
-        reasons.append(f"the bright part is no disc (likeness {likeness:.2f})")
+        english = f"the bright part is no disc (likeness {likeness:.2f})"
+        reasons.append((english, f"亮的部分不是圆盘（相似度 {likeness:.2f}）"))
     if blue > 0.25:
-        reasons.append(f"not the colours of a retina (blue {blue:.0%} of the light)")
+        english = f"not the colours of a retina (blue {blue:.0%} of the light)"
+        reasons.append((english, f"颜色不像视网膜（蓝光占 {blue:.0%}）"))
     if not 0.05 <= share <= 0.22:
-        reasons.append(f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15%)")
+        english = f"{share:.1%} of it marked as vessels (DRIVE: 9 to 15%)"
+        reasons.append((english, f"标出的像素占视野的 {share:.1%}（DRIVE：9%～15%）"))
     if unsure > 0.7:
-        reasons.append("the network is unsure about most of what it marks")
-    return reasons
+        english = "the network is unsure about most of what it marks"
+        reasons.append((english, "标出的像素，网络大多没有把握"))
+    return [places.pick(words) for words in reasons]
 
 
 def _free_stem(out: Path, image: Path, digest: str) -> str:

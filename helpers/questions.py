@@ -260,7 +260,7 @@ def _line(label: Words, text: str) -> str:
     return f"      {pick(label)}{text}"
 
 
-COLON = (": ", "：")
+COLON, BRACKETS = (": ", "："), (" ({})", "（{}）")
 HINT, YOURS = ("Hint: ", "提示："), ("yours: ", "你的答案：")
 ANSWER, EXPECTED = ("The answer: ", "答案："), ("expected: ", "应为：")
 NOT_YET = (
@@ -509,11 +509,12 @@ def contract(number: str, mine, dataset: str, mode: str, device: str) -> list[st
     title = pick(claim.title)
     if value is None or tolerance is None or mode not in claim.modes:
         said = ("nothing is claimed for this run", "这样运行，没有可比的数")
-        return [f"{OPEN} {title}: {show(mine)} ({pick(said)})"]
+        line = f"{OPEN} {title}{pick(COLON)}{show(mine)}"
+        return [line + pick(BRACKETS).format(pick(said))]
     good = _within(mine, value, tolerance)
     band = f" ± {tolerance:g}" if tolerance else ""
-    line = f"{RIGHT if good else WRONG} {title}: {show(mine)}"
-    return [f"{line} ({pick(EXPECTED)}{show(value)}{band})"]
+    line = f"{RIGHT if good else WRONG} {title}{pick(COLON)}{show(mine)}"
+    return [line + pick(BRACKETS).format(f"{pick(EXPECTED)}{show(value)}{band}")]
 
 
 def _within(mine, value, tolerance: float) -> bool:
@@ -549,13 +550,13 @@ def recall(chapter: str, letters: str) -> list[str]:
         if letter in "?？":
             lines.append(f"{OPEN} {k}")
         elif letter not in question.choices:
-            said = ("one of", "请从中选一个：")
-            lines.append(
-                f"{OPEN} {k} {letter}: {pick(said)} {', '.join(question.choices)}"
-            )
+            said = ("one of ", "请从中选一个：")
+            line = f"{OPEN} {k} {letter}{pick(COLON)}{pick(said)}"
+            lines.append(line + ", ".join(question.choices))
         else:
             right = letter == question.right
             book.note(f"{chapter}.r{k}", letter, right)
             why = pick(question.choices[letter].why)
-            lines.append(f"{RIGHT if right else WRONG} {k} {letter}: {why}")
+            mark = RIGHT if right else WRONG
+            lines.append(f"{mark} {k} {letter}{pick(COLON)}{why}")
     return lines

@@ -398,7 +398,7 @@ def test_store_gives_each_language_the_outputs_of_its_run_but_no_answer(project)
     )
     lines = [notebook(project, x).cells[1].source for x in ("en", "zh")]
     assert "lesson run on DRIVE, CPU, 2026-01-02" in lines[0]
-    assert "数据 DRIVE，设备 CPU，日期 2026-01-02" in lines[1]
+    assert "数据 DRIVE；设备 CPU；日期 2026-01-02" in lines[1]
     assert build.main(["--check"], project) == 0
 
 

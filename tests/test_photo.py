@@ -9,7 +9,7 @@ import pytest
 from helpers import phantom, photo, saving
 
 
-def test_doubts_name_what_is_unlike_a_retina():
+def test_doubts_name_what_is_unlike_a_retina(monkeypatch):
     x = phantom.draw(4, 292, 282)
     probs = np.where(x.vessels, 0.9, 0.05).astype(np.float32) * x.fov
     assert photo.doubts(x.image, x.fov, probs, 0.5) == []
@@ -28,6 +28,8 @@ def test_doubts_name_what_is_unlike_a_retina():
     cut = x.fov.copy()
     cut[:, :40], cut[:, -40:] = False, False  # HRF's and STARE's discs are cut off
     assert photo.doubts(x.image, cut, probs, 0.5) == []
+    monkeypatch.setenv("FUNDUS_LANGUAGE", "zh")
+    assert photo.doubts(grey, x.fov, probs, 0.5) == ["颜色不像视网膜（蓝光占 33%）"]
 
 
 def test_a_full_disk_ends_a_folder_and_one_locked_file_does_not(monkeypatch, tmp_path):

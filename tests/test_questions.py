@@ -279,7 +279,7 @@ def test_a_changed_argument_is_caught(chapter, capsys, monkeypatch, make):
 # Contracts and recall
 
 
-def test_contract_compares_what_is_claimed_with_yours(chapter):
+def test_contract_compares_what_is_claimed_with_yours(chapter, monkeypatch):
     def line(number, mine, dataset="DRIVE", mode="lesson", device="cpu"):
         return questions.contract(number, mine, dataset, mode, device)[0]
 
@@ -290,6 +290,8 @@ def test_contract_compares_what_is_claimed_with_yours(chapter):
     assert line("77.shape", torch.zeros(1, 2).shape).startswith("[OK ]")
     for other in ({"dataset": "PHANTOM"}, {"mode": "smoke"}, {"device": "cuda"}):
         assert "nothing is claimed" in line("77.near", 9, **other)
+    monkeypatch.setenv("FUNDUS_LANGUAGE", "zh")
+    assert line("77.near", 0.509).endswith("：0.509（应为：0.5 ± 0.01）")
 
 
 def test_recall_explains_each_letter(chapter, monkeypatch):

@@ -24,7 +24,7 @@ EXERCISES["09.1"] = Exercise(
     ),
     (
         "Who would choose the threshold for tomorrow's patient?",
-        "明天来的病人，谁替他挑阈值？",
+        "明天来的患者，谁替他挑阈值？",
     ),
     (
         (

@@ -569,8 +569,8 @@ QUESTIONS["10.13"] = Question(
         (
             "A network that calls everything cell is pulled one way by every tile. One "
             "that knows membranes is pulled by the special case of each.",
-            "把一切都叫作细胞的网络，每个分块都往同一个方向拉它。"
-            "认得膜的网络，每个分块只为自己的特殊情况拉它。",
+            "如果网络把一切都当作细胞，每个分块都往同一个方向拉它。"
+            "等它认得膜了，每个分块只为自己的特殊情况拉它。",
         ),
     ),
     reason=(
@@ -712,7 +712,7 @@ QUESTIONS["10.17"] = Question(
 CONTRACTS["10.window"] = Contract(
     (
         "border, window and answer of a tile",
-        "一个分块的边框、窗口和答案",
+        "一个分块的边框、窗口和输出",
     ),
     (92, 572, 388),
     modes=("lesson", "full"),

@@ -155,7 +155,7 @@ EXERCISES["12.2"] = Exercise(
             _unpaired,
             (
                 "Far too wide: the two networks were given different eyes.",
-                "太宽了：两个网络用的是不同的眼睛。",
+                "太宽了：你让两个网络各抽各的眼睛。",
             ),
         ),
         (

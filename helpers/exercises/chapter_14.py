@@ -79,7 +79,7 @@ def kept(events):
 
 
 EXERCISES["14.2"] = Exercise(
-    ("Was the protocol kept?", "遵守规则了吗？"),
+    ("Was the protocol kept?", "检查是否遵守规则"),
     kept,
     (
         (["plan", "measure", "measure", "submit"],),

@@ -7,7 +7,7 @@
 # %% [markdown] lang="zh" of="5828025a"
 # # 06 数据增强
 #
-# *怎样让几张照片教出许多张的效果？图像动的时候，还有什么必须一起动？*
+# *照片只有几张，怎样当许多张来用？图像动的时候，还有什么必须跟着动？*
 
 # %% [markdown] include="badges"
 
@@ -105,7 +105,7 @@ print(f"{len(behind)} old labels compared with the right ones")
 # the eyes? (Chapter 04: 1 where two labels are equal, 0 where they share nothing.)
 
 # %% [markdown] lang="zh" of="7b1a24ad"
-# **猜一猜 6.1** 旧标签对照正确的标签，各只眼睛平均的 Dice 系数是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
+# **猜一猜 6.1** 旧标签和正确的标签之间，Dice 系数（各只眼睛取平均）是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
 
 # %%
 guess = None  # your guess: Dice of the label that stayed behind
@@ -249,7 +249,7 @@ figures.show(
 #
 # 这样做可以吗？很少有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
 #
-# **练习 6.2** 训练好的网络可以把一张图像的八个视角都看一遍（第 09 章的选做题），再把八个回答转回来。写 `undo(x, k)`，使 `undo(d4(x, k), k)` 等于 `x`。
+# **练习 6.2** 训练好的网络可以把一张图像的八个视角都看一遍（第 09 章的选做题），再把八个预测变换回来。写 `undo(x, k)`，使 `undo(d4(x, k), k)` 等于 `x`。
 
 
 # %% tags=["exercise"]
@@ -304,9 +304,9 @@ print(f"{sum(back)} of 8 views came back unchanged")
 # of 128 × 128?
 
 # %% [markdown] lang="zh" of="4924733d"
-# ## 任意角度：每个像素去问该看哪里
+# ## 任意角度：每个新像素到哪里取值
 #
-# 旋转 15 度，像素不会正好落在像素上。所以反过来问：**新**图像块的每个像素，要去旧图像的哪里看？那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的单位：整幅图沿每个轴从 −1 到 1，写成 (x, y)，列在前。
+# 旋转 15 度，旧像素不会正好落在新像素的位置上。所以反过来问：**新**图像块的每个像素，要到旧图像的哪里取值？那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的单位：整幅图沿每个轴从 −1 到 1，写成 (x, y)，列在前。
 #
 # **练习 6.3** 写 `as_grid(row, column, height, width)`：把以像素为单位的位移换成 `grid_sample` 用的 (x, y)。`align_corners=False` 时，−1 和 1 是第一个和最后一个像素的外缘。在 128 × 128 的图像里，向右 10 px 是多少？
 
@@ -332,7 +332,7 @@ as_grid = lesson.exercise("06.3", as_grid)
 # %% [markdown] lang="zh" of="e64b9a48"
 # <details><summary>参考答案</summary>
 #
-# 从 −1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是 0.15625。直接加 10，问的就是五个图像宽度以外的地方。
+# 从 −1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是 0.15625。直接加 10，取的就是五个图像宽度以外的值。
 #
 # {{solution 06.3}}
 #
@@ -455,7 +455,7 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="zh" of="e0f1ad46"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，在转过的网格跨过它的地方就断了。（断成几块要看标签：DRIVE 第一只眼睛的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有哪位标注者这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，采样点恰好跳过它的地方，就断了。（断成几块要看标签：DRIVE 第一只眼睛的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以调用 `warp` 时，图像用 `"bilinear"`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en" minutes="4"
 # ## Flip, turn and scale at random
@@ -468,7 +468,7 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="zh" of="44e314a4"
 # ## 随机翻转、旋转、缩放
 #
-# 课程自己的 `affine_grid`（不是 PyTorch 里同名的那个）做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例和是否翻转。三者合成每块一个 2×2 矩阵，`@ matrix.mT` 用它乘每个（行，列）。所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
+# 课程自己的 `affine_grid`（不是 PyTorch 里同名的那个）做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例，再抽要不要翻转。三者合成每块一个 2×2 矩阵，`@ matrix.mT` 用它乘每个（行，列）。所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
 
 # %% tags=["show-source"]
 from helpers.augment import uniform, affine_grid
@@ -610,7 +610,7 @@ figures.show(
 # %% [markdown] lang="zh" of="4808618d"
 # ## 换一种光照，换一个镜头
 #
-# 下一位病人的光照不一样：`random_grey` 改变图像的对比度和亮度。下一台相机的清晰度也不一样：图像减去它模糊后的样子，剩下的就是细节，`random_sharpness` 把细节加强一些，或者减弱一些。标签不变：换了光照，血管还在原处。
+# 换一位患者，光照就不一样：`random_grey` 改变图像的对比度和亮度。换一台相机，清晰度也不一样：图像减去它模糊后的样子，剩下的就是细节，`random_sharpness` 把细节加强一些，或者减弱一些。标签不变：换了光照，血管还在原处。
 
 # %% tags=["show-source"]
 from helpers.augment import random_grey, random_sharpness

@@ -78,7 +78,7 @@ from helpers.unet import PAPER_WIDTHS, UNet, border, trace, valid_sizes
 # %% [markdown] lang="zh" of="7c0f373c"
 # ## 1 重叠分块：透过小窗看大图
 #
-# 论文的网络，输出比输入小：每边有 92 个像素只供计算，自己没有答案（第 03 章）。要让图像边缘的像素也有答案，边缘之外就得补上点什么。论文补的是图像自己的镜像（论文第 1 节和图 2），然后一块一块地处理图像。窗口互相重叠，答案一块挨一块。这就是重叠分块策略 (overlap-tile strategy)，一块叫一个分块 (tile)。
+# 论文的网络，输出比输入小：每边有 92 个像素只供计算，自己没有输出（第 03 章）。要让图像边缘的像素也有输出，边缘之外就得补上点什么。论文补的是图像自己的镜像（论文第 1 节和图 2），然后一块一块地处理图像。窗口互相重叠，输出一块挨一块。这就是重叠分块策略 (overlap-tile strategy)，一块叫一个分块 (tile)。
 #
 # 先取一张眼底照片的绿色通道，照第 05 章做预处理。第一个分块的窗口，从图像左上角再往外 92 个像素处开始。
 #
@@ -98,7 +98,7 @@ answer = window - 2 * rim
 print(f"image {height} × {width}, border {rim}")
 # zh: print(f"图像 {height} × {width}，边框 {rim}")
 print(f"a window of {window} gives an answer of {answer}")
-# zh: print(f"边长 {window} 的窗口给出边长 {answer} 的答案")
+# zh: print(f"边长 {window} 的窗口给出边长 {answer} 的输出")
 lesson.contract("10.window", (rim, window, answer), course)
 
 # %% [markdown] lang="en"
@@ -113,7 +113,7 @@ guess = None  # your guess: a number between 0 and 1
 
 lesson.ask("10.1", guess, window, rim, height, width)
 
-# %% fold="Draw the first window and its answer" fold_zh="画出第一个窗口和它的答案" tags=["answer"]
+# %% fold="Draw the first window and its answer" fold_zh="画出第一个窗口和它的输出" tags=["answer"]
 wide = mirror(image, (rim, rim), (rim, rim))[0, 0]
 fig, ax = plt.subplots(figsize=(3.8, 3.8), dpi=figures.DPI)
 ax.imshow(wide, cmap="gray", extent=(-rim, width + rim, height + rim, -rim))
@@ -134,13 +134,13 @@ figures.show(
 )
 # zh: figures.show(
 # zh:     f"一张灰度眼底照片，四边各用镜像延伸 {rim} 个像素。蓝色方框是窗口，从左上角之外开始；"
-# zh:     "里面的橙色方框是答案，从照片的左上角开始。"
+# zh:     "里面的橙色方框是输出，从照片的左上角开始。"
 # zh: )
 inside = min(window - rim, height) * min(window - rim, width)
 print(f"{1 - inside / window**2:.0%} of the blue window is mirrored, ", end="")
 # zh: print(f"蓝色窗口里 {1 - inside / window**2:.0%} 是镜像，", end="")
 print("and all of the orange answer is photograph.")
-# zh: print("橙色的答案全在照片里。")
+# zh: print("橙色的输出全在照片里。")
 
 # %% [markdown] lang="en"
 # (With DRIVE, the photographs of this chapter: DRIVE, Staal et al. 2004.) Look along the dashed edge: whatever leaves the photograph comes back towards you. Nobody takes that for more of the eye, but it has the right brightness and the right grain, and there is no step at the edge.
@@ -150,9 +150,9 @@ print("and all of the orange answer is photograph.")
 # Two mirrors are in use. Look at the letters next to the bars.
 
 # %% [markdown] lang="zh" of="8756a1f0"
-# 图中文字：photograph 照片 · window 窗口 · answer 答案 · column 列 · row 行。
+# 图中文字：photograph 照片 · window 窗口 · answer 输出 · column 列 · row 行。
 #
-# （使用 DRIVE 时，本章照片来自 DRIVE, Staal et al. 2004。）沿着虚线看：照片里的结构一出边缘，就朝你折回来。没人会把它当成眼底的延续，但它的亮度对，颗粒感也对，边缘处没有突然的跳变。
+# （使用 DRIVE 时，本章照片来自 DRIVE, Staal et al. 2004。）沿着虚线看：照片里的结构一到边缘，就原路折了回来。没人会把它当成眼底的延续，但它的亮度对，颗粒感也对，边缘处没有突然的跳变。
 #
 # ### 哪一种镜像？
 #
@@ -227,7 +227,7 @@ except RuntimeError as error:
 # %% [markdown] lang="zh" of="ecccc4b0"
 # ### 分块之间可以隔多远？
 #
-# 572 的窗口给出 388 个像素的答案。所以最容易想到的循环是：每隔 388 个像素取一个窗口，没有哪个像素的答案要算两次。下面就是这个循环，间隔是它的一个参数。`paper_network` 搭出论文的网络，通道数取四分之一（16 到 256，而不是 64 到 1024），初始权重照论文的办法抽取（第 4 节）。
+# 边长 572 的窗口给出边长 388 的输出。所以最容易想到的循环是：每隔 388 个像素取一个窗口，没有哪个像素的输出要算两次。下面就是这个循环，间隔是它的一个参数。`paper_network` 搭出论文的网络，通道数取四分之一（16 到 256，而不是 64 到 1024），初始权重照论文的办法抽取（第 4 节）。
 
 # %% tags=["show-source"]
 from helpers.unet import he_init
@@ -268,7 +268,7 @@ print(f"{tuple(image.shape)} -> {tuple(logits.shape)}: two logits for every pixe
 # **Guess 10.3** Which distance agrees with one pass, up to rounding: `"388"`, `"384"`, `"both"` or `"neither"`?
 
 # %% [markdown] lang="zh" of="72764c08"
-# 给整幅图补好镜像，一次算完，结果和分块算的一样吗？我们试两种间隔：388，以及 384（每个答案的最后四行四列丢掉不用）。（smoke 模式是 52 和 48。）
+# 给整幅图补好镜像，一次算完，结果和分块算的一样吗？我们试两种间隔：388，以及 384（每块输出的最后四行四列丢掉不用）。（smoke 模式是 52 和 48。）
 #
 # **猜一猜 10.3** 不计舍入误差，哪一种间隔的结果和一次算完相同：`"388"`、`"384"`、`"both"`（都相同）还是 `"neither"`（都不同）？
 
@@ -405,11 +405,11 @@ for name, init in (("He (the paper)", he_init), ("PyTorch's default", as_it_come
 # %% [markdown] lang="zh" of="047390bf"
 # 表中文字：first weights 初始权重 · sd of logits logits 的标准差 · 388 against 384 两种间隔之差 · equal within 1e-5? 误差 1e-5 以内是否相等。
 #
-# 用 PyTorch 自己的初始权重，下面几层算出的东西几乎传不到末端，所以错误藏了起来。测试要用真能把信号传上来的权重：训练过的，或者按何恺明 (He) 等人的办法抽取的。
+# 用 PyTorch 自己的初始权重，底部几层算出的结果几乎传不到末端，所以错误藏了起来。测试要用真能把信号传上来的权重：训练过的，或者按何恺明 (He) 等人的办法抽取的。
 #
 # ### 库里的写法
 #
-# `helpers/patches.py` 里的 `spans` 安排一个方向上的分块，并守住格点；`helpers/inference.py` 里的 `predict_logits` 照着它一块块算。它能处理任意大小的图像，可以一次算完，也可以分块算。前一个看每个字段后面的注释，后一个看循环就够了；其余是检查和恢复原状。（窗口的位置按镜像后的图像来数，它从左上方 92 个像素处开始。）
+# `helpers/patches.py` 里的 `spans` 安排一个方向上的分块，并守住格点；`helpers/inference.py` 里的 `predict_logits` 照着它一块块算。它能处理任意大小的图像，可以一次算完，也可以分块算。前一个看每个字段后面的注释，后一个看循环就够了；其余是检查和恢复原状。（窗口的位置按镜像后的图像来数，它从左上方 92 个像素处开始。把 388 交给它，它会拒绝；那句英文是说：分块要落在池化的格点上，请改用 16 的倍数。）
 
 # %% tags=["show-source"]
 from helpers.patches import Span, spans
@@ -422,7 +422,7 @@ for span in spans(width, keep, fresh):
     print(f"window {span.window.start} to {span.window.stop}: ", end="")
     # zh: print(f"窗口 {span.window.start}～{span.window.stop}：", end="")
     print(f"answers columns {span.place.start} to {span.place.stop}")
-    # zh: print(f"答第 {span.place.start}～{span.place.stop} 列")
+    # zh: print(f"输出第 {span.place.start}～{span.place.stop} 列")
 tiled = predict_logits(fresh, image, "fp32", tile=keep)
 print(f"against one pass: {(tiled - direct).abs().max():.0e}")
 # zh: print(f"和一次算完相差：{(tiled - direct).abs().max():.0e}")
@@ -442,7 +442,7 @@ except ValueError as error:
 # %% [markdown] lang="zh" of="ea104074"
 # ## 1 续：分块省了什么，代价是什么（选读）
 #
-# 为什么要分块？论文第 1 节说：不分块的话，能处理的分辨率就受显存限制。我们来数一数。`trace` 列出 U 的每个箭头给出什么。一个箭头工作时，内存里有它读的、它写的，还有等着横向复制的特征图。
+# 为什么要分块？论文第 1 节说：不分块的话，能处理的分辨率就受显存限制。我们来数一数。`trace` 列出 U 的每个箭头输出多大的特征图。一个箭头工作时，内存里有它读的、它写的，还有等着横向复制的特征图。
 #
 # **猜一猜 10.5** 论文的网络里，走到哪个箭头时，内存里同时放着的数最多：第一个 `"conv 3x3"`、底部 `"bottom"`，还是最后一个 `"copy and crop"`？
 
@@ -540,7 +540,7 @@ price = lesson.exercise("10.6", price)
 # %% [markdown] lang="zh" of="2feab9d1"
 # <details><summary>参考答案</summary>
 #
-# 两个方向，各有两边：左 92，右 92，共 184。`keep` 是 16 的倍数。答案的边长从来不是，总比 16 的倍数多 4，这 4 个像素要丢掉：188。
+# 两个方向，各有两边：左 92，右 92，共 184。`keep` 是 16 的倍数。输出的边长从来不是，总比 16 的倍数多 4，这 4 个像素要丢掉，所以是 188。
 #
 # {{solution 10.6}}
 #
@@ -690,7 +690,7 @@ print(f"this slice shows {pieces.max()} separate cells")
 # **Guess 10.7** Walk straight across the gap, from one cell to the other. Where is the weight highest: in the `"middle"`, at the `"edges"`, or is it the `"same"` all the way?
 
 # %% [markdown] lang="zh" of="41f03dc9"
-# 图中文字：slice 切片 · cells 细胞标签。
+# 图中文字：slice 切片 · cells 细胞标签。打印的文字：train 训练 · val 验证 · test 测试（留出）。
 #
 # （真实切片来自 Cardona et al. 2010。）生物学家要在一张张切片之间跟踪每个细胞，所以挨着的细胞必须分成两个。膜上漏掉三个像素，像素误差几乎看不出来，两个细胞却连成了一个。论文的办法是：这样的像素，错了就罚得重（公式 2）：
 #
@@ -831,7 +831,7 @@ print(f"white in the weight map is {costs.max():.1f}")
 #
 # 膜薄的地方亮，膜厚的地方灰：找一找两个细胞几乎相碰处的白点。
 #
-# 血管呢？血管标签里只有一类东西，没有必须分开的两个同类：血管交叉，本来就可以碰在一起。所以前面几章没有权重图。不过，它的想法可以借用。细血管的像素很少。断开三个像素，一根血管就成了两截；膜上缺三个像素，两个细胞就连成一个。道理一样。有的损失函数看中心线而不看面积，例如 clDice，断口就罚得重。也可以用一张权重图：血管像素的权重取血管宽度的倒数，或者加大两条并行血管之间缝隙的权重。
+# 血管呢？血管标签里，前景只有血管一种，没有必须彼此分开的两个物体：血管交叉，本来就可以碰在一起。所以前面几章没有权重图。不过，它的想法可以借用。细血管的像素很少。断开三个像素，一根血管就成了两截；膜上缺三个像素，两个细胞就连成一个。道理一样。有的损失函数看中心线而不看面积，例如 clDice，断口就罚得重。也可以用一张权重图：血管像素的权重取血管宽度的倒数，或者加大两条并行血管之间缝隙的权重。
 
 # %% [markdown] lang="en" minutes="7"
 # ## 3 The elastic grid, on the paper's scale (extra)
@@ -841,7 +841,7 @@ print(f"white in the weight map is {costs.max():.1f}")
 # %% [markdown] lang="zh" of="7d5c7b83"
 # ## 3 弹性网格：用论文的尺度（选读）
 #
-# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3×3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个箭头，其余都平滑地夹在它们之间。代码里 `still` 是各个像素自己的位置，`still + bend` 是它去取值的地方。
+# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3×3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个向量，其余都平滑地夹在它们之间。代码里 `still` 是各个像素自己的位置，`still + bend` 是它去取值的地方。
 
 # %%
 size = 220 if smoke else 380  # the window that we train with
@@ -923,7 +923,7 @@ print(f"blue before, orange after; {(before != after).float().mean():.0%} of the
 #
 # 标签仍然是 0 或 1。真的是 10 px 吗？多抽一些位移场，在九个点上和点与点之间各量一量。
 #
-# **猜一猜 10.9** 在九个点中相邻四点的正中间，标准差更大 `"larger"`、相等 `"equal"` 还是更小 `"smaller"`？
+# **猜一猜 10.9** 在九个点中相邻四点的正中间，标准差比九个点上的更大 `"larger"`、相等 `"equal"` 还是更小 `"smaller"`？
 
 # %%
 guess = None  # your guess: "larger", "equal" or "smaller"
@@ -943,7 +943,7 @@ print(f"at the nine points {at_points:.1f} px, amid four of them {between:.1f} p
 # Now the function that draws one training tile: a slice at random, a random place in it as the centre, flipped, turned, scaled and bent in one sampling, its grey values changed. Image, cells and weight lie on each other as layers and go through one grid. Of label and weight only the middle stays, for which the network has an answer.
 
 # %% [markdown] lang="zh" of="46fed916"
-# 下面的函数抽一个训练分块：随机选一张切片，随机选一处作中心，翻转、旋转、缩放、弯曲一次采样完成，再改灰度。图像、细胞和权重叠成三层，用同一个网格。标签和权重只留中间一块，因为网络只在那里给出答案。
+# 下面的函数抽一个训练分块：随机选一张切片，随机选一处作中心，翻转、旋转、缩放、弯曲一次采样完成，再改灰度。图像、细胞和权重叠成三层，用同一个网格。标签和权重只留中间一块，因为网络只在那里有输出。
 
 # %%
 def stack_layers(group, mean, spread):
@@ -990,7 +990,7 @@ figures.show(
 # zh:     "一个旋转、弯曲过的组织分块；它的标签和权重只占正中的方形，周围是很宽的黑框。"
 # zh: )
 print(f"{rim} px on each side have no answer (black frame)")
-# zh: print(f"每边 {rim} px 没有答案（黑框）")
+# zh: print(f"每边 {rim} px 没有输出（黑框）")
 
 # %% [markdown] lang="en"
 # The network sees the whole tile, but it is asked about the middle alone.
@@ -998,7 +998,7 @@ print(f"{rim} px on each side have no answer (black frame)")
 # %% [markdown] lang="zh" of="5bb7c49e"
 # 图中文字：tile 分块 · its label 它的标签 · its weight 它的权重。
 #
-# 网络看到整个分块，要回答的只是中间一块。
+# 网络看到整个分块，输出的只是中间一块。
 
 # %% [markdown] lang="en" minutes="12"
 # ## 4 The first weights: how wide to draw them (extra)
@@ -1321,7 +1321,7 @@ print(f"eval, again: differ by {again:.3f}")
 # In `train()` mode the same tile gets another answer each time; in `eval()` mode dropout does nothing. Numbers that survive are doubled, so that the sum stays the same on average. As with batch norm (chapter 07): `eval()` before every prediction.
 
 # %% [markdown] lang="zh" of="313b4194"
-# 在训练模式 `train()` 下，同一个分块每次的答案都不同；在评估模式 `eval()` 下，随机失活什么也不做。留下来的数要翻倍，这样平均下来总和不变。和批归一化一样（第 07 章）：每次预测之前先 `eval()`。
+# 在训练模式 `train()` 下，同一个分块每次的输出都不同；在评估模式 `eval()` 下，随机失活什么也不做。留下来的数要翻倍，这样平均下来总和不变。和批归一化一样（第 07 章）：每次预测之前先 `eval()`。
 
 # %% [markdown] lang="en" minutes="5"
 # ## 7 Training, minutes in place of ten hours
@@ -1333,7 +1333,7 @@ print(f"eval, again: differ by {again:.3f}")
 # %% [markdown] lang="zh" of="9275ac9a"
 # ## 7 训练：几分钟，而不是十小时
 #
-# 零件齐了。（跳过了第 3 到 6 节？第 3 节的 `draw_tile` 在随机一张切片的随机一处取一个分块，旋转、弯曲，再改灰度；第 4 节按 He 的规则初始化，让各层的数保持同样的尺度。）网络是论文的，通道数取四分之一。其余也照论文，只改了三处：窗口用 380（答案 196），论文图 1 是 572；优化器用 AdamW 加单周期学习率（第 08 章），不用 SGD；分块还做翻转和轻微的缩放。学习率是在验证切片上选的；再大一倍时，有一次试训的损失中途突然跳高，最后也比另外几次高。
+# 零件齐了。（跳过了第 3 到 6 节？第 3 节的 `draw_tile` 在随机一张切片的随机一处取一个分块，旋转、弯曲，再改灰度；第 4 节按 He 的规则初始化，让各层的数保持同样的尺度。）网络是论文的，通道数取四分之一。其余也照论文，只改了三处：窗口用 380（输出 196），论文图 1 是 572；优化器用 AdamW 加单周期学习率（第 08 章），不用 SGD；分块还做翻转和轻微的缩放。学习率是在验证切片上选的；再大一倍时，有一次试训的损失中途突然跳高，最后也比另外几次高。
 #
 # `STEPS` 可以改小；走完二十步，程序会预告总共要多久。另外两个选项留给章末的选做题。
 
@@ -1345,7 +1345,7 @@ WEIGHT_MAP = True  # @param {type: "boolean"}
 total_steps = 40 if smoke else STEPS
 widths = [4, 8, 16, 32, 64] if smoke else [16, 32, 64, 128, 256]
 print(f"{total_steps} steps, one window of {size} each, answers of {size - 2 * rim}")
-# zh: print(f"{total_steps} 步，每步一个 {size} 的窗口，答案 {size - 2 * rim}")
+# zh: print(f"{total_steps} 步，每步一个 {size} 的窗口，输出 {size - 2 * rim}")
 
 # %%
 torch.manual_seed(0)
@@ -1433,7 +1433,7 @@ print(f"in the last {few}; single tiles still differ by {np.std(losses[-100:]):.
 # %% [markdown] lang="zh" of="ee41471e"
 # ## 8 打分
 #
-# 在留出的六张切片上，什么都不许选。所以三种方法的阈值，还有两个对手的宽度，都由三张验证切片决定：
+# 留出的六张切片，不用来做任何选择。所以三种方法的阈值，还有前两种方法的宽度，都由三张验证切片决定：
 #
 # - **阈值法** (threshold)：先模糊，四种宽度里选最好的，然后暗处就算膜；
 # - **Sato 滤波器** (Sato filter)：找暗的脊线，七种宽度里选最好的；
@@ -1585,7 +1585,7 @@ print(f"chosen on validation: blur {blur} px, ridges {ridge} px")
 # **Guess 10.17** Which of the three has the lowest Rand error: `"threshold"`, `"sato"` or `"network"`?
 
 # %% [markdown] lang="zh" of="671d9226"
-# 文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
+# 打印的文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
 #
 # 现在看六张留出的切片，只看一次。
 #
@@ -1652,9 +1652,9 @@ print(f"{false:,} px of cell called membrane")
 # %% [markdown] lang="zh" of="928c5803"
 # 图中文字：slice 切片 · cells 细胞标签 · probability of cell 细胞的概率 · membrane, right or wrong 膜的对错。表中文字：Rand (Dice's threshold) 用 Dice 的阈值算的 Rand 误差 · Rand (its own threshold) 用它自己的阈值。
 #
-# （白色：找到的膜；蓝色：漏掉的；橙色：误报。）有两点值得看。两个对手只知道哪里暗、哪里是脊线，表里看得出它们把多少细胞连成了一片；网络还看周围。它也没有全学会：存下来的图里，右下角的暗块被当成了膜（橙色）。另外，Dice 和 Rand 误差问的不是一回事。比一比前两行：在真实切片上，Sato 滤波器的 Dice 更好，可是用 Dice 选出的阈值，它的 Rand 误差反而更差。对像素最好的阈值，可能在膜上留下破洞，而一个洞就把两个细胞连成一个。阈值低一些，膜画得厚一些，有些洞就堵上了。换到没有参与选择的切片上，这样划不划算，看最后一列；用来选阈值的验证切片只有三张，太少了。
+# （白色：找到的膜；蓝色：漏掉的；橙色：误报。）有两点值得看。前两种方法只知道哪里暗、哪里是脊线，表里看得出它们把多少细胞连成了一片；网络还看周围。它也没有全学会：存下来的图里，右下角的暗块被当成了膜（橙色）。另外，Dice 和 Rand 误差问的不是一回事。比一比前两行：在真实切片上，Sato 滤波器的 Dice 更好，可是用 Dice 选出的阈值，它的 Rand 误差反而更差。对像素最好的阈值，可能在膜上留下破洞，而一个洞就把两个细胞连成一个。阈值低一些，膜画得厚一些，有些洞就堵上了。换到没有参与选择的切片上，这样划不划算，看最后一列；用来选阈值的验证切片只有三张，太少了。
 #
-# **和论文的数字相比。** 论文报告的扭曲误差 (warping error) 是 0.000353（它数细胞的分裂和合并，膜只是挪了一点不算错），Rand 误差 0.0382，像素误差 0.0611（论文表 1）。它们不能和我们的放在一起比。论文的数来自比赛不公开的测试切片，由主办方在十个阈值上算出；每张切片的预测，是七个旋转版本的平均；网络的权重数是我们的十六倍，在全部 30 张切片上训练了 10 小时。我们的数来自公开切片中的六张，Rand 误差也出自另一个程序。能比的，只是我们表里各方法的名次。
+# **和论文的数字相比。** 论文报告的扭曲误差 (warping error) 是 0.000353（它数细胞的分裂和合并，膜只是挪了一点不算错），Rand 误差 0.0382，像素误差 0.0611（论文表 1）。它们不能和我们的放在一起比。论文的数来自比赛不公开的测试切片，由主办方在十个阈值上算出；每张切片的预测，是七个旋转版本的平均；网络的参数是我们的十六倍，在全部 30 张切片上训练了 10 小时。我们的数来自公开切片中的六张，Rand 误差也出自另一个程序。能比的，只是我们表里各方法的名次。
 
 # %% [markdown] lang="en" minutes="4"
 # ## 8, second part: mirror or zeros at the border (extra)
@@ -1699,9 +1699,9 @@ for depth in (10, 30, 92):
 # %% [markdown] lang="zh" of="9d5c67d4"
 # 表中文字：outermost 最外圈的宽度 · AUC, mirror 镜像 · AUC, zeros 补零。
 #
-# 越靠近边缘，答案越取决于边缘外面放了什么。补零并没有毁掉结果：图像标准化以后，零就是平均灰度。但组织在那里本来没有边，补零就造出一条边。
+# 越靠近边缘，输出越取决于边缘外面放了什么。补零的结果也不算很差：图像标准化以后，零就是平均灰度。但组织在那里本来没有边，补零就造出一条边。
 #
-# **选做：随机失活让哪里的答案晃动？** 如果不关掉它，同一张切片每次的答案都不同。下面算二十次，画出标准差。看看晃动的是细线，还是整片区域，再想想随机失活在 U 的哪里。
+# **选做：随机失活让哪里的输出不稳定？** 如果不关掉它，同一张切片每次的输出都不同。下面算二十次，画出标准差。看看变动的是细线，还是整片区域，再想想随机失活在 U 的哪里。
 
 # %%
 crop_side = net.sizes[0] + (0 if smoke else 160)
@@ -1718,7 +1718,7 @@ print(f"sd {spread_of_draws.mean():.3f} on average, ", end="")
 print(f"at most {spread_of_draws.max():.3f}")
 # zh: print(f"最大 {spread_of_draws.max():.3f}")
 
-# %% fold="Draw where the answers differ" fold_zh="画出哪里的答案不同"
+# %% fold="Draw where the answers differ" fold_zh="画出哪里的输出不同"
 there = np.s_[rim : crop_side - rim, rim : crop_side - rim]
 pictures = [1 - found[0][there], spread_of_draws / spread_of_draws.max()]
 figures.show_images(pictures, ["probability of cell", "sd of 20 draws"], size=2.9)
@@ -1727,20 +1727,20 @@ figures.show(
     f"of twenty draws: white, where they differ most, is {spread_of_draws.max():.2f}."
 )
 # zh: figures.show(
-# zh:     "切片一部分的细胞概率；旁边是二十次答案的标准差："
+# zh:     "切片一部分的细胞概率；旁边是二十次输出的标准差："
 # zh:     f"白色是差别最大的地方，标准差 {spread_of_draws.max():.2f}。"
 # zh: )
 share_of_top = np.sort(spread_of_draws, axis=None)[-spread_of_draws.size // 20 :].sum()
 print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of the pixels")
-# zh: print(f"5% 的像素占了 {share_of_top / spread_of_draws.sum():.0%} 的晃动")
+# zh: print(f"5% 的像素占了 {share_of_top / spread_of_draws.sum():.0%} 的变动")
 
 # %% [markdown] lang="en"
 # At the bottom of the U one number stands for 16 × 16 pixels. Dropout there can make the network waver about what a region *is*; where a line runs comes over the skips, which it does not touch.
 
 # %% [markdown] lang="zh" of="1bdeac07"
-# 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次答案的标准差。
+# 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次输出的标准差。
 #
-# 在 U 的底部，一个数代表 16 × 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，它碰不到。
+# 在 U 的底部，一个数代表 16 × 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，随机失活影响不到。
 
 # %% [markdown] lang="en" minutes="1"
 # ## 9 What of this is good for vessels? (extra)
@@ -1766,7 +1766,7 @@ print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of t
 # - **随机失活**：课程没有用，它的工作由数据增强和权重衰减来做。
 # - **弹性网格**：有用，只是弯得轻一些（第 06 章）。
 #
-# **选做：** 在第 7 节调用 `draw_tile` 时加上 `sd=0.0`，或者取消 `WEIGHT_MAP`，或者改选论文的 SGD，重新训练，在**验证**切片上比较。各跑一次只是例子，不是证明。我们各跑了一次：不用权重图，验证切片上的 Dice 是 {{em.runs[2].val_dice.network:.3f}}，用了是 {{em.runs[0].val_dice.network:.3f}}，细胞也没有分得更差。用权重图的两次训练之间也有相近的差别，所以分不出高下；只训练几分钟，看不出权重图的好处（[em.json](../results/em.json)）。做这道题时，第 7、8 节只运行到选阈值为止：再往下的单元格属于留出的切片。
+# **选做：** 在第 7 节调用 `draw_tile` 时加上 `sd=0.0`，或者取消 `WEIGHT_MAP`，或者改选论文的 SGD，重新训练，在**验证**切片上比较。各跑一次只是例子，不是证明。我们各跑了一次：不用权重图，验证切片上的 Dice 是 {{em.runs[2].val_dice.network:.3f}}，用了是 {{em.runs[0].val_dice.network:.3f}}，细胞也没有分得更差。用权重图的两次训练之间也有相近的差别，所以分不出高下；只训练几分钟，看不出权重图的好处（[em.json](../results/em.json)）。做这道题时，第 7、8 节只运行到选阈值为止：再往下就要用到留出的切片。
 
 # %% include="recall"
 
@@ -1786,7 +1786,7 @@ print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of t
 # ## 小结
 #
 # - 不填充的网络，每边要多看 92 个镜像像素。`reflect` 不重复边缘像素。
-# - 分块读的部分重叠，答的部分不重叠。起点要落在池化的格点上，这里是每 16 个像素；用 PyTorch 默认权重、没有训练过的网络会掩盖错误。
+# - 各分块的输入互相重叠，输出互不重叠。起点要落在池化的格点上，这里是每 16 个像素；用 PyTorch 默认权重、没有训练过的网络会掩盖错误。
 # - 分块让内存有了上限，代价是 ((keep + 188) / keep) 的平方。
 # - 权重图看重窄缝：$d_1 + d_2$ 量的是缝宽。论文的公式 1 少了负号。
 # - 初始权重的标准差是 $\sqrt{2/N}$，一个输出由 $N$ 个数相加而成。

@@ -167,7 +167,7 @@ print("unusual: " + ("; ".join(doubts) or "nothing"))
 # The first panel is the one to look at first: where the blue covers part of the eye, no vessel is found; where it spares part of the frame, the diameter is wrong, and with it the size at which the network sees the vessels. Then write the true one into `DIAMETER` above.
 
 # %% [markdown] lang="zh" of="ab1c06ec"
-# 图中文字：photograph, frame blue 照片，蓝色是程序当作黑边的部分 · probs 概率 · pred at ... 在这个阈值下的分割结果。疑点用英文写：no dark border 没有黑边，眼睛的大小只能估计 · no disc 亮的部分不是圆盘 · not the colours of a retina 颜色不像视网膜 · marked as vessels 标出的比例不寻常 · unsure 标出来的大多没有把握。
+# 图中文字：photograph, frame blue 照片，蓝色是程序当作黑边的部分 · probs 概率 · pred at ... 在这个阈值下的分割结果。
 #
 # 先看第一幅图。蓝色盖住眼睛的地方，找不到血管。如果蓝色没有盖住全部黑边，直径就会量错，网络看到的血管粗细也跟着错。这时在上面的 `DIAMETER` 里填上真实的直径。
 
@@ -506,7 +506,7 @@ for name, measured in stored.items():
 # %% [markdown] lang="zh" of="44e7daa5"
 # 图中文字：横轴是阈值，纵轴是 Dice；虚线 shipped 是随课程提供的阈值；DRIVE, validation 验证图像，没有参与训练 · CHASEDB1 另一台相机 · twice the size 放大一倍的仿真眼底图（只在没有真实图像时出现）。
 #
-# 只用四只眼睛选阈值，结果带有偶然性，所以就连 DRIVE 自己那四只的曲线，最高点也不在虚线上。不过那里是平的，阈值差一点，损失不大。换成 CHASE_DB1，曲线就陡了。
+# 只用四只眼睛选阈值，结果带有偶然性，所以就连 DRIVE 自己那四只的曲线，最高点也不在虚线上。不过那里是平的，阈值差一点，Dice 降得很少。换成 CHASE_DB1，曲线就陡了。
 #
 # 别的相机的最佳阈值，只有看了它的标签才知道；如果全部标签都有，不如直接拿来训练。但有一件事不看标签也知道：在 DRIVE 的训练图像里，血管占视野的 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%，单只眼睛是 {{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[0]:.0f}}%～{{100 * other_cameras.sets.CHASEDB1.share_of_drive_range[1]:.0f}}%。如果别的眼睛也差不多，就可以为每张照片选一个阈值，正好标出 {{100 * other_cameras.sets.CHASEDB1.share_of_drive:.1f}}%。
 #
@@ -565,7 +565,7 @@ for name, measured in stored.items():
 # If you have many photographs of one kind: draw the vessels of a handful, choose the threshold on half of them and score on the other half. Chapter 12 shows what four or eight eyes are worth for training. What DRIVE could not teach (bleeding, laser scars, blur) no threshold mends.
 
 # %% [markdown] lang="zh" of="ad006739"
-# “最好的”阈值是在同一批眼睛上选、又在同一批眼睛上评的，只能算上限。在 CHASE_DB1 上，缩放以后，按比例选阈值不用标签就走完了一半以上的路，尽管这些眼睛的血管比 DRIVE 的少；照片原样输入时，它反而有害。按比例选阈值总有代价：有的眼睛因为疾病或照片质量差，看得见的血管很少，也会被标到同样的比例。不要根据这样的图判断健康状况。
+# “最好的”阈值是在同一批眼睛上选、又在同一批眼睛上评的，只能算上限。在 CHASE_DB1 上，缩放以后，按比例选阈值不用标签就补回了一半以上的差距，尽管这些眼睛的血管比 DRIVE 的少；照片原样输入时，它反而有害。按比例选阈值总有代价：有的眼睛因为疾病或照片质量差，看得见的血管很少，也会被标到同样的比例。不要根据这样的图判断健康状况。
 #
 # 如果你有许多同一类的照片，就挑几张画出血管，用其中一半选阈值，在另一半上评分。用四只、八只眼睛训练能有多好，见第 12 章。DRIVE 里没有的东西（出血、激光斑、模糊），换什么阈值也补不回来。
 
@@ -584,7 +584,7 @@ for name, measured in stored.items():
 # %% [markdown] lang="zh" of="fa3194ff"
 # ## 为什么输出全黑？
 #
-# 凡是讨论 U-Net 的论坛，都会反复出现这个问题。下面在你的照片上故意犯错，一次一个，看它把结果变成什么样：标出的比例，和不犯错时的结果之间的 Dice，以及改正的办法。
+# 凡是讨论 U-Net 的论坛，都会反复出现这个问题。下面在你的照片上故意犯错，一次一个，看它把结果变成什么样：标出的比例，它和正确结果之间的 Dice，以及改正的办法。
 #
 # **猜一猜 11.5** 这四个错里，只有一个不管什么照片都会让输出全黑。是哪个？
 #
@@ -655,7 +655,7 @@ except ValueError as error:
 # Four more causes do their harm in other places.
 
 # %% [markdown] lang="zh" of="be52f145"
-# 图中文字：none 没有犯错 · blue first 蓝色在前 · divided twice 重复除以 255 · not standardised 没有标准化 · a thumbnail 缩略图 · whole numbers 存成整数。打印出的每行末尾是改正的办法。
+# 图中文字：none 没有犯错 · blue first 蓝色在前 · divided twice 重复除以 255 · not standardised 没有标准化 · a thumbnail 缩略图 · whole numbers 存成整数。打印出的每行末尾是改正的办法（once 只除一次，the original file 用原来的文件）。
 #
 # 在这张照片上，这个网络很宽容。蓝色在前时，四个输入里有两个，绿色通道和它增强后的副本，仍在原位。除以 255 两遍时，CLAHE 会把每张照片从最暗拉到最亮，四个输入里有一个就这样恢复了。0 到 255 的数值连 CLAHE 这一关都过不了。缩略图它就无能为力了：文件里没有的东西，放大也变不出来，标出的多半是边缘。没有这些步骤的网络，遇到其中任何一个都可能全黑：输出看着正常，不能证明输入正确。
 #
@@ -761,7 +761,7 @@ checkup(wrong, net, 127, right.astype(np.uint8), eye.vessels * 255)
 # %% [markdown] lang="zh" of="13272b42"
 # ## 整个文件夹
 #
-# `python3 -m helpers segment FOLDER --out maps` 逐张处理一个文件夹里的照片。每张照片生成三幅图，另有一个汇总表 `segment.csv`，可以用电子表格软件打开。读不了的文件会报出文件名，不影响其余的照片。下面的单元格建一个这样的文件夹：你的照片、一张不是眼睛的照片、一个不完整的文件。
+# `python3 -m helpers segment FOLDER --out maps` 逐张处理一个文件夹里的照片（FOLDER 换成文件夹的路径）。每张照片生成三幅图，另有一个汇总表 `segment.csv`，可以用电子表格软件打开。读不了的文件会报出文件名，不影响其余的照片。下面的单元格建一个这样的文件夹：你的照片、一张不是眼睛的照片、一个不完整的文件。
 
 # %%
 folder, out = course.out / "photographs" / "folder", course.out / "photographs" / "maps"
@@ -788,7 +788,7 @@ course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 # The portrait is segmented like any other picture: a network always answers. What it cannot do is refuse; that is why each answer comes with its doubts.
 
 # %% [markdown] lang="zh" of="37acb8d1"
-# 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点（各条英文的意思，见前面第一幅结果图下面的说明）。cannot be read as an image 的意思是：这个文件读不成图像，可能不完整，要重新拷贝一份。
+# 人像也照样被“分割”了：给网络什么图，它都会作答，不会拒绝。所以每个结果都附上疑点。
 
 # %% include="recall"
 

@@ -320,7 +320,7 @@ print("'<': the interval goes on outside the frame")
 # Some twenty rows and two scores make some forty verdicts. At 95%, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
 # %% [markdown] lang="zh" of="2abddd85"
-# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95% 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
+# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95% 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入（green 绿色通道，red, green, blue 三种颜色）· augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
 # 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
 #
@@ -340,9 +340,11 @@ for name in names:
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe (chapter 08, 4,000 steps), scored once on the test images when all was decided, show how much that is.
 
 # %% [markdown] lang="zh" of="748d86d3"
-# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+# 表中文字：mean of single eyes 各只眼睛的平均差 · all 全部十只 · without 34 去掉 34 号 · better in 几只眼睛变好（2 of 10 是十只里有两只）。
 #
-# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课堂模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
+# 34 号这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+#
+# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。lesson 模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
 
 # %%
 seeds = json.loads((places.ROOT / "results" / "seeds.json").read_text("utf-8"))
@@ -643,7 +645,7 @@ print(f"the four of validation (orange): mean {np.mean(val_four):.2f}")
 # %% [markdown] lang="zh" of="918fef0d"
 # 图中文字：横轴 best threshold of an eye 是一只眼睛的最佳阈值；橙色是四只验证用的眼睛，红线是对二十只眼睛都最好的阈值。
 #
-# 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对其余的大多数眼睛都太高。哪怕只选一个数，四只眼睛也太少。（前面三个种子的网络，阈值就是用这四只选的：{{min(seeds.rows.threshold):.2f}} 到 {{max(seeds.rows.threshold):.2f}}。）Dice 的损失没有看上去那么大，因为顶部很平。尽管如此，随课程附带的权重还是用了二十只眼睛选出的阈值。
+# 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对其余的大多数眼睛都太高。哪怕只选一个数，四只眼睛也太少。（前面三个种子的网络，阈值就是用这四只选的：{{min(seeds.rows.threshold):.2f}} 到 {{max(seeds.rows.threshold):.2f}}。）Dice 降得没有看上去那么多，因为顶部很平。尽管如此，随课程附带的权重还是用了二十只眼睛选出的阈值。
 
 # %% [markdown] lang="en" minutes="3"
 # ## Whole vessels or many pixels?
@@ -738,7 +740,7 @@ for text, maps in (("held-out eyes of 21 to 40", held), ("test images", looked))
 #
 # 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。训练很短，图像块也小，课堂上等得起。在保存的结果里，数据增强影响最大。
 #
-# **猜一猜 12.6** 短的训练会怎么说：做增强的（`"with"`）领先，还是不做的（`"without"`）领先？
+# **猜一猜 12.6** 训练这么短，领先的是做增强的（`"with"`），还是不做的（`"without"`）？
 
 # %% title="Train two networks" title_zh="训练两个网络"
 STEPS = 300  # @param {type: "slider", min: 100, max: 2000, step: 100}

@@ -177,7 +177,7 @@ lesson.contract("14.twenty", best_looking)
 # %% [markdown] lang="zh" of="50d33f6e"
 # ## 能由程序检查的规则
 #
-# 所以一个分数值多少，要看它是怎样选出来的。这个过程会保存下来：`turn.events()` 按先后列出发生过的事，每件是 `"plan"`（计划）、`"measure"`（测量）、`"submit"`（提交）三个词之一。（你写下计划之前，本章自己做的测量不算在内。）
+# 所以一个分数有多可信，要看它是怎样选出来的。这个过程会保存下来：`turn.events()` 按先后列出发生过的事，每件是 `"plan"`（计划）、`"measure"`（测量）、`"submit"`（提交）三个词之一。（你写下计划之前，本章自己做的测量不算在内。）
 #
 # **练习 14.2** 遵守了规则就返回 True：第一件事是计划，并且恰好提交了一次。刚开始时列表是空的（`[]`），还不算遵守。
 
@@ -259,7 +259,7 @@ else:
 #
 # - `DIAMETER`：网络看到的视野宽多少像素。它训练时是 540。CHASE_DB1 的相机拍 30 度，DRIVE 的拍 45 度。
 # - `TTA`：测试时增强 (test-time augmentation)，对四个镜像副本（`flips`）的预测取平均，或者对正方形的全部八种旋转和镜像取平均（`d4`，数学里这个群的名字）。
-# - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络在 01 到 08 号孩子（仿真眼底图是 41 到 46 号）身上接着训练这么多步。两个 CPU 核上，100 步要十五到三十秒。数据增强用第 06 章的，也可以换成你自己的。
+# - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络用 01 到 08 号孩子的眼睛（仿真眼底图是 41 到 46 号）接着训练这么多步。两个 CPU 核上，100 步要十五到三十秒。数据增强用第 06 章的，也可以换成你自己的。
 #
 # 如果改写了 `predict`，就在 `NOTE` 里写下改了什么：报告里会显示。
 #
@@ -334,7 +334,7 @@ best_threshold = lesson.exercise("14.3", best_threshold)
 #
 # </details>
 #
-# 哪些眼睛可以用来选？在 01 到 08 号孩子身上微调过的网络，已经部分记住了他们的眼睛，判断起来比对新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。（单元格开头几行守着第 1 条规则：没有计划，不管你怎么设置，都只测例子。）
+# 哪些眼睛可以用来选？用 01 到 08 号孩子的眼睛微调过的网络，已经部分记住了这些眼睛，判断它们时比判断新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。（单元格开头几行守着第 1 条规则：没有计划，不管你怎么设置，都只测例子。）
 
 # %%
 early = not turn.entries("plan") and settings != turn.example
@@ -471,7 +471,7 @@ print(f"{len(selections)} selections, from {''.join(selections[0])} to {''.join(
 # %% [markdown] lang="zh" of="00fb36e0"
 # ## 报告
 #
-# 一页纸，可以上交：计划、测量、分数、规则、一只眼睛，加上你的三句话。`EXPECTED`：你原来的预期是什么，为什么？`FOUND`：和基线相比，结果如何？`NEXT`：接下来想试什么，用哪些眼睛？这一页在输出文件夹里，名叫 `report.html`，用浏览器就能打开。最后一行写着能得出什么结论；看看你的三句话有没有多说。
+# 一页纸，可以上交：计划、测量、分数、规则、一只眼睛，加上你的三句话。`EXPECTED`：你原来的预期是什么，为什么？`FOUND`：和基线相比，结果如何？`NEXT`：接下来想试什么，用哪些眼睛？这一页在输出文件夹里，名叫 `report.html`，用浏览器就能打开。最后一行写着能得出什么结论；看看你的三句话有没有说过头。
 
 # %% title="Your report" title_zh="你的报告"
 NAME_ON_REPORT = ""  # @param {type:"string"}
@@ -494,7 +494,7 @@ course.record(task=turn.dataset, task_measured=measured["dice"])
 # What others reached on children 11 to 14 is in [results](../results/README.md#other-cameras). Look after you have submitted.
 
 # %% [markdown] lang="zh" of="5c59b4ab"
-# 别人在 11 到 14 号孩子身上达到多少分，见[结果](../results/README.md#other-cameras)（英文）。提交之后再看。
+# 别人在 11 到 14 号孩子的眼睛上达到多少分，见[结果](../results/README.md#other-cameras)（英文）。提交之后再看。
 
 # %% include="recall"
 

@@ -263,7 +263,7 @@ class Chapter:
             and "course" in donor["metadata"]
         ):
             metadata["course"] = donor["metadata"]["course"]
-            line = outputs.ORIGIN[language].format(**metadata["course"]["outputs"])
+            line = outputs.origin(metadata["course"]["outputs"], language)
             head["source"] += f"\n\n{line}"  # the id stays as it is without them
         whole = {"cells": cells, "metadata": metadata, "nbformat": 4}
         return nbformat.from_dict(whole | {"nbformat_minor": 5})

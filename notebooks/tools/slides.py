@@ -15,7 +15,7 @@ from . import outputs, report
 
 ORIGIN = {
     "en": "Figures: {mode} run on {dataset}, {device}, {date}.",
-    "zh": "图：{mode} 模式，数据 {dataset}，设备 {device}，日期 {date}。",
+    "zh": "图：{mode} 模式；数据 {dataset}；设备 {device}；日期 {date}。",
 }
 MAX_LINES = 4  # of what a cell prints: more cannot be read from the last row
 
@@ -48,12 +48,13 @@ def page(notebook: dict, chapter, language: str) -> str:
         slides.append(drawn[0])
     title, _, question = notebook["cells"][0]["source"].partition("\n")
     facts = notebook["metadata"].get("course", {}).get("outputs")
+    told = outputs.in_words(facts, language) if facts else ""
     known = datasets.DATASETS.get(facts["dataset"]) if facts else None
     return report.environment.get_template("slides.html").render(
         language={"zh": "zh-CN"}.get(language, language),
         title=title.lstrip("# "),
         question=question.strip().strip("*"),
-        origin=ORIGIN[language].format(**facts) if facts else "",
+        origin=told and ORIGIN[language].format(**told),
         credit=known.citation if known and not known.drawn else "",
         slides=slides,
     )
