@@ -250,14 +250,20 @@ def read(folder: Path, skip: Iterable[str] = ()) -> tuple[list[Ticket], list[Pro
         if other:
             kept = newest[ticket.key][1]
             old = other[1] if kept == file else file
-            problems.append((old, _twice(ticket.name, kept)))
+            why = _copy(kept) if ticket == other[0] else _twice(ticket.name, kept)
+            problems.append((old, why))
     tickets = (newest[key][0] for key in sorted(newest))
     return list(tickets), problems
 
 
+def _copy(kept: str) -> Words:
+    return f"the same ticket as {kept}", f"和 {kept} 是同一份"
+
+
 def _twice(name: str, kept: str) -> Words:
     return (
-        f"{name} is there twice; {kept} is newer and counts. Two people? Then let one "
-        "write another name.",
-        f"“{name}”有两份，{kept} 较新，以它为准。如果是两个人，请其中一人换个写法。",
+        f"{name} is there twice; {kept} is newer and counts. Two people? Then write "
+        "another name into one of the files.",
+        f"“{name}”有两份，{kept} 较新，以它为准。如果是两个人，请把其中一个文件里的"
+        "名字改掉。",
     )

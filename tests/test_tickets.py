@@ -207,6 +207,13 @@ def test_of_two_tickets_of_one_name_the_newer_counts_and_it_is_said(tmp_path):
     assert all("a is newer and counts" in words[0] for _, words in problems)
 
 
+def test_a_file_that_was_downloaded_twice_is_called_a_copy(tmp_path):
+    for file in ("ticket-Mia.json", "ticket-Mia (1).json"):
+        (tmp_path / file).write_text(changed(name="Mia"))
+    (_,), ((_, words),) = tickets.read(tmp_path)
+    assert words[0].startswith("the same ticket as ticket-Mia")
+
+
 def test_thirty_files_become_one_right_table(handed_in):
     assert len(list(handed_in.iterdir())) == 30
     found, problems = tickets.read(handed_in)

@@ -14,7 +14,7 @@
 # %% [markdown] include="badges"
 
 # %% [markdown] lang="en"
-# **After this chapter you can** state a plan before you measure, develop on eyes that may be looked at, submit once, read the grade with its interval, and write down what it shows and what it does not.
+# **After this chapter you can** state a plan before you measure, develop on eyes that may be looked at, submit once, read the score with its interval, and write down what it shows and what it does not.
 #
 # **Minutes** {{minutes}} to read and try, 1.5 to compute.
 #
@@ -22,8 +22,8 @@
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="2a4843bb"
-# **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂成绩和它的置信区间，并写清楚它说明了什么、没有说明什么。
+# %% [markdown] lang="zh" of="1ef9645b"
+# **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂分数和它的置信区间，并写清楚它说明了什么、没有说明什么。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
 #
@@ -43,7 +43,7 @@ course = lesson.start()
 #
 # The **development eyes** are yours: children 01 to 10, with labels (of the phantoms, 41 to 50). The **test eyes**, children 11 to 14 (phantoms 51 to 58), come as photographs only.
 #
-# The **grade** is the Dice on all pixels of the eight test eyes, at your threshold, and its difference to the baseline, with a 95% interval over children (over eyes, where they are drawn). The AUC stands beside it. There is no pass mark: a complete report with a kept protocol is the aim. Beside yours stand the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
+# The **score** is the Dice on all pixels of the eight test eyes, at your threshold, and its difference to the baseline, with a 95% interval over children (over eyes, where they are drawn). The AUC stands beside it. Where a teacher grades, it is the way, not the score: the plan, the protocol, a result that is read rightly, the discussion ([rubric](../TEACHING.md#14-your-turn)). How large the gain is earns nothing. Beside your score stand the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
 #
 # Five rules:
 #
@@ -59,14 +59,14 @@ course = lesson.start()
 #
 # One thing was given away already: chapter 11 prints the best threshold for all eyes of CHASE_DB1, those of the test among them (and where CHASE_DB1 is the set of all your chapters, chapter 09 scored children 11 to 14). Do not take it from there. The development eyes give you one.
 
-# %% [markdown] lang="zh" of="c4e5608c"
+# %% [markdown] lang="zh" of="f99a721f"
 # ## 任务
 #
 # 课程的网络是在 DRIVE 上学的。现在要用到另一台相机上：CHASE_DB1，14 个孩子的双眼。（数据文件夹里没有这个数据集时，本章改用仿真眼底图，光照换成一盏昏暗发红的灯。在课程文件夹里运行 `python3 -m helpers data CHASEDB1` 可以下载照片；在 Colab 里，新建一个单元格运行 `!cd /content/fundus_course && python3 -m helpers data CHASEDB1`。）
 #
 # **开发集** (development set) 归你用：01 到 10 号孩子，带标签（仿真眼底图是 41 到 50 号）。**测试集**是 11 到 14 号孩子（仿真眼底图是 51 到 58 号），只给照片。
 #
-# **成绩**是八只测试集眼睛的全部像素合在一起、用你的阈值算出的 Dice，以及它和基线的差值，附上按孩子（仿真眼底图按眼睛）算的 95% 置信区间；旁边还列出 AUC。没有及格线：目标是一份完整的报告，并且守住规则。你的成绩旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
+# **分数**是八只测试集眼睛的全部像素合在一起、用你的阈值算出的 Dice，以及它和基线的差值，附上按孩子（仿真眼底图按眼睛）算的 95% 置信区间；旁边还列出 AUC。老师打分时，评的是做法，不是这个分数：计划、规则、结果读得对不对、讨论（[评分标准](../TEACHING.zh-CN.md#14-轮到你了)，[英文](../TEACHING.md#14-your-turn)）；提高了多少不计分。你的分数旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
 #
 # 规则有五条：
 #
@@ -400,9 +400,9 @@ for moved in (threshold, min(0.98, threshold + 0.1)):
 # %% [markdown] lang="en" minutes="4"
 # ## Submit, once
 #
-# When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. Once you have submitted, the cell shows the stored scores, however often it runs. For a second submission tick `SECOND_LOOK`, too: it is graded, and counted as a second look.
+# When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. Once you have submitted, the cell shows the stored scores, however often it runs. For a second submission tick `SECOND_LOOK`, too: it is scored, and counted as a second look.
 
-# %% [markdown] lang="zh" of="5842db05"
+# %% [markdown] lang="zh" of="97cef8c5"
 # ## 只提交一次
 #
 # 计划做完了，就打开 `SUBMIT`，运行这个单元格。它用你的 `predict` 处理全部测试照片，连同你的阈值一起交上去；到这时才读标签。基线也在同一批眼睛上预测，放在旁边。提交过之后，这个单元格无论运行多少次，都只显示存下的分数。要再提交一次，还得勾选 `SECOND_LOOK`：同样会评分，但算作第二次看测试集。

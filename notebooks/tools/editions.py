@@ -158,8 +158,10 @@ def note(kind: str, number: str, language: str) -> str:
             if computed
             else f"`{questions.show(task.answer)}`"
         )
-        known = ("; with DRIVE ", "；用 DRIVE 时为 ")[side] + ", ".join(task.known)
-        shown = value + (known if computed and task.known else "")
+        # What is known tells spoilers, in words of both languages, too.
+        numbers = [x for x in task.known if re.fullmatch(r"[\d.,]+(e-\d+)?%?", x)]
+        run = ("; in a run on DRIVE `{}`", "；在 DRIVE 上运行得到 `{}`")[side]
+        shown = value + (run.format(numbers[0]) if computed and numbers else "")
         reason = task.reason[side].replace("{answer}", "…" if computed else value)
         answers = [say(("Answer", "答案")[side], shown), reason]
         answers += [

@@ -308,7 +308,8 @@ class Lessons:
             side
         ]
         cells = [[row["what"][side], row["points"], row["full"][side]] for row in rows]
-        yield from table(names, cells)
+        points = sum(row["points"] for row in rows)
+        yield from table(names, [*cells, [("in all", "总分")[side], points, ""]])
         yield ""
 
     def texts(self, number: str, language: str) -> list[str]:
