@@ -34,7 +34,7 @@ from helpers import lesson
 
 course = lesson.start()
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="2"
 # ## A section
 #
 # Of [the code](../helpers/shapes.py#top), [the other](05_other.ipynb),

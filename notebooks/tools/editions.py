@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import LANGUAGES
+from . import LANGUAGES, SIDE
 from .address import COLAB, course_address, github_slug
 
 EDITIONS = ("student", "instructor", "slides")
@@ -47,6 +47,11 @@ def student(notebook: dict, language: str) -> dict:
         A notebook as its chapter builds it, without outputs; it is changed.
     language : str
         "en" or "zh".
+
+    Raises
+    ------
+    ValueError
+        Where a solution would be left in it.
     """
     for cell in texts(notebook):
         cell["source"] = FOLD.sub("", cell["source"]).strip()
@@ -142,7 +147,7 @@ def note(kind: str, number: str, language: str) -> str:
     """Return what an instructor should know of a question, an exercise or a recall."""
     from helpers import questions  # brings the chapters' own imports along
 
-    side = {"en": 0, "zh": 1}[language]
+    side = SIDE[language]
     if kind == "recall":
         return recall_note(questions.recalls(number), side)
     say = ("{}: {}", "{}：{}")[side].format
