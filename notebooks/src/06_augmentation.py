@@ -345,7 +345,7 @@ as_grid = lesson.exercise("06.3", as_grid)
 # must give 10 more.
 
 # %% [markdown] lang="zh" of="4b835050"
-# 用一个斜坡来检验，行列弄反立刻看得出来，用照片就看不出来：这张图像的每个像素存的就是自己的列号。PyTorch 的 `functional.affine_grid` 列出要看的位置；给它单位矩阵，每个像素看的就是自己。向右看 10 px，数值应当大 10。
+# 用一个斜坡来检验，行列弄反立刻看得出来，用照片就看不出来：这张图像的每个像素存的就是自己的列号。PyTorch 的 `functional.affine_grid` 列出取值的位置；给它单位矩阵，每个像素取的就是自己。向右看 10 px，数值应当大 10。
 
 # %%
 slope = torch.arange(128.0).expand(1, 1, 128, 128)
