@@ -28,11 +28,15 @@ metrics      counts, scores, ROC and PR curves, confidence intervals
 evaluation   the scores of a split, beside a second observer and a ridge filter
 photo        photographs of one's own: files and folders to pictures and a table
 figures      every drawing; arrays in, figures out
-lesson       the set-up line, checks and exercises of the chapters
+task         the final task: plan, measurements, one submission, a report
+lesson       the set-up line, and what a chapter's cells call
+questions    questions, exercises and claimed numbers, and how they are judged
+rescue       a sentence below the traceback of an error
 progress     the reader's own record: what was answered, and at which try
+standing     that record in words, and the way on
 tickets      one small file that a student hands in, and the reading of many
 roster       the teacher's table of a class, made from tickets
-exercises    references, cases and typical mistakes of each chapter's exercises
+exercises    what each chapter asks: answers, hints, cases, typical mistakes
 
 Commands: ``python3 -m helpers --help``. The text of a chapter is in notebooks/src.
 Importing this package imports nothing: it must work before anything is installed.

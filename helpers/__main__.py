@@ -145,9 +145,9 @@ def roster_of(names: list[str], args: argparse.Namespace) -> int:
 
 def progress(args: argparse.Namespace) -> int:
     """Show what you have answered, what to take up again, and the way on."""
-    from helpers import progress, questions
+    from helpers import questions, standing
 
-    print(progress.report(questions.all_titles(), language=args.language))
+    print(standing.report(questions.all_titles(), language=args.language))
     return 0
 
 

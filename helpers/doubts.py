@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import fundus
+from . import fundus, places
 
-Words = tuple[str, str]  # English, Chinese
 # DRIVE 21-40, as the shipped network marks them, lie between; see results/doubts.json.
 USUAL = (0.09, 0.15)  # share of the field of view marked as vessels
 LIMITS = (0.05, 0.22)  # a single photograph's, with room round it
@@ -22,9 +21,9 @@ def photograph(
     fov: np.ndarray,
     probs: np.ndarray,
     threshold: float,
-    notes: Sequence[Words] = (),
+    notes: Sequence[str] = (),
     parts: int = 1,
-) -> list[Words]:
+) -> list[str]:
     """Say why a photograph looks like none of a single retina; [] where nothing does.
 
     image (3, H, W) in [0, 1], fov (1, H, W) bool, probs (1, H, W); ``threshold`` is the
@@ -33,90 +32,71 @@ def photograph(
     """
     step = max(1, min(fov.shape[1:]) // 1000)  # every pixel of a large one is many
     image, fov, probs = (x[:, ::step, ::step] for x in (image, fov, probs))
-    inside, reasons = fov[0], [*notes, *_shape(fov[0], parts)]
-    if not inside.any():
-        return reasons
-    colour, found = image[:, inside].mean(1), probs[fov]
-    blue = colour[2] / max(colour.sum(), 1e-6)
-    if blue > 0.25:  # DRIVE 21-40: at most 0.22
-        reasons.append(
-            (
-                f"not the colours of a retina (blue {blue:.0%} of the light)",
-                f"颜色不像视网膜（蓝色占 {blue:.0%}）",
-            )
-        )
-    bright = np.quantile(image[:, inside].max(0), 0.99)
-    if bright < 0.3:
-        reasons.append(
-            (
-                f"very dark: the brightest parts have {bright * 255:.0f} of 255",
-                f"很暗：最亮的地方只有 {bright * 255:.0f}（满值 255）",
-            )
-        )
-    white = (image[1, inside] > 0.99).mean()
-    if white > 0.1:
-        reasons.append(
-            (
-                f"over-exposed: green is at its maximum in {white:.0%} of it",
-                f"曝光过度：{white:.0%} 的像素绿色通道已到最大值",
-            )
-        )
-    marked = found >= threshold
-    if not LIMITS[0] <= marked.mean() <= LIMITS[1]:
-        low, high = (f"{limit:.0%}" for limit in LIMITS)
-        reasons.append(
-            (
-                f"{marked.mean():.1%} of it marked as vessels (usual: {low} to {high})",
-                f"标为血管的占 {marked.mean():.1%}（通常为 {low}～{high}）",
-            )
-        )
-    unsure = ((found > 0.2) & (found < 0.8)).sum() / max(marked.sum(), 1)
-    if unsure > 0.7:  # DRIVE 21-40: 0.38 to 0.55
-        reasons.append(
-            (
-                "the network is unsure about most of what it marks",
-                "网络对标出的大部分地方没有把握",
-            )
-        )
-    return reasons
+    words = _shape(fov[0], parts)
+    if fov.any():
+        words += _light(image[:, fov[0]]) + _marks(probs[fov], threshold)
+    return [*notes, *map(places.pick, words)]
+
+
+Words = tuple[str, str]  # English, Chinese
 
 
 def _shape(inside: np.ndarray, parts: int) -> list[Words]:
     """Say what is unlike one lit disc in a (H, W) field of view."""
-    share = inside.mean()
+    share, english, chinese = inside.mean(), "", ""
     if parts > 1:
-        return [
-            (
-                f"{parts} bright parts, not one eye; the largest was taken",
-                f"有 {parts} 块亮区，不是单独一只眼睛；取了最大的一块",
-            )
-        ]
-    if share > 0.98:
-        return [
-            (
-                "no dark border: the size of the eye is a guess",
-                "没有黑边：眼睛的大小只能估计",
-            )
-        ]
-    if share < 0.05:
-        return [
-            (
-                f"only {share:.1%} of the frame was taken for the eye",
-                f"画面里只有 {share:.1%} 被当作眼睛",
-            )
-        ]
-    if not fundus.is_disc(inside):
+        english = f"{parts} bright parts, not one eye; the largest was taken"
+        chinese = f"有 {parts} 块亮区，不是单独一只眼睛；取了最大的一块"
+    elif share > 0.98:
+        english = "no dark border: the size of the eye is a guess"
+        chinese = "没有黑边：眼睛的大小只能估计"
+    elif share < 0.05:
+        english = f"only {share:.1%} of the frame was taken for the eye"
+        chinese = f"画面里只有 {share:.1%} 被当作眼睛"
+    elif not fundus.is_disc(inside):
         likeness = fundus.likeness_to_disc(inside)
-        return [
-            (
-                f"the bright part is no disc (likeness {likeness:.2f})",
-                f"亮的部分不是圆盘（相似度 {likeness:.2f}）",
-            )
-        ]
-    return []
+        english = f"the bright part is no disc (likeness {likeness:.2f})"
+        chinese = f"亮的部分不是圆盘（相似度 {likeness:.2f}）"
+    return [(english, chinese)] if english else []
 
 
-def batch(shares: Sequence[float]) -> list[Words]:
+def _light(colours: np.ndarray) -> list[Words]:
+    """Say what is unusual about the colours (3, N) of the field of view."""
+    words, mean = [], colours.mean(1)
+    blue = mean[2] / max(mean.sum(), 1e-6)
+    if blue > 0.25:  # DRIVE 21-40: at most 0.22
+        english = f"not the colours of a retina (blue {blue:.0%} of the light)"
+        words.append((english, f"颜色不像视网膜（蓝光占 {blue:.0%}）"))
+    bright = 255 * np.quantile(colours.max(0), 0.99)
+    if bright < 75:
+        english = f"very dark: the brightest parts have {bright:.0f} of 255"
+        words.append((english, f"很暗：最亮的地方只有 {bright:.0f}（最大 255）"))
+    white = (colours[1] > 0.99).mean()
+    if white > 0.1:
+        english = f"over-exposed: green is at its maximum in {white:.0%} of it"
+        words.append((english, f"曝光过度：{white:.0%} 的像素绿色已到最大值"))
+    return words
+
+
+def _marks(found: np.ndarray, threshold: float) -> list[Words]:
+    """Say what is unusual about the probabilities (N,) of the field of view."""
+    words, marked = [], found >= threshold
+    share, (low, high) = marked.mean(), LIMITS
+    if not low <= share <= high:
+        english = (
+            f"{share:.1%} of it marked as vessels (usual: {low:.0%} to {high:.0%})"
+        )
+        chinese = f"标出的像素占视野的 {share:.1%}（通常为 {low:.0%}～{high:.0%}）"
+        words.append((english, chinese))
+    if (
+        (found > 0.2) & (found < 0.8)
+    ).sum() > 0.7 * marked.sum():  # DRIVE: 0.38 to 0.55
+        english = "the network is unsure about most of what it marks"
+        words.append((english, "标出的像素，网络大多没有把握"))
+    return words
+
+
+def batch(shares: Sequence[float]) -> list[str]:
     """Say what is unusual about many photographs together; [] for fewer than ten.
 
     ``shares`` are what is marked as vessels of each field of view, 0 to 1. If half of
@@ -128,13 +108,14 @@ def batch(shares: Sequence[float]) -> list[Words]:
     middle, (low, high) = float(np.median(shares)), USUAL
     if low <= middle <= high:
         return []
-    return [
-        (
-            f"in these {len(shares)} photographs the middle share of vessels is "
-            f"{middle:.1%}, the network knows {low:.0%} to {high:.0%}: another camera, "
-            "another scale (--diameter) or a threshold that does not fit (chapter 11)",
-            f"这 {len(shares)} 张照片里，血管占比的中位数是 {middle:.1%}，网络熟悉的是"
-            f" {low:.0%}～{high:.0%}：可能是相机不同、尺度不对（--diameter）或阈值"
-            "不合适（第 11 章）",
-        )
-    ]
+    english = (
+        f"in these {len(shares)} photographs the middle share of vessels is "
+        f"{middle:.1%}, the network knows {low:.0%} to {high:.0%}: another camera, "
+        "another scale (--diameter) or a threshold that does not fit (chapter 11)"
+    )
+    chinese = (
+        f"这 {len(shares)} 张照片里，血管占比的中位数是 {middle:.1%}，网络熟悉的是 "
+        f"{low:.0%}～{high:.0%}：可能是相机不同、尺度不对（--diameter）或阈值不合适"
+        "（第 11 章）"
+    )
+    return [places.pick((english, chinese))]

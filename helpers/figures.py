@@ -5,6 +5,7 @@ Colours are those of Okabe and Ito, safe for colour-blind readers.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from itertools import cycle
 
@@ -24,16 +25,17 @@ def show(alt: str) -> None:
     """Show the current figure with its alternative text, and close it.
 
     ``alt`` says in words what the figure shows, for those who cannot see it: screen
-    readers speak it, and it stands where a picture is not loaded.
+    readers speak it, and it stands where a picture is not loaded. ValueError where it
+    is empty.
     """
     if not alt.strip():
         raise ValueError("a figure needs an alternative text: say what it shows")
-    fig = plt.gcf()
-    try:
+    fig, notebook = plt.gcf(), None
+    with contextlib.suppress(ImportError):
         from IPython import display, get_ipython
-    except ImportError:  # a plain script
-        get_ipython = lambda: None  # noqa: E731
-    if get_ipython() is None:
+
+        notebook = get_ipython()
+    if notebook is None:  # a plain script
         plt.show()
     else:
         display.display(fig, metadata={"image/png": {"alt": alt}})
@@ -126,7 +128,8 @@ def plot_curves(
 ) -> Figure:
     """Draw named curves (label, x, y, colour) and points in the unit square.
 
-    Dashes differ, too, so that curves on top of each other are all seen.
+    Of a curve x and y are (N,) arrays, of a point numbers. Dashes differ, too, so that
+    curves on top of each other are all seen.
     """
     fig, ax = plt.subplots(figsize=(4.2, 3.8), dpi=DPI)
     for (label, x, y, colour), dashes in zip(curves, cycle(("-", "--", "-.", ":"))):

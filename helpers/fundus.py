@@ -52,10 +52,15 @@ class CellImage:
 def _present(path: Path) -> Path:
     """Return the path of a file of a set, or say how to get it."""
     if not path.is_file():
-        raise FileNotFoundError(
+        english = (
             f"{path} is missing; fetch it with `{places.COMMAND} data NAME`, or name "
             "the folder that holds the data sets with --data or FUNDUS_DATA"
         )
+        chinese = (
+            f"找不到 {path}：请检查路径；数据集用 `{places.COMMAND} data 名字` 下载，"
+            "放在别处的用 --data 或 FUNDUS_DATA 指出"
+        )
+        raise FileNotFoundError(places.pick((english, chinese)))
     return path
 
 

@@ -22,9 +22,10 @@ try:
         rescue,
         runtime,
         saving,
+        standing,
         tickets,
     )
-    from .progress import book, report
+    from .progress import book
 except ImportError as error:  # a chapter's kernel may be another Python
     raise environment.PackagesMissingError(error) from None
 
@@ -44,7 +45,8 @@ class Course:
         if chosen.dataset == eyes.DRAWN:
             eyes.draw(self.mode, print)
         if not self.here:
-            print(f"data: {chosen.dataset} in {chosen.place}")
+            name, place = chosen.dataset, chosen.place
+            print(places.pick((f"data: {name} in {place}", f"数据：{name}（{place}）")))
             self.record(dataset=chosen.dataset)
         return chosen
 
@@ -185,7 +187,7 @@ def recall(chapter: str, letters: str) -> None:
 
 def progress(chapter: str) -> None:
     """Show what is done in a chapter, what to take up again, and the way on."""
-    print(report(questions.all_titles(), chapter))
+    print(standing.report(questions.all_titles(), chapter))
 
 
 def ticket(name: str = "", sentence: str = "") -> None:

@@ -99,7 +99,7 @@ def segment_file(
         "fov_diameter": round(options.get("diameter") or fundus.fov_diameter(fov)),
         "fov_share": f"{fov.mean():.4f}",
         "vessel_share": f"{pred.sum() / fov.sum():.4f}",
-        "warnings": "; ".join(english for english, _ in said),
+        "warnings": "; ".join(said),
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import tifffile  # scikit-image brings it
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from . import places
 from .datasets import read_bytes
 
 # What is opened and what is looked for in a folder. Pillow knows more formats; some
@@ -35,26 +36,42 @@ def suffixes() -> set[str]:
     return {suffix for suffix, name in known.items() if name in (*FORMATS, "MPO")}
 
 
-def foreign(head: bytes) -> str:
-    """Name what a file is that is not read, by its first 132 bytes; "" if unknown."""
-    if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        if brand in (b"avif", b"avis"):
-            return "an AVIF file: export it as JPEG or PNG"
-        if brand in (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1"):
-            return "a HEIC file, as iPhones write them: export it as JPEG or PNG"
-        return "a video: take single pictures out of it, as PNG"
-    signs = {
-        b"%PDF": "a PDF file: export its picture as PNG",
-        b"%!PS": "a PostScript file: export it as PNG",
-        b"\xff\x4f\xff\x51": "a JPEG 2000 file: export it as PNG or TIFF",
-        b"\0\0\0\x0cjP  ": "a JPEG 2000 file: export it as PNG or TIFF",
-        b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself",
-        b"<": "a web page: the download went wrong, get it again",
-    }
+AS_PNG = ("export it as PNG or TIFF", "请导出成 PNG 或 TIFF")
+FOREIGN = {  # how they begin: what they are, what to do
+    b"%PDF": (("a PDF file", " PDF 文件"), AS_PNG),
+    b"%!PS": (("a PostScript file", " PostScript 文件"), AS_PNG),
+    b"\xff\x4f\xff\x51": (("a JPEG 2000 file", " JPEG 2000 文件"), AS_PNG),
+    b"\0\0\0\x0cjP  ": (("a JPEG 2000 file", " JPEG 2000 文件"), AS_PNG),
+    b"version https://git-lfs": (
+        ("a pointer of Git LFS", " Git LFS 的指针，不是图像"),
+        ("fetch the file itself", "请取来文件本身"),
+    ),
+    b"<": (
+        ("a web page", "网页"),
+        ("the download went wrong, get it again", "下载出了错，请重新下载"),
+    ),
+}
+
+
+def foreign(head: bytes) -> tuple[str, str] | None:
+    """Say in both languages what a file is that is not read, by its first 132 bytes."""
+    kind = next((FOREIGN[sign] for sign in FOREIGN if head.startswith(sign)), None)
     if head[128:132] == b"DICM":
-        return "a DICOM file: export its picture as PNG or TIFF"
-    return next((what for sign, what in signs.items() if head.startswith(sign)), "")
+        kind = ("a DICOM file", " DICOM 文件"), AS_PNG
+    elif head[4:8] == b"ftyp":
+        brand = head[8:12]
+        kind = ("a video", "视频"), ("take pictures out of it", "请从中截取图片")
+        if brand in (b"avif", b"avis"):
+            kind = ("an AVIF file", " AVIF 文件"), AS_PNG
+        elif brand in (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1"):
+            kind = (
+                ("a HEIC file, as iPhones write them", " iPhone 的 HEIC 文件"),
+                AS_PNG,
+            )
+    if not kind:
+        return None
+    (english, chinese), (cure, cure_zh) = kind
+    return f"{english}: {cure}", f"{chinese}：{cure_zh}"
 
 
 def _without_texts(content: bytes) -> bytes:
@@ -125,8 +142,13 @@ def _read(path: Path, read: Callable[[Content], Answer], what: str = "") -> Answ
     """Return what ``read`` makes of a file, gzipped or not, or say what is wrong."""
     what = what or str(path)
     if not path.is_file():
-        state = "a folder, no file" if path.is_dir() else "missing: no such file"
-        raise FileNotFoundError(f"{path} is {state}; name an image that is there")
+        state = ("a folder, no file", "是文件夹，不是文件")
+        if not path.is_dir():
+            state = ("missing: no such file", "不存在")
+        english = f"{path} is {state[0]}; name an image that is there"
+        raise FileNotFoundError(
+            places.pick((english, f"{path} {state[1]}；请写一个图像文件的路径"))
+        )
     with path.open("rb") as file:
         head = file.read(132)
     try:
@@ -142,20 +164,31 @@ def _read(path: Path, read: Callable[[Content], Answer], what: str = "") -> Answ
                     raise
                 return read(io.BytesIO(_without_texts(path.read_bytes())))
     except TooLarge as error:
-        raise ValueError(f"{what} has {error}") from None
+        raise ValueError(f"{what}{error}") from None
     except MemoryError:
         raise
     except Exception as error:  # a foreign file can make Pillow raise anything
         unknown = isinstance(error, UnidentifiedImageError)
         if unknown and (known := foreign(head)):
-            raise ValueError(f"{what} is {known}") from error
-        reason = "no known image format" if unknown else error
+            english, chinese = f"{what} is {known[0]}", f"{what} 是{known[1]}"
+            raise ValueError(places.pick((english, chinese))) from error
+        reason = (
+            ("no known image format", "不是已知的图像格式") if unknown else [error] * 2
+        )
         if unknown and head.startswith((b"II*\0", b"MM\0*")):
-            reason = "no TIFF of whole numbers; colours may be floats"
-        raise ValueError(
-            f"{what} cannot be read as an image ({reason}); it may be cut off or be "
+            reason = (
+                "no TIFF of whole numbers; colours may be floats",
+                "不是整数的 TIFF",
+            )
+        english = (
+            f"{what} cannot be read as an image ({reason[0]}); it may be cut off or be "
             "something else: get it again from where it came"
-        ) from error
+        )
+        chinese = (
+            f"{what} 读不成图像（{reason[1]}）：文件可能不完整，或者是别的文件；"
+            "请重新拷贝或下载一份"
+        )
+        raise ValueError(places.pick((english, chinese))) from error
 
 
 def _checked(content: Content, page: int = 0) -> None:
@@ -164,8 +197,10 @@ def _checked(content: Content, page: int = 0) -> None:
         file.seek(page)
         width, height = file.size
     if width * height > MAX_PIXELS:
-        size = f"{width} x {height} pixels"
-        raise TooLarge(f"{size}, more than {MAX_PIXELS:,}: shrink it")
+        size, most = f"{width} x {height}", f"{MAX_PIXELS:,}"
+        english = f" has {size} pixels, more than {most}: shrink it"
+        chinese = f" 有 {size} 像素，超过 {most}：请先缩小"
+        raise TooLarge(places.pick((english, chinese)))
     with Image.open(content, formats=FORMATS) as file:
         file.verify()
 
@@ -225,31 +260,33 @@ def _joined(high: Image.Image, low: Image.Image) -> np.ndarray:
     return image
 
 
-def read_photo(path: Path | str) -> tuple[np.ndarray, list[tuple[str, str]]]:
+def read_photo(path: Path | str) -> tuple[np.ndarray, list[str]]:
     """Read a photograph of one's own: (3, H, W) float32 in [0, 1], and doubts.
 
     JPEG, MPO, PNG, TIFF, BMP, PPM, WebP or GIF. Grey, palette and CMYK become RGB,
     transparent parts black; 10, 12, 14 and 16 bits are read in full; the camera's note
-    of rotation (EXIF) is followed; of several pictures the largest is taken. A doubt is
-    said in English and Chinese. ValueError names a file that is broken, too small or
-    too large.
+    of rotation (EXIF) is followed; of several pictures the largest is taken. ValueError
+    names a file that is broken, too small or too large.
     """
     path = Path(path)
     pages, notes = _read(path, _pages), []
     page = int(np.argmax([height * width for height, width in pages]))
     areas = [height * width / np.prod(pages[page]) for height, width in pages]
     if sum(area > 0.5 for area in areas) > 1:
-        notes.append(
-            (
-                f"the file holds {len(pages)} pictures; number {page + 1} was taken",
-                f"文件里有 {len(pages)} 张图；取了第 {page + 1} 张",
-            )
-        )
+        english = f"the file holds {len(pages)} pictures; number {page + 1} was taken"
+        chinese = f"文件里有 {len(pages)} 张图；取了第 {page + 1} 张"
+        notes.append(places.pick((english, chinese)))
     if min(pages[page]) < MIN_SIDE:
-        raise ValueError(
-            f"{path} has {pages[page][1]} x {pages[page][0]} pixels; vessels need at "
-            f"least {MIN_SIDE} on each side: take the photograph in its own size"
+        height, width = pages[page]
+        english = (
+            f"{path} has {width} x {height} pixels; vessels need at least {MIN_SIDE} "
+            "on each side: take the photograph in its own size"
         )
+        chinese = (
+            f"{path} 只有 {width} × {height} 像素，每边至少要 {MIN_SIDE} 像素才看得清"
+            "血管：请用原来大小的照片"
+        )
+        raise ValueError(places.pick((english, chinese)))
     return _read(path, lambda content: _photo(content, page)), notes
 
 

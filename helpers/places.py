@@ -123,9 +123,11 @@ def output_dir() -> Path:
     in the working directory where that place is read-only (Kaggle's input folder), or
     in the user's own folder where that one is, too.
     """
+    if given := _variable("OUT"):
+        return Path(given).expanduser().resolve()
     homes = (ROOT, Path.cwd(), Path.home() / "fundus-course")
     home = next(filter(is_writable, homes), homes[-1])
-    return Path(_variable("OUT") or home / "outputs").resolve()
+    return (home / "outputs").resolve()
 
 
 def keeps_progress() -> bool:

@@ -14,8 +14,10 @@ import functools
 import importlib
 import inspect
 import math
+import re
 import tomllib
 import traceback
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +138,10 @@ def _all(chapter: str, kind: str) -> dict:
 
 
 def find(number: str, kind: str):
-    """Return what has this number in QUESTIONS, EXERCISES or CONTRACTS."""
+    """Return what has this number in QUESTIONS, EXERCISES or CONTRACTS.
+
+    ValueError names the numbers that are there, or the chapters.
+    """
     there = _all(number[:2], kind)
     if number not in there:
         known = ", ".join(there) or "none"
@@ -168,7 +173,8 @@ def recalls(chapter: str) -> tuple[Recall, ...]:
 def titles(chapter: str) -> dict[str, Words]:
     """Return the title of all that a chapter asks, by number; recall is 04.r1 to r5."""
     asked = _all(chapter, "QUESTIONS") | _all(chapter, "EXERCISES")
-    found = {number: asked[number].title for number in sorted(asked, key=_order)}
+    numbers = sorted(asked, key=progress.order)
+    found = {number: asked[number].title for number in numbers}
     for k, recall in enumerate(recalls(chapter), 1):
         found[f"{chapter}.r{k}"] = recall.question
     return found
@@ -179,11 +185,6 @@ def all_titles() -> dict[str, dict[str, Words]]:
     return {chapter: titles(chapter) for chapter in chapters()}
 
 
-def _order(number: str) -> tuple:
-    chapter, _, rest = number.partition(".")
-    return chapter, int(rest) if rest.isdigit() else math.inf
-
-
 # ---- Is it the same? ----
 
 
@@ -191,15 +192,22 @@ def _read(mine, single: bool):
     """Return what a text says, if it is a number, a tuple, or True or False."""
     if not isinstance(mine, str):
         return mine
-    text = mine.strip(" '\"%").replace("_", "")
+    text = _half_width(mine).strip(" '\"%").replace("_", "")
+    if single:  # 1,990,921; but 0,7 is no number here
+        text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     try:
-        return ast.literal_eval(text.replace(",", "") if single else text)
-    except (ValueError, SyntaxError):
+        return ast.literal_eval(text)
+    except Exception:  # of brackets alone there are many kinds
         return mine
 
 
+def _half_width(text: str) -> str:
+    """Return letters, digits and signs as they are, however they were typed."""
+    return unicodedata.normalize("NFKC", text)
+
+
 def _plain(word: str) -> str:
-    return " ".join(word.strip(" \t\n'\"‘’“”").casefold().split())
+    return " ".join(_half_width(word).strip(" \t\n'\"‘’“”").casefold().split())
 
 
 def same(mine, expected, tolerance: float = 1e-3) -> bool:
@@ -215,11 +223,15 @@ def same(mine, expected, tolerance: float = 1e-3) -> bool:
         mine = _read(mine, not isinstance(expected, tuple | list | set | frozenset))
         if isinstance(expected, Between):
             return bool(expected.low <= mine <= expected.high)
-        if expected is None or isinstance(expected, bool):
+        if expected is None:
+            return mine is None
+        if isinstance(expected, bool):
             return bool(mine == expected) or _plain(str(mine)) == _plain(str(expected))
         if isinstance(expected, set | frozenset):
             mine, expected = sorted(map(_plain, mine)), sorted(map(_plain, expected))
         if isinstance(expected, tuple | list):
+            if isinstance(mine, str | set | dict):  # of letters, or without an order
+                return False
             return len(mine) == len(expected) and all(
                 same(a, b, tolerance) for a, b in zip(mine, expected, strict=True)
             )
@@ -232,7 +244,7 @@ def same(mine, expected, tolerance: float = 1e-3) -> bool:
 
 
 def show(value) -> str:
-    """Return a value as one short line; a fraction with four digits."""
+    """Return a value as one short line; a fraction with four digits; never raises."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isfinite(value):
@@ -245,7 +257,10 @@ def show(value) -> str:
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if hasattr(value, "mode") and hasattr(value, "getdata"):  # a picture of Pillow's
         return f"picture of mode {value.mode}, {np.asarray(value).tolist()}"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a reader's object may do anything
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= 200 else text[:197] + "..."
 
 
@@ -260,7 +275,7 @@ def _line(label: Words, text: str) -> str:
     return f"      {pick(label)}{text}"
 
 
-COLON = (": ", "：")
+COLON, BRACKETS = (": ", "："), (" ({})", "（{}）")
 HINT, YOURS = ("Hint: ", "提示："), ("yours: ", "你的答案：")
 ANSWER, EXPECTED = ("The answer: ", "答案："), ("expected: ", "应为：")
 NOT_YET = (
@@ -288,31 +303,30 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
 
     The first wrong try gets the hint that names its mistake, or a general one; the
     second a stronger one; the third the answer with its reason. None is no try, nor is
-    the same answer once more, a word that is not offered, a word for a number, or a
-    number for several.
+    the same answer once more, a word that is not offered, anything but a number for a
+    number, or a number for several.
     """
     question = find(number, "QUESTIONS")
     answer = _ASKED[number] = _value(question.answer, given)
     if mine is None:
         return [_head(OPEN, number, question.title), f"      {pick(NOT_YET)}"]
-    typical = [
-        words
-        for value, words in question.mistakes
-        if same(mine, _value(value, given), question.tolerance)
-    ]
-    problem = None if typical else _misfit(mine, answer, question.offers)
-    if problem:
+
+    def fitting(pairs: Sequence[tuple[object, Words]]) -> Words | None:
+        """Return the words that go with an answer like the reader's."""
+        for value, words in pairs:
+            if same(mine, _value(value, given), question.tolerance):
+                return words
+        return None
+
+    right = same(mine, answer, question.tolerance)
+    level = None if right else fitting(question.also)
+    typical = fitting(question.mistakes)
+    is_known = right or level or typical
+    if not is_known and (problem := _misfit(mine, answer, question.offers)):
         lines = [_head(OPEN, number, question.title), _line(YOURS, show(mine))]
         return [*lines, f"      {problem}"]
-    other = (
-        words
-        for value, words in question.also
-        if same(mine, _value(value, given), question.tolerance)
-    )
-    right = same(mine, answer, question.tolerance)
-    level = None if right else next(other, None)
     book = progress.book(number[:2])
-    book.note(number, show(mine), right or level is not None)
+    book.note(number, show(mine), bool(right or level))
     if right or level:
         lines = [_head(RIGHT, number, question.title), _line(YOURS, show(mine))]
         return lines + ([f"      {pick(level)}"] if level else []) + _told(number)
@@ -321,9 +335,9 @@ def ask(number: str, mine, given: tuple = ()) -> list[str]:
     if tries >= 3:
         book.reveal(number)
         return lines + _told(number)
-    hints = typical[:1] or [question.hints[0]]
-    if tries == 2:
-        hints = [*typical[:1], question.hints[1]]
+    hints = [typical] if typical else []
+    if tries == 2 or not typical:
+        hints.append(question.hints[tries - 1])
     return lines + [_line(HINT, pick(words)) for words in hints]
 
 
@@ -338,10 +352,16 @@ def _misfit(mine, answer, offers: tuple[str, ...]) -> str | None:
         if count != len(answer):
             english = f"{len(answer)} values in brackets are asked for."
             return pick((english, f"这里要填括号里的 {len(answer)} 个值。"))
-    is_number = isinstance(answer, int | float | np.number)
-    if is_number and isinstance(_read(mine, single=True), str):
+    is_word = isinstance(answer, bool)
+    if not is_word and _is_number(answer) and not _is_number(_read(mine, single=True)):
         return pick(("A number is asked for.", "这里要填一个数。"))
     return None
+
+
+def _is_number(thing) -> bool:
+    """Tell whether this is one number, of Python, NumPy or PyTorch."""
+    single = isinstance(thing, int | float | complex) or getattr(thing, "ndim", 1) == 0
+    return single and not isinstance(thing, str)
 
 
 def reveal(number: str) -> list[str]:
@@ -387,7 +407,7 @@ def _is_skeleton(function: Callable) -> bool:
     """Tell whether a function does nothing but return None, or a class nothing."""
     if isinstance(function, type):
         return not {"__init__", "forward"} & vars(function).keys()
-    names = ("RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP", "LOAD_NONE")
+    names = ("RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP")
     code = getattr(function, "__code__", None)
     return code is not None and all(
         x.opname in names for x in dis.get_instructions(code)
@@ -406,9 +426,8 @@ def _own_line(function: Callable, error: Exception) -> str | None:
 
 def _changed(mine: _Outcome, reference: _Outcome, names: Sequence[str]) -> str | None:
     """Name an argument that the reader's function changed, the reference not."""
-    kinds = (np.ndarray, list, dict, set)
     for name, after, proper in zip(names, mine.after, reference.after, strict=False):
-        comparable = isinstance(proper, kinds) or hasattr(proper, "detach")
+        comparable = isinstance(proper, np.ndarray | list) or hasattr(proper, "detach")
         if comparable and not same(_numbers(after), _numbers(proper), 0):
             return name
     return None
@@ -509,11 +528,12 @@ def contract(number: str, mine, dataset: str, mode: str, device: str) -> list[st
     title = pick(claim.title)
     if value is None or tolerance is None or mode not in claim.modes:
         said = ("nothing is claimed for this run", "这样运行，没有可比的数")
-        return [f"{OPEN} {title}: {show(mine)} ({pick(said)})"]
+        line = f"{OPEN} {title}{pick(COLON)}{show(mine)}"
+        return [line + pick(BRACKETS).format(pick(said))]
     good = _within(mine, value, tolerance)
     band = f" ± {tolerance:g}" if tolerance else ""
-    line = f"{RIGHT if good else WRONG} {title}: {show(mine)}"
-    return [f"{line} ({pick(EXPECTED)}{show(value)}{band})"]
+    line = f"{RIGHT if good else WRONG} {title}{pick(COLON)}{show(mine)}"
+    return [line + pick(BRACKETS).format(f"{pick(EXPECTED)}{show(value)}{band}")]
 
 
 def _within(mine, value, tolerance: float) -> bool:
@@ -524,7 +544,8 @@ def _within(mine, value, tolerance: float) -> bool:
         gap = np.abs(np.subtract(mine, value, dtype=float))
     except (TypeError, ValueError):
         return False
-    return bool((gap <= tolerance * (1 + 1e-9)).all())
+    is_one_each = np.shape(mine) == np.shape(value)
+    return is_one_each and bool((gap <= tolerance * (1 + 1e-9)).all())
 
 
 # ---- Recall ----
@@ -533,9 +554,8 @@ def _within(mine, value, tolerance: float) -> bool:
 def recall(chapter: str, letters: str) -> list[str]:
     """Judge the letters given to the recall questions; ``?`` is no answer."""
     asked, lines = recalls(chapter), []
-    given = [
-        letter for letter in letters.casefold() if letter.isalnum() or letter in "?？"
-    ]
+    typed = _half_width(letters).casefold()
+    given = [letter for letter in typed if letter.isalnum() or letter == "?"]
     if len(given) != len(asked):
         said = (
             f"{len(asked)} letters are needed, one a question, such as 'bacda'; "
@@ -546,16 +566,16 @@ def recall(chapter: str, letters: str) -> list[str]:
         return [f"{OPEN} {pick(said)}"]
     book = progress.book(chapter)
     for k, (letter, question) in enumerate(zip(given, asked, strict=True), 1):
-        if letter in "?？":
+        if letter == "?":
             lines.append(f"{OPEN} {k}")
         elif letter not in question.choices:
-            said = ("one of", "请从中选一个：")
-            lines.append(
-                f"{OPEN} {k} {letter}: {pick(said)} {', '.join(question.choices)}"
-            )
+            said = ("one of ", "请从中选一个：")
+            line = f"{OPEN} {k} {letter}{pick(COLON)}{pick(said)}"
+            lines.append(line + ", ".join(question.choices))
         else:
             right = letter == question.right
             book.note(f"{chapter}.r{k}", letter, right)
             why = pick(question.choices[letter].why)
-            lines.append(f"{RIGHT if right else WRONG} {k} {letter}: {why}")
+            mark = RIGHT if right else WRONG
+            lines.append(f"{mark} {k} {letter}{pick(COLON)}{why}")
     return lines

@@ -26,7 +26,7 @@ GO_ON = (
 def words(error: BaseException) -> list[str]:
     """Return what to say after an error in a reader's cell."""
     said = [pick(GO_ON)]
-    if isinstance(error, NameError):
+    if type(error) is NameError and error.name:  # else it is a local name, or not told
         said.insert(0, pick(ABOVE).format(name=error.name))
     return said
 

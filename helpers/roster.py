@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 
 from . import saving, tickets
-from .progress import Facts, Titles
+from .progress import Facts, Titles, order
 from .tickets import Problem, Ticket
 
 CSV, PAGE = "class.csv", "class.html"
@@ -51,23 +51,20 @@ class Column:
         return self.tried >= ENOUGH and self.share < HARD
 
 
-def _order(number: str) -> tuple[str, bool, int]:
-    chapter, _, rest = number.partition(".")
-    return chapter, rest.startswith("r"), int(rest.lstrip("r"))
-
-
-def table(handed_in: Sequence[Ticket], titles: Titles | None = None) -> list[Column]:
-    """Return a column for each question of the chapters that the class has begun.
-
-    Without ``titles`` only those that somebody tried.
-    """
+def table(handed_in: Sequence[Ticket], titles: Titles) -> list[Column]:
+    """Return a column for each question of the chapters that the class has begun."""
     numbers = {number for ticket in handed_in for number in ticket.facts}
-    for chapter in {number[:2] for number in numbers} & set(titles or {}):
+    for chapter in {number[:2] for number in numbers} & set(titles):
         numbers |= set(titles[chapter])
     return [
         Column(number, tuple(t.facts.get(number, Facts()) for t in handed_in))
-        for number in sorted(numbers, key=_order)
+        for number in sorted(numbers, key=order)
     ]
+
+
+def hardest(columns: Sequence[Column]) -> list[Column]:
+    """Return the hard questions, the hardest first."""
+    return sorted((c for c in columns if c.hard), key=lambda column: column.share)
 
 
 WORDS = {
@@ -161,8 +158,8 @@ def _head(number: str, titles: Titles, language: str) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
+    """Return a cell that no spreadsheet takes for a formula; some know full-width."""
+    return f"'{cell}" if cell.startswith(tuple("=+-@＝＋－＠")) else cell
 
 
 def to_csv(
@@ -270,7 +267,7 @@ def to_page(
     dl = "".join(
         f"<div><dt>{words[k]}</dt><dd>{v}</dd></div>" for k, v in facts.items()
     )
-    hard = sorted((c for c in columns if c.hard), key=lambda column: column.share)
+    hard = hardest(columns)
     parts = [f"<h2>{words['again']}</h2>"]
     parts.append(f"<p>{words['again_say' if hard else 'none']}</p>")
     parts.append(_list("bars", (_bar(column, titles, language) for column in hard)))
@@ -324,9 +321,9 @@ def make(folder: Path, out: Path, titles: Titles, language: str) -> str:
     page = to_page(handed_in, columns, problems, titles, language)
     saving.write_bytes(out / PAGE, page)
     lines.insert(0, words["read"].format(len(handed_in), len(problems)))
-    hard = sorted((c for c in columns if c.hard), key=lambda column: column.share)
+    hard = hardest(columns)[:5]
     lines += [words["hard"]] if hard else []
-    for column in hard[:5]:
+    for column in hard:
         name = " ".join(_named(column.number, titles, language))
         lines.append(f"  {name}: {words['of'].format(column.first, column.tried)}")
     lines.append(words["ready"].format(out / PAGE, out / CSV))

@@ -135,7 +135,7 @@ class Turn:
                 raise KeyError
         except FileNotFoundError:
             entries = []
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             file.replace(file.with_name(f"record-damaged-{self.damaged + 1}.json"))
             entries = []
         return [entry for entry in entries if kind in (None, entry["kind"])]

@@ -47,7 +47,7 @@ def _one_line(text: object, most: int) -> str:
     """Return text in one line that every file can hold."""
     plain = str(text).encode(errors="replace").decode()
     shown = "".join(c if c.isprintable() else " " for c in plain)
-    return " ".join(shown.split())[:most]
+    return " ".join(shown.split())[:most].rstrip()
 
 
 # ---- A student writes one ----
@@ -82,7 +82,8 @@ def write(
     """Write a student's ticket into a folder; return its path.
 
     It takes the place of an older ticket of the same name and of no other file. Two
-    students of one name cannot be told apart: they need two names.
+    students of one name cannot be told apart: they need two names. ValueError without
+    a name, DiskError where nothing can be written.
     """
     facts = {number: f for book in books for number, f in book.facts().items()}
     date = datetime.datetime.now().astimezone().replace(microsecond=0)
@@ -204,7 +205,9 @@ def _facts(number: str, known: dict) -> Facts:
 def _read_one(path: Path) -> Ticket:
     """Return the ticket at a path; _NoTicketError where there is none."""
     if path.is_dir():
-        raise _NoTicketError("an empty folder", "是空文件夹")
+        raise _NoTicketError(
+            "an empty folder, or one that may not be read", "是空文件夹，或者无权读取"
+        )
     try:
         if path.stat().st_size > LARGEST:
             size = f"{path.stat().st_size / 1e6:.1f} MB"
@@ -217,14 +220,13 @@ def _read_one(path: Path) -> Ticket:
 
 def _files(folder: Path, skip: Iterable[str]) -> list[Path]:
     """Return all files in a folder and its sub-folders, and folders that are empty."""
-    found = []
-    for path in sorted(folder.rglob("*")):
+    found, there = [], sorted(folder.rglob("*"))
+    full = {path.parent for path in there}
+    for path in there:
         parts = path.relative_to(folder).parts
         if any(p.startswith(".") or p.casefold() in OF_SYSTEMS for p in parts):
             continue
-        if path.is_dir() and any(path.iterdir()):
-            continue
-        if len(parts) > 1 or path.name not in skip:
+        if path not in full and (len(parts) > 1 or path.name not in skip):
             found.append(path)
     return found
 
@@ -250,14 +252,20 @@ def read(folder: Path, skip: Iterable[str] = ()) -> tuple[list[Ticket], list[Pro
         if other:
             kept = newest[ticket.key][1]
             old = other[1] if kept == file else file
-            problems.append((old, _twice(ticket.name, kept)))
+            why = _copy(kept) if ticket == other[0] else _twice(ticket.name, kept)
+            problems.append((old, why))
     tickets = (newest[key][0] for key in sorted(newest))
     return list(tickets), problems
 
 
+def _copy(kept: str) -> Words:
+    return f"the same ticket as {kept}", f"和 {kept} 是同一份"
+
+
 def _twice(name: str, kept: str) -> Words:
     return (
-        f"{name} is there twice; {kept} is newer and counts. Two people? Then let one "
-        "write another name.",
-        f"“{name}”有两份，{kept} 较新，以它为准。如果是两个人，请其中一人换个写法。",
+        f"{name} is there twice; {kept} is newer and counts. Two people? Then write "
+        "another name into one of the files.",
+        f"“{name}”有两份，{kept} 较新，以它为准。如果是两个人，请把其中一个文件里的"
+        "名字改掉。",
     )

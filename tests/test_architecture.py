@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "pack": {"datasets", "download"},
     "classroom": {"datasets"},
     "progress": set(),
+    "standing": {"progress"},
     "tickets": {"progress"},
     "roster": {"progress", "tickets"},
     "phantom": {"datasets", "fundus"},
@@ -58,12 +59,13 @@ MAY_IMPORT = {
     "questions": {"progress"},
     "rescue": set(),
     "lesson": {
-        "datasets", "fundus", "phantom", "eyes", "questions", "progress", "tickets",
-        "rescue",
+        "datasets", "fundus", "phantom", "eyes", "questions", "progress", "standing",
+        "tickets", "rescue",
     },
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
-            "wheels", "classroom", "progress", "tickets", "roster")  # fmt: skip
+            "wheels", "classroom", "progress", "standing", "tickets",
+            "roster")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "fetch",
             "download", "pack", "phantom",
             "preprocess", "metrics", "figures")  # fmt: skip
@@ -102,6 +104,11 @@ def public(name: str) -> list:
 def test_the_modules_are_those_of_the_plan():
     assert set(PARTS) == set(MAY_IMPORT)
     assert "utils" not in MODULES
+
+
+def test_the_readers_map_has_a_line_for_each():
+    listed = re.findall(r"(?m)^(\w+)  +\w", ast.get_docstring(tree("__init__")))
+    assert sorted(listed) == sorted([*PARTS, "exercises"])
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -38,7 +38,7 @@ course = lesson.start()
 # %%
 import math
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="1"
 # ## Text
 #
 # The formula $a^2$, the span `math.pi`, a [link](04_next.ipynb),
@@ -217,6 +217,7 @@ def test_the_end_of_a_chapter_asks_and_sums_up(project):
         ('right = "b"', 'right = "d"', "question 1 lacks a choice, a text or its"),
         (', "是数"]', "]", "question 1 lacks a choice, a text or its right letter"),
         ("[[recall]]", "[[other]]", "4 recall questions, 5 are needed"),
+        ('of = "03"', "", "question 1 lacks its chapter"),
     ],
 )
 def test_recall_questions_are_whole(project, capsys, old, new, problem):
@@ -289,6 +290,14 @@ def test_chinese_links_lead_to_chinese_chapters(project):
         ('include="badges"', 'include="badge"', '0 cells include="badges"'),
         ("lesson.start()", "lesson.start(1)", "the set-up stub is exactly"),
         ("import math", "# @title A form\nimport math", "a title is the cell's title="),
+        (' minutes="1"', "", r"'## Text': no minutes=\"0\""),
+        ("import math", "import math(", "'import math.': SyntaxError in its line 1"),
+        (
+            'metres")',
+            'metres"))',
+            "'print.a.*: SyntaxError in its line 1: unmatched",
+        ),
+        ("print(area(3))", "area = 3\nprint(area)", r"area is made in \[03-02\] and"),
         ("平方米", "平方米{}", "is not what its source builds"),
         ('print(area(2), "平', 'print(area(1), "平', "by more than texts"),
         ("import math", "import cmath", "is not what its source builds"),
@@ -315,7 +324,7 @@ def test_check_accepts_in_chinese(project, old, new):
 
 def test_check_finds_missing_and_lone_translations(project, capsys):
     text = source(project).read_text("utf-8")
-    english = text.index('# %% [markdown] lang="en"\n# ## Text')
+    english = text.index('# %% [markdown] lang="en" minutes="1"\n# ## Text')
     chinese = text.index('# %% [markdown] lang="zh"', english)
     after = text.index("# %% tags", chinese)
     source(project).write_text(text[:chinese] + text[after:], "utf-8")
@@ -350,6 +359,14 @@ def test_bless_marks_a_translation_as_current(project, capsys):
     assert "English is" in problems(project, capsys)
     assert build.main(["--bless"], project) == 0
     assert build.main(["--check"], project) == 0
+
+
+def test_bless_leaves_all_else_of_a_header(project):
+    edit(project, 'lang="zh" of="', 'lang="zh" tags=["x"] of="')
+    assert build.main([], project) == 0
+    before = source(project).read_text("utf-8")
+    assert build.main(["--bless"], project) == 0
+    assert source(project).read_text("utf-8") == before
 
 
 def test_an_unknown_chapter_is_named(project, capsys):
@@ -398,7 +415,7 @@ def test_store_gives_each_language_the_outputs_of_its_run_but_no_answer(project)
     )
     lines = [notebook(project, x).cells[1].source for x in ("en", "zh")]
     assert "lesson run on DRIVE, CPU, 2026-01-02" in lines[0]
-    assert "数据 DRIVE，设备 CPU，日期 2026-01-02" in lines[1]
+    assert "数据 DRIVE；设备 CPU；日期 2026-01-02" in lines[1]
     assert build.main(["--check"], project) == 0
 
 
@@ -468,8 +485,8 @@ def test_every_built_notebook_has_a_source():
 
 def test_the_strip_stands_where_the_lead_in_stands_alone(project):
     """Both languages mark the chapter, in words and in a picture."""
-    edit(project, "# ## Text\n", "# **You are here**\n#\n# ## Text\n")
-    edit(project, "# ## 文字\n", "# **你在这里**\n#\n# ## 文字\n")
+    edit(project, "# ## Text\n", "# ## Text\n#\n# **You are here**\n")
+    edit(project, "# ## 文字\n", "# ## 文字\n#\n# **你在这里**\n")
     assert build.main(["--bless"], project) == 0
     for language, mark in (("en", "**03 the paper**"), ("zh", "**03 论文**")):
         texts = [cell["source"] for cell in notebook(project, language).cells]

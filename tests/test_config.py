@@ -38,6 +38,9 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     assert places.data_dir() == tmp_path.resolve() / "my data"
     assert places.output_dir() == tmp_path.resolve() / "out"
     assert places.data_dir_is_given()
+    monkeypatch.setenv("FUNDUS_OUT", "~/out")
+    monkeypatch.setattr(places, "is_writable", None)  # what is given is not tried
+    assert places.output_dir() == places.Path.home().resolve() / "out"
     monkeypatch.delenv("FUNDUS_OUT")
     monkeypatch.setattr(places, "is_writable", lambda _: False)  # neither may be
     monkeypatch.setattr(places.Path, "home", lambda: tmp_path.resolve() / "me")

@@ -9,10 +9,7 @@ PROBS = np.where(X.vessels, 0.9, 0.05).astype(np.float32) * X.fov
 
 
 def said(image=X.image, fov=X.fov, probs=PROBS, **more):
-    """Return the English sentences; each has a Chinese one."""
-    words = doubts.photograph(image, fov, probs, 0.5, **more)
-    assert all(english and chinese != english for english, chinese in words)
-    return [english for english, _ in words]
+    return doubts.photograph(image, fov, probs, 0.5, **more)
 
 
 def test_a_retina_is_not_doubted():
@@ -56,5 +53,15 @@ def test_notes_of_the_file_come_first():
 def test_a_batch_is_doubted_by_its_middle():
     assert not doubts.batch([0.12] * 12 + [0.3, 0.01])
     assert not doubts.batch([0.3] * 9)
-    ((english, chinese),) = doubts.batch([0.2] * 10)
-    assert "20.0%, the network knows 9% to 15%" in english and "20.0%" in chinese
+    (sentence,) = doubts.batch([0.2] * 10)
+    assert "20.0%, the network knows 9% to 15%" in sentence
+
+
+def test_doubts_are_in_the_readers_language(monkeypatch):
+    monkeypatch.setenv("FUNDUS_LANGUAGE", "zh")
+    grey = np.repeat(X.image[1:2], 3, axis=0)
+    assert said(grey, parts=2) == [
+        "有 2 块亮区，不是单独一只眼睛；取了最大的一块",
+        "颜色不像视网膜（蓝光占 33%）",
+    ]
+    assert "中位数是 20.0%" in doubts.batch([0.2] * 10)[0]

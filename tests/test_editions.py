@@ -34,7 +34,7 @@ from helpers import lesson
 
 course = lesson.start()
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes="2"
 # ## A section
 #
 # Of [the code](../helpers/shapes.py#top), [the other](05_other.ipynb),
@@ -289,12 +289,12 @@ def test_a_note_says_all_that_a_teacher_wants_to_know(project):
 def test_a_computed_answer_is_called_so():
     asked = questions.Question(
         ("q", "问"), lambda x: x, (("a", "甲"),) * 2, ("{answer}!", "{answer}"),
-        known=("0.807",),
+        known=("green comes first", "最高的是 green", "0.807", "0.899"),
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(questions, "find", lambda number, kind: asked)
         lines = editions.note("ask", "04.1", "en").splitlines()
-    assert lines[2] == "> - Answer: computed by the cell; with DRIVE 0.807"
+    assert lines[2] == "> - Answer: computed by the cell; in a run on DRIVE `0.807`"
     assert lines[3] == "> - …!"
 
 
@@ -412,6 +412,15 @@ def test_slides_show_the_chapters_heading_and_its_figures(project):
         assert f'base64,{PIXEL}" alt="{ALT[language]}"' in second
         assert "<pre>Said below.</pre>" in second
         assert not re.findall(r"(?:src|href)=\"(?!data:)|@import|url\(", page)
+
+
+def test_slides_credit_whom_the_teachers_file_names(project):
+    path = project / "notebooks/src/teaching/04.toml"
+    path.write_text(path.read_text("utf-8") + 'credit = ["by A", "甲摄"]\n', "utf-8")
+    folder = make(project, "slides", "--store", executed(project))
+    for place, words in (("", "by A"), ("zh", "甲摄")):
+        page = (folder / place / "04_name.html").read_text("utf-8")
+        assert words in page and "Staal" not in page
 
 
 @pytest.mark.parametrize(

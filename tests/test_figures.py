@@ -2,6 +2,7 @@
 
 import re
 
+import IPython
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -20,6 +21,23 @@ def untouched():
     yield
     figures.plt.close("all")
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("notebook", [None, object()], ids=["script", "notebook"])
+def test_a_figure_is_shown_with_its_words_and_closed(monkeypatch, notebook):
+    shown = []
+    monkeypatch.setattr(IPython, "get_ipython", lambda: notebook)
+    monkeypatch.setattr(figures.plt, "show", lambda: shown.append((None, "window")))
+    display = lambda *what, metadata: shown.append((*what, metadata))  # noqa: E731
+    monkeypatch.setattr(IPython.display, "display", display)
+    fig = figures.plt.figure()
+    with pytest.raises(ValueError, match="needs an alternative text"):
+        figures.show(" ")
+    assert not shown and figures.plt.get_fignums()
+    figures.show("A line.")
+    alt = {"image/png": {"alt": "A line."}}
+    assert shown == [(fig, alt) if notebook else (None, "window")]
+    assert not figures.plt.get_fignums()
 
 
 def test_error_map_colours():

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from PIL import Image
 
 from helpers import datasets, phantom
-from notebooks.tools import LANGUAGES, address, build, localise, needs, paste, run
+from notebooks.tools import LANGUAGES, address, build, localise, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
@@ -178,20 +177,6 @@ def test_no_chapter_imports_how_it_was_made():
     for name in CHAPTERS:
         for cell in code(load(name)):
             assert not re.search(r"^\s*(from|import) notebooks\b", cell.source, re.M)
-
-
-@every_chapter
-def test_what_a_check_reads_has_one_origin(name):
-    """Cells are run again and out of order: a right answer must stay right."""
-    texts = [cell.source for cell in code(load(name))[1:]]
-    names = [needs.names_in(ast.parse(text)) for text in texts]
-    origins = Counter(x for bound, _ in names for x in bound)
-    calls = r'lesson\.exercise\(\s*"[\d.]+",\s*(\w+)'
-    wanted = set(re.findall(calls, "\n".join(texts)))
-    for text, (bound, read) in zip(texts, names, strict=True):
-        if "lesson.ask(" in text:
-            wanted |= read - bound
-    assert not {x for x in wanted if origins[x] > 1}
 
 
 # As in Colab: an empty folder, the course only at an address

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import places, progress, saving
+from helpers import places, progress, saving, standing
 from helpers.progress import Facts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,6 +106,7 @@ DAMAGED = [
     b'{"format": 1, "chapter": "05", "answers": {}}',
     b'{"format": 1, "chapter": "04", "answers": []}',
     b'{"format": 1, "chapter": "04", "answers": {"04.1": {"tries": [["1"]]}}}',
+    b'{"format": 1, "chapter": "04", "answers": {"04.1": {"tries": {}, "shown": 0}}}',
     b'{"format": 1, "chapter": "04", "answers": {"04.1": {"tries": [], "shown": "1"}}}',
 ]  # fmt: skip
 
@@ -151,7 +152,7 @@ def test_where_nothing_can_be_written_it_goes_on_in_memory(kept, monkeypatch, wh
     assert book.facts() == {"04.1": Facts(2, 2)}
     said = book.news("zh")
     assert said.count("只留在内存里") == 1 and book.news() == ""
-    assert "in memory only" in progress.report(TITLES, "04")
+    assert "in memory only" in standing.report(TITLES, "04")
     assert progress.book("04") is book
 
 
@@ -174,7 +175,7 @@ def test_switched_off_nothing_is_written(monkeypatch, kept):
     assert progress.book("02").facts()["02.1"] == Facts(1, 1)
     assert [book.chapter for book in progress.books()] == ["01", "02"]
     assert not kept.exists() and progress.book("02").news() == ""
-    assert "in memory only" in progress.report(TITLES)
+    assert "in memory only" in standing.report(TITLES)
     restart(monkeypatch)
     assert not progress.books()
 
@@ -202,21 +203,21 @@ def test_the_lock_of_a_kernel_that_died_is_lifted(kept, monkeypatch):
 
 def test_summary_and_way_on():
     fill()
-    states = progress.summary(TITLES)
+    states = standing.summary(TITLES)
     assert states["02"] == {
         "first": ["02.1"], "later": ["02.2"], "shown": ["02.10"], "tried": [],
         "open": [],
     }  # fmt: skip
     assert states["01"]["tried"] == ["01.1"] and states["01"]["open"] == ["01.r1"]
-    assert progress.way_on(states, "01") == ["01.r1", "04"]
-    assert progress.way_on(states, "02") == ["04"]
-    assert progress.way_on(states, "04") == ["04.1"]
+    assert standing.way_on(states, "01") == ["01.r1", "04"]
+    assert standing.way_on(states, "02") == ["04"]
+    assert standing.way_on(states, "04") == ["04.1"]
 
 
 def test_the_report_of_all_chapters():
-    assert f"The way on: {'Chapter 01'}" in progress.report(TITLES)
+    assert f"The way on: {'Chapter 01'}" in standing.report(TITLES)
     fill()
-    said = progress.report(TITLES)
+    said = standing.report(TITLES)
     assert "Chapter 02  2 of 3 right, 1 at the first try, answers shown: 1\n" in said
     assert "Chapter 04  not begun\n" in said
     assert "Take up again:\n  Chapter 01  1.1 Turn a photograph\n" in said
@@ -227,15 +228,15 @@ def test_the_report_of_all_chapters():
 
 def test_the_report_of_a_chapter():
     fill()
-    said = progress.report(TITLES, "01")
+    said = standing.report(TITLES, "01")
     assert "[no ] 1.1 Turn a photograph (tries so far: 1)\n" in said
     assert "[ ? ] recall 1 What is a fov?\n" in said
     assert "The way on: recall 1 What is a fov?, then Chapter 04\n" in said
-    said = progress.report(TITLES, "02", "zh")
+    said = standing.report(TITLES, "02", "zh")
     assert "第 02 章  3 题里答对 2 题，一次答对 1 题，看了答案 1 题\n" in said
     assert "[OK ] 2.2 卷积（第 2 次答对）\n" in said and "不会发送到任何地方" in said
     said.encode("gbk")
     for chapter, asked in TITLES.items():
         for number in asked:
             progress.book(chapter).note(number, "right", True)
-    assert "all is answered" in progress.report(TITLES, "04")
+    assert "all is answered" in standing.report(TITLES, "04")

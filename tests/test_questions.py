@@ -120,14 +120,40 @@ def test_an_answer_of_another_kind_is_no_try(chapter, monkeypatch, capsys):
     assert "3 values in brackets" in said(capsys, 4, 5) + said(capsys, "(8, 4)", 5)
     assert progress.book("77").tries("77.1") == []
     assert "[OK ]" in said(capsys, "8, 4, 2", 5)
-    progress.book("77").tries("77.1").clear()
     monkeypatch.setitem(chapter.QUESTIONS, "77.1", asked)
     assert "[no ]" in said(capsys, "Wide", 5) and "[OK ]" in said(capsys, "thin", 5)
+    yes = dataclasses.replace(ASKED, answer=True, mistakes=())
+    monkeypatch.setitem(chapter.QUESTIONS, "77.1", yes)
+    assert "[OK ]" in said(capsys, "true", 5)
 
 
-@pytest.mark.parametrize("mine", [[1], object(), np.nan, np.ones(3), print])
-def test_no_answer_raises(chapter, mine, capsys):
-    assert "[no ] 77.1" in said(capsys, mine, 5)
+def test_an_answer_of_another_kind_may_be_right_too(chapter, monkeypatch, capsys):
+    level, wrong = ("no clip", ("level", "持平")), ("both", ("of one", "一种的"))
+    asked = dataclasses.replace(ASKED, also=(level,), mistakes=(wrong,))
+    for change in ({}, {"answer": "40", "offers": ("40", "16")}):
+        progress._BOOKS.clear()
+        changed = dataclasses.replace(asked, **change)
+        monkeypatch.setitem(chapter.QUESTIONS, "77.1", changed)
+        assert "Hint: of one" in said(capsys, "both", 5)
+        words = said(capsys, "No clip", 5)
+        assert "[OK ]" in words and "level" in words
+
+
+class Silent:
+    def __repr__(self):
+        raise RuntimeError("it does not say")
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [[1], (0, 7), object(), np.ones(3), print, Silent(), "{[]: 1}", "(" * 999, "0,7"],
+    ids=range(9),
+)
+def test_no_answer_raises_and_what_is_no_number_is_no_try(chapter, mine, capsys):
+    words = said(capsys, mine, 5)
+    assert "[ ? ] 77.1" in words and "A number is asked for" in words
+    assert "[no ] 77.1" in said(capsys, np.nan, 5)
+    assert len(progress.book("77").tries("77.1")) == 1
 
 
 def test_unknown_numbers_are_named(chapter):
@@ -144,6 +170,8 @@ def test_unknown_numbers_are_named(chapter):
         ("'thin'", "thin"),
         (" No  clip", "no clip"),
         ("1,990,921", 1990921),
+        ("１０", 10),
+        ("（８，4）", (8, 4)),
         ("87.27 %", 87.27),
         ("(64, 284, 284)", (64, 284, 284)),
         ([64, 284], (64, 284)),
@@ -170,6 +198,10 @@ def test_same(mine, expected):
         (None, 0.0),
         (0.9, Between(0.6, 0.8)),
         ("no number", 3),
+        ("1,0", 10),
+        ("1,5", 15),
+        ({8, 4}, (8, 4)),
+        ("none", None),
     ],
 )
 def test_not_the_same(mine, expected):
@@ -279,7 +311,7 @@ def test_a_changed_argument_is_caught(chapter, capsys, monkeypatch, make):
 # Contracts and recall
 
 
-def test_contract_compares_what_is_claimed_with_yours(chapter):
+def test_contract_compares_what_is_claimed_with_yours(chapter, monkeypatch):
     def line(number, mine, dataset="DRIVE", mode="lesson", device="cpu"):
         return questions.contract(number, mine, dataset, mode, device)[0]
 
@@ -288,8 +320,12 @@ def test_contract_compares_what_is_claimed_with_yours(chapter):
     assert line("77.near", 0.509) == "[OK ] near: 0.509 (expected: 0.5 ± 0.01)"
     assert line("77.near", 0.52).startswith("[no ]")
     assert line("77.shape", torch.zeros(1, 2).shape).startswith("[OK ]")
+    for odd in (Silent(), [], [0.5, 0.5], None, "a half", np.nan):
+        assert line("77.near", odd).startswith("[no ]"), odd
     for other in ({"dataset": "PHANTOM"}, {"mode": "smoke"}, {"device": "cuda"}):
         assert "nothing is claimed" in line("77.near", 9, **other)
+    monkeypatch.setenv("FUNDUS_LANGUAGE", "zh")
+    assert line("77.near", 0.509).endswith("：0.509（应为：0.5 ± 0.01）")
 
 
 def test_recall_explains_each_letter(chapter, monkeypatch):
@@ -299,7 +335,7 @@ def test_recall_explains_each_letter(chapter, monkeypatch):
     }
     asked = (questions.Recall("77", ("really?", "真的？"), "b", choices),) * 3
     monkeypatch.setattr(questions, "recalls", lambda chapter: asked)
-    assert questions.recall("77", "a B ?") == [
+    assert questions.recall("77", "a Ｂ ？") == [
         "[no ] 1 a: because not",
         "[OK ] 2 b: because so",
         "[ ? ] 3",

@@ -136,7 +136,7 @@ def test_a_page_tells_of_its_own_run(out):
     assert "smoke run on PHANTOM, CPU with 2 threads, 2026-01-02" in text
     assert "DRIVE" not in text and "no photographs of patients" in text
     text = (out / "zh/01_first.html").read_text("utf-8")
-    assert "smoke 模式，数据 PHANTOM，设备 CPU with 2 threads" in text
+    assert "smoke 模式；数据 PHANTOM；设备 CPU，2 个线程；" in text
     made = nbformat.read(out / "01_first.ipynb", as_version=4)
     assert made.metadata.course.outputs.dataset == "PHANTOM"
     assert "DRIVE" not in made.cells[1].source and "badge" in made.cells[1].source

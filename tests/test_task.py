@@ -181,7 +181,17 @@ def test_no_submission_without_a_plan(turn):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"entries": [{"kind": "plan"}]}', '{"entries": 3}', "\x00"]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"entries": [{"kind": "plan"}]}',
+        '{"entries": 3}',
+        "\0",
+        9999 * "[",
+    ],
+    ids=range(7),
 )
 def test_a_damaged_record_is_put_aside_and_said(turn, text):
     turn.state_plan("a plan")

@@ -18,13 +18,15 @@ def to_label(picture):
 
 
 def _pictures() -> tuple[tuple[Image.Image], ...]:
-    """Return one label as grey, palette, bits and grey up to 1, and a black one."""
+    """Return one label as grey, palettes, bits and grey up to 1, and a black one."""
     label = np.array([[0, 1, 1, 0], [0, 0, 1, 0]], dtype=np.uint8)
     palette = Image.fromarray(label)
     palette.putpalette([4, 2, 4, 252, 254, 252])  # as in DRIVE's 2nd_manual
+    turned = Image.fromarray(1 - label)
+    turned.putpalette([252, 254, 252, 4, 2, 4])  # white comes first: numbers mislead
     grey, bits = Image.fromarray(255 * label), Image.fromarray(label > 0)
     dark, black = Image.fromarray(label), Image.fromarray(0 * label)
-    return (grey,), (palette,), (bits,), (dark,), (black,)
+    return (grey,), (palette,), (turned,), (bits,), (dark,), (black,)
 
 
 def dice(tp, fp, fn):
@@ -76,6 +78,7 @@ EXERCISES["04.3"] = Exercise(
     ),
     (
         (lambda picture: np.asarray(picture) > 127, INDICES),
+        (lambda picture: np.asarray(picture) > 0, INDICES),
         (lambda picture: np.asarray(picture.convert("L")) > 0, NEARLY_BLACK),
         (lambda picture: np.asarray(picture.convert("L")) > 127, NOT_255),
     ),

@@ -38,7 +38,7 @@ EXERCISES["05.3"] = Exercise(
         (np.array([3, 4, 5, 4]), 8),
     ),
     hint=(
-        "Clipping takes pixels out of a bin, not out of the image. How many must "
+        "Clipping takes pixels out of a level, not out of the image. How many must "
         "there be at the end?",
         "截断只是从一个灰度级里拿走像素，图像的像素总数不变。最后共有多少个？",
     ),
@@ -47,14 +47,14 @@ EXERCISES["05.3"] = Exercise(
             np.minimum,
             (
                 "The clipped pixels are gone: the curve ends below 1, the tile comes "
-                "out dark. Share them out over all bins.",
+                "out dark. Share them out over all levels.",
                 "截下来的像素不见了：曲线到不了 1，子块变暗。要平均分给所有灰度级。",
             ),
         ),
         (
             _clip_share_clip,
             (
-                "The second clipping loses pixels again. One round may leave a bin a "
+                "The second clipping loses pixels again. One round may leave a level a "
                 "little above the limit.",
                 "第二次截断又丢了像素。只分一轮，某个灰度级略高于阈值是允许的。",
             ),
@@ -62,7 +62,7 @@ EXERCISES["05.3"] = Exercise(
         (
             _share_with_the_rest,
             (
-                "A sound rule, but another one: here every bin gets the same, full "
+                "A sound rule, but another one: here every level gets the same, full "
                 "ones too. Libraries differ in this.",
                 "这也合理，但规则不同：这里每个灰度级分得一样多，满的也分。",
             ),
@@ -104,7 +104,7 @@ EXERCISES["05.4"] = Exercise(
     opencv_to_skimage,
     cases=((584, 565, 8, 2.0), (960, 999, 8, 4.0), (512, 768, 16, 3.0)),
     hint=(
-        "One number counts tiles, the other measures them in pixels. And no bin can "
+        "One number counts tiles, the other measures them in pixels. And no level can "
         "hold more than the whole tile.",
         "一个数的是子块的个数，一个量的是子块的大小。一级最多装下整个子块的像素。",
     ),
@@ -120,7 +120,7 @@ EXERCISES["05.4"] = Exercise(
             _share_above_one,
             (
                 "A share of 2.0 is twice the tile: nothing is ever clipped. OpenCV "
-                "counts in mean bins, of which there are 256.",
+                "counts in mean levels, of which there are 256.",
                 "比例 2.0 是整个子块的两倍，什么也截不掉。OpenCV 以"
                 "平均每级的像素数为单位，即子块的 1/256。",
             ),

@@ -61,7 +61,7 @@ EXERCISES["06.2"] = Exercise(
     ((_d4, TWICE), (_undo_in_old_order, OLD_ORDER)),
 )
 EXERCISES["06.3"] = Exercise(
-    ("Ten pixels, in which unit?", "十个像素，换成什么单位？"),
+    ("Ten pixels, in which unit?", "把十个像素换成 grid_sample 的单位"),
     as_grid,
     ((0, 10, 128, 128), (10, 0, 128, 128), (-3, 10, 100, 200)),
     (
@@ -127,7 +127,7 @@ QUESTIONS["06.4"] = Question(
         (
             "Every pixel that touches a vessel counts. How much is a rim of a thin "
             "vessel?",
-            "碰到血管的像素都算。细血管的一圈边有多大？",
+            "碰到血管的像素都算。和细血管本身相比，它周围的一圈边缘有多大？",
         ),
         (
             "The rim grows by about half a pixel on either side. Most vessels are only "
@@ -138,7 +138,7 @@ QUESTIONS["06.4"] = Question(
     (
         "Each rim pixel that a vessel merely touches is added, and thin vessels are "
         "mostly rim.",
-        "血管只要碰到一点的边缘像素都算了进来，而细血管大部分都是边缘。",
+        "凡是血管碰到一点的边缘像素，都算了进来，而细血管大部分都是边缘。",
     ),
     tolerance=0.05,
     mistakes=(
@@ -292,7 +292,7 @@ CONTRACTS["06.nearest"] = Contract(
 CONTRACTS["06.together"] = Contract(
     (
         "Dice of a label that went the image's way, and the label",
-        "走图像那条路的标签与标签本身的 Dice",
+        "当作图像变换的标签，与照常变换的标签之间的 Dice",
     ),
     {"DRIVE": 0.959, "CHASEDB1": 0.977},
     tolerance=0.005,

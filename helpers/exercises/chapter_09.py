@@ -24,7 +24,7 @@ EXERCISES["09.1"] = Exercise(
     ),
     (
         "Who would choose the threshold for tomorrow's patient?",
-        "明天来的病人，谁替他挑阈值？",
+        "明天来的患者，谁替他挑阈值？",
     ),
     (
         (
@@ -57,9 +57,10 @@ QUESTIONS["09.2"] = Question(
             "想想细血管和边缘：两个像素宽的血管，边缘差一个像素，面积差多少？",
         ),
         (
-            "Chapter 04 compared two annotators on one eye. Over many eyes it comes "
-            "out much the same.",
-            "第 04 章比较过一只眼睛上的两位标注者。许多只眼睛合起来也差不多。",
+            "[04-23] in chapter 04 scored two annotators, all pixels in one pot. These "
+            "two agree about as well.",
+            "第 04 章的 [04-23] 把所有像素放在一起，给两位标注者评过分。"
+            "这里的两位，一致程度差不多。",
         ),
     ),
     reason=(
@@ -259,8 +260,9 @@ EXERCISES["09.6"] = Exercise(
     bootstrap,
     ((TWENTY_EYES,),),
     (
-        "Draw 20 rows with replacement, add them up, then one Dice. 1000 times.",
-        "有放回地抽 20 行，先相加，再算一个 Dice。重复 1000 次。",
+        "Draw as many rows as there are, with replacement, add them up, then one "
+        "Dice. 1000 times.",
+        "有放回地抽出同样多行，先相加，再算一个 Dice。重复 1000 次。",
     ),
     (
         (

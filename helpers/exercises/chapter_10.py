@@ -340,8 +340,8 @@ QUESTIONS["10.3"] = Question(
             "四次池化把像素分成 2、4、8、16 的方块。下一个窗口的方块从哪里开始？",
         ),
         (
-            "Divide each distance by 16. If a rest stays, the next window pairs other "
-            "pixels than one pass does.",
+            "Divide each distance by 16. If there is a remainder, the next window "
+            "pairs other pixels than one pass does.",
             "用每个间隔除以 16。除不尽时，下一个窗口配对的像素就和一次算完时不同。",
         ),
     ),
@@ -369,9 +369,10 @@ QUESTIONS["10.4"] = Question(
     answer=lambda full: next(k for k in range(1, 5) if full % 2**k),
     hints=(
         (
-            "The blocks of the poolings are 2, 4, 8 and 16 pixels of the image. Into "
-            "which of them does the distance not divide?",
-            "四次池化的方块是图像的 2、4、8、16 个像素。间隔除以哪一个除不尽？",
+            "The blocks of the poolings are 2, 4, 8 and 16 pixels of the image. Which "
+            "of these numbers is the first that does not divide the distance?",
+            "四次池化的方块是图像的 2、4、8、16 个像素。"
+            "间隔除以它们，到哪一个开始除不尽？",
         ),
         (
             "Half of the distance is even. So is the half of that?",
@@ -379,7 +380,7 @@ QUESTIONS["10.4"] = Question(
         ),
     ),
     reason=(
-        "The distance divides by 2 and by 4, but by 8 it leaves a rest of 4.",
+        "2 and 4 divide the distance; divided by 8 it leaves a remainder of 4.",
         "间隔能被 2 和 4 整除，除以 8 余 4。",
     ),
     mistakes=(
@@ -400,7 +401,7 @@ QUESTIONS["10.4"] = Question(
         (
             2,
             (
-                "The distance divides by 4: these blocks are the same, too.",
+                "4 divides the distance: these blocks are the same, too.",
                 "间隔能被 4 整除，这些方块也不变。",
             ),
         ),
@@ -443,7 +444,7 @@ QUESTIONS["10.7"] = Question(
     answer="same",
     hints=(
         (
-            "What you go away from one cell you come nearer to the other.",
+            "Each step away from one cell is a step nearer to the other.",
             "离一个细胞远几步，就离另一个近几步。",
         ),
         (
@@ -536,10 +537,11 @@ QUESTIONS["10.11"] = Question(
         ),
     ),
     reason=(
-        "Ten factors well below 1 leave next to nothing.",
-        "十个远小于 1 的因子乘起来，几乎什么也不剩。",
+        "Ten factors well below 1 leave next to nothing: about 10 to the power "
+        "{answer}.",
+        "十个远小于 1 的因子乘起来，几乎什么也不剩：大约是 10 的 {answer} 次方。",
     ),
-    tolerance=0.1,
+    tolerance=0.15,  # who multiplies the hint's factors is one off
     mistakes=(
         (
             -20,
@@ -567,8 +569,8 @@ QUESTIONS["10.13"] = Question(
         (
             "A network that calls everything cell is pulled one way by every tile. One "
             "that knows membranes is pulled by the special case of each.",
-            "把一切都叫作细胞的网络，每个分块都往同一个方向拉它。"
-            "认得膜的网络，每个分块只为自己的特殊情况拉它。",
+            "如果网络把一切都当作细胞，每个分块都往同一个方向拉它。"
+            "等它认得膜了，每个分块只为自己的特殊情况拉它。",
         ),
     ),
     reason=(
@@ -710,7 +712,7 @@ QUESTIONS["10.17"] = Question(
 CONTRACTS["10.window"] = Contract(
     (
         "border, window and answer of a tile",
-        "一个分块的边框、窗口和答案",
+        "一个分块的边框、窗口和输出",
     ),
     (92, 572, 388),
     modes=("lesson", "full"),

@@ -10,14 +10,15 @@ QUESTIONS: dict[str, Question] = {}
 EXERCISES: dict[str, Exercise] = {}
 CONTRACTS: dict[str, Contract] = {}
 
-NOT_SO_MUCH = "It costs something, but another one costs several times as much."
-NOT_SO_MUCH_ZH = "它有影响，但另有一处的影响是它的好几倍。"
+NOTHING = "Ten eyes cannot even tell whether it costs anything. Another one costs much."
+NOTHING_ZH = "十只眼睛连它有没有代价都看不出来。另有一处的代价很大。"
 QUESTIONS["12.1"] = Question(
     ("the change that costs most", "让分数下降最多的改动"),
     lambda costs: min(costs, key=costs.get),
     (
         (
-            "Fifteen eyes are few: each gives a thousand patches, many of one place.",
+            "Fifteen eyes are few: each gives a thousand patches, many of one and "
+            "the same place.",
             "十五只眼睛很少：每只要切出上千个图像块，许多来自同一个地方。",
         ),
         (
@@ -35,12 +36,13 @@ QUESTIONS["12.1"] = Question(
         (
             "eyes4",
             (
-                "A close second: eleven eyes less cost less than what is done to each.",
-                "差一点，是第二名：少十一只眼睛的损失，还比不上对每一只少做的事。",
+                "The second, at less than half the price of the first. What else makes "
+                "the network see fewer different patches?",
+                "第二名，代价不到第一名的一半。还有什么会让网络看到的不同图像块变少？",
             ),
         ),
-        ("colour", (NOT_SO_MUCH, NOT_SO_MUCH_ZH)),
-        ("bce", (NOT_SO_MUCH, NOT_SO_MUCH_ZH)),
+        ("colour", (NOTHING, NOTHING_ZH)),
+        ("bce", (NOTHING, NOTHING_ZH)),
     ),
     offers=("unchanged", "eyes4", "colour", "bce"),
 )
@@ -153,7 +155,7 @@ EXERCISES["12.2"] = Exercise(
             _unpaired,
             (
                 "Far too wide: the two networks were given different eyes.",
-                "太宽了：两个网络用的是不同的眼睛。",
+                "太宽了：你让两个网络各抽各的眼睛。",
             ),
         ),
         (

@@ -79,7 +79,7 @@ def kept(events):
 
 
 EXERCISES["14.2"] = Exercise(
-    ("Was the protocol kept?", "遵守规则了吗？"),
+    ("Was the protocol kept?", "检查是否遵守规则"),
     kept,
     (
         (["plan", "measure", "measure", "submit"],),
@@ -187,7 +187,7 @@ EXERCISES["14.3"] = Exercise(
             _mean_of_eyes,
             (
                 "The mean of single Dices lets a small eye weigh as much as a large "
-                "one. Pool the pixels, as the grade does.",
+                "one. Pool the pixels, as the score does.",
                 "逐只算 Dice 再平均，小眼睛和大眼睛就一样重。评分时像素合在一起算。",
             ),
         ),

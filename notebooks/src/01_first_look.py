@@ -365,16 +365,16 @@ print(f"Across it red falls to {wall:.2f}, but is {core:.2f} in the middle.")
 #
 # **Exercise 1.2** Write `scale_factor(fov, known)`: by which factor must a photograph be resized, if `fov` is its field of view, (1, H, W) bool, and `known` the diameter in pixels that the network knows? `fundus.fov_diameter(fov)` measures a diameter.
 #
-# Put your code in place of `return None` and run the cell: it tries your function on small examples. Until it passes, the course's own function, the *reference*, is used, so nothing stops. The solution is folded below.
+# Put your code in place of `return None` and run the cell: it tries your function on small examples. Until it passes, the course's own function, the *reference*, is used, so nothing stops.
 
-# %% [markdown] lang="zh" of="a4319fac"
+# %% [markdown] lang="zh" of="92087ce1"
 # ## 照片为什么要先缩放
 #
 # 网络是用 DRIVE 的照片训练的，那些照片的视野在像素上小得多，它熟悉的血管只有几个像素宽。如果两台相机拍到的眼底范围差不多，那么这张照片里的视盘、血管，一切在像素上都更大，倍数就是两个视野直径之比。所以分割器先缩放照片，让视野的直径等于网络熟悉的直径，再把概率图变回照片原来的大小。
 #
 # **练习 1.2** 编写 `scale_factor(fov, known)`：`fov` 是照片的视野，形状 (1, H, W)，布尔值；`known` 是网络熟悉的直径，单位是像素。照片的边长应当乘以多大的系数（缩放系数是多少）？`fundus.fov_diameter(fov)` 可以量直径。
 #
-# 练习这样做：把 `return None` 换成你的代码，运行单元格，它会用几个小例子检验你的函数。通过之前，用的是课程自己的函数，也就是参考答案，所以后面照样能运行。参考答案折叠在单元格下面。
+# 练习这样做：把 `return None` 换成你的代码，运行单元格，它会用几个小例子检验你的函数。通过之前，用的是课程自己的函数，也就是参考答案，所以后面照样能运行。
 
 
 # %% tags=["exercise"]

@@ -78,7 +78,7 @@ print(f"range {photo.min():.2f} to {photo.max():.2f}, device {photo.device}")
 # `permute` reorders the axes, `float` makes 32-bit decimals. Why not stay with the file's whole numbers? A `uint8` holds 0 to 255 and nothing else:
 
 # %% [markdown] lang="zh" of="d8b0fe23"
-# `permute` 调换轴的顺序，`float` 变成 32 位小数。为什么不保留文件里的整数？因为 `uint8` 只能装下 0 到 255：
+# `permute` 调换轴的顺序，`float` 变成 32 位浮点数（小数）。为什么不保留文件里的整数？因为 `uint8` 只能装下 0 到 255：
 
 # %%
 bright = np.array([200], dtype=np.uint8)

@@ -79,7 +79,7 @@ for name in ("DRIVE", "CHASEDB1"):
 # licence, CC BY 4.0, asks only for the source.
 
 # %% [markdown] lang="zh" of="abc08e12"
-# DRIVE 是这个领域的基准数据集 (benchmark)，但不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
+# DRIVE 是这个领域的基准数据集 (benchmark)：40 只眼睛取自荷兰的一项筛查。它的条款说，只供研究和教学，不许转发给别人。CHASE_DB1 可以转发：它的许可 CC BY 4.0 只要求注明出处。
 
 # %% [markdown] lang="en" minutes="2"
 # ## Get the data

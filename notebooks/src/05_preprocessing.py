@@ -319,14 +319,14 @@ lesson.contract("05.rising", moved)
 #
 # CLAHE means contrast limited adaptive histogram equalisation. *Adaptive*: each part of the image gets its own curve. *Contrast limited*: no curve may become too steep. We write it in four steps and then compare with the library.
 #
-# **Step 1, tiles.** Cut the image into 8×8 tiles and count the grey levels of each. If the size is not a multiple of 8, the last tiles are filled up by mirroring.
+# **Step 1, tiles.** Cut the image into 8×8 tiles and count the grey levels of each. If the size is not a multiple of 8, the last tiles are filled up by mirroring. In the code, `reshape` splits rows and columns into (tile, place in the tile), `swapaxes` puts the two tile axes in front, and `np.apply_along_axis` counts each tile by itself.
 
-# %% [markdown] lang="zh" of="3fe184ef"
+# %% [markdown] lang="zh" of="ac7b9a06"
 # ## 四步写出 CLAHE
 #
 # CLAHE 是限制对比度自适应直方图均衡化。**自适应**：图像的每一部分有自己的曲线。**限制对比度**：曲线不许太陡。我们分四步写出它，再和库函数比较。
 #
-# **第 1 步，子块 (tile)。** 把图像切成 8×8 个子块，统计每块的灰度级。边长不是 8 的倍数时，最后的子块用镜像填充补满。
+# **第 1 步，子块 (tile)。** 把图像切成 8×8 个子块，统计每块的灰度级。边长不是 8 的倍数时，最后的子块用镜像填充补满。代码里，`reshape` 把行和列各拆成（第几块，块内位置），`swapaxes` 把两个块号换到前面，`np.apply_along_axis` 对每一块分别计数。
 
 
 # %%
@@ -424,16 +424,16 @@ figures.show(
 # zh: )
 
 # %% [markdown] lang="en"
-# The flat top lies above the limit: it, too, got its share of what was cut off.
+# The flat top lies above the limit: it, too, got its share of what was cut off. Hence 2.8 on DRIVE, not 2; whoever shares out until nothing is above the limit comes down to 2.
 #
-# **Step 4, blend.** With one curve a tile, the tiles would show as squares. So the curve of a tile counts fully only at the tile's centre. A pixel in between is looked up in the curves of the four nearest centres, and the four results are mixed by distance (bilinear interpolation).
+# **Step 4, blend.** With one curve a tile, the tiles would show as squares. So the curve of a tile counts fully only at the tile's centre. A pixel in between is looked up in the curves of the four nearest centres, and the four results are mixed by distance (bilinear interpolation). The line to read slowly is `curves[top, left, levels]`: `top` has shape (H, 1), `left` (1, W), `levels` (H, W), so NumPy looks up one number for each pixel: tile row, tile column, grey level.
 
-# %% [markdown] lang="zh" of="f3cce2b6"
+# %% [markdown] lang="zh" of="aa279ab0"
 # 图中文字：before 截断前 · clipped, shared out 截断并平分后 · limit 阈值 · diagonal 对角线 · pixels 像素数 · grey level in 输入灰度级 · grey value out 输出灰度值
 #
-# 平顶高于阈值，因为它也分到了削下来的一份。
+# 平顶高于阈值，因为它也分到了削下来的一份。所以在 DRIVE 上是 2.8，不是 2；一直分到没有哪一级超过阈值，才会降到 2。
 #
-# **第 4 步，混合。** 每个子块只用一条曲线，块与块之间会出现接缝。所以一条曲线只在自己子块的中心起全部作用。中间的像素在最近四个中心的曲线里各查一次，四个结果按距离混合，这就是双线性插值 (bilinear interpolation)。
+# **第 4 步，混合。** 每个子块只用一条曲线，块与块之间会出现接缝。所以一条曲线只在自己子块的中心起全部作用。中间的像素在最近四个中心的曲线里各查一次，四个结果按距离混合，这就是双线性插值 (bilinear interpolation)。要慢慢读的一行是 `curves[top, left, levels]`：`top` 的形状是 (H, 1)，`left` 是 (1, W)，`levels` 是 (H, W)，NumPy 于是为每个像素查出一个数：块的行号、块的列号、灰度级。
 
 
 # %%
@@ -733,16 +733,16 @@ figures.show(
 # %% [markdown] lang="en" minutes="6"
 # ## Standardisation, from training images only
 #
-# Networks train more easily when their input has mean 0 and standard deviation 1. Both numbers are measured once, on the training images, inside the FOV. From then on they belong to the network: every later image is shifted and scaled with the same two.
+# Networks train more easily when their input has mean 0 and standard deviation 1. Both numbers are measured once, on the training images, inside the FOV. From then on they belong to the network: every later image is shifted and scaled with the same two. One pair serves all four channels of `prepare`, so the differences between the colours stay.
 #
-# In the code, `@dataclass` makes a class with two named fields, `mean` and `std`, and `__call__` lets an object of it be used like a function: `standardise(image)`.
+# In the code, `@dataclass` makes a class with two named fields, `mean` and `std` (`frozen`: nobody changes them later), and `__call__` lets an object of it be used like a function: `standardise(image)`. After it we measure the pair twice, once as one should and once with the validation images in it, a mistake on purpose; then we look at what the right pair makes of either set.
 
-# %% [markdown] lang="zh" of="26dd4d3a"
+# %% [markdown] lang="zh" of="3496db42"
 # ## 标准化：只用训练图像
 #
-# 输入的均值为 0、标准差为 1 时，网络更容易训练。这两个数只在训练图像的视野内量一次，之后就属于网络：以后每幅图像都用这两个数平移和缩放。
+# 输入的均值为 0、标准差为 1 时，网络更容易训练。这两个数只在训练图像的视野内量一次，之后就属于网络：以后每幅图像都用这两个数平移和缩放。`prepare` 的四个通道共用这一对，颜色之间的差别因此保留下来。
 #
-# 代码里，`@dataclass` 定义一个有 `mean`、`std` 两个字段的类；有了 `__call__`，它的对象就能像函数一样调用：`standardise(image)`。
+# 代码里，`@dataclass` 定义一个有 `mean`、`std` 两个字段的类（`frozen` 表示之后不许改）；有了 `__call__`，它的对象就能像函数一样调用：`standardise(image)`。接着量两次：一次按规矩，一次故意犯错，把验证图像也算进去；再看正确的那一对把两组图像变成什么样。
 
 # %%
 from collections.abc import Sequence
@@ -893,10 +893,10 @@ print(f"noise of green: {255 * noise(plain, flats[0]):.1f} of 255 grey levels")
 # zh: print(f"绿色通道的噪声：{255 * noise(plain, flats[0]):.1f} 个灰度级（共 255 级）")
 
 # %% [markdown] lang="en"
-# The next cell measures ten versions of the green channel on all training images. "half" has all grey values divided by two, "equalised" is the whole image by one curve, "no clip" is CLAHE without a limit. It prints no result yet.
+# The next cell measures ten versions of the green channel on all training images. "half" has all grey values divided by two, "equalised" is the whole image by one curve, "no clip" is CLAHE without a limit. (`most=most` gives each `lambda` the limit of its own turn of the loop.) It prints no result yet.
 
-# %% [markdown] lang="zh" of="84dfeb53"
-# 下一个单元格在全部训练图像上测量绿色通道的十种版本。half 把所有灰度值除以二，equalised 用一条曲线均衡化整幅图像，no clip 是没有阈值的 CLAHE。先不打印结果。
+# %% [markdown] lang="zh" of="c1a6a118"
+# 下一个单元格在全部训练图像上测量绿色通道的十种版本。half 把所有灰度值除以二，equalised 用一条曲线均衡化整幅图像，no clip 是没有阈值的 CLAHE。（`most=most` 让每个 `lambda` 记住自己那一轮循环的阈值。）先不打印结果。
 
 # %%
 versions = {
@@ -1069,12 +1069,12 @@ print(f"limit {CLIP}/256, this eye: step × {gain:.1f}, noise × {grain:.1f}")
 # %% [markdown] lang="en" minutes="3"
 # ## What the network is shown
 #
-# `enhance` is the course's chain: green channel, CLAHE with 8×8 tiles and limit 2/256, exponent 1/1.2. It is the classic chain without its grey mixture and without its idle step. `prepare` puts the photograph's own red, green and blue beside it. These four channels, with the standardisation of the training images, are the network's input from here on.
+# `enhance` is the course's chain: green channel, CLAHE with 8×8 tiles and limit 2/256, exponent 1/1.2. It is the classic chain without its grey mixture and without its idle step. `prepare` puts the photograph's own red, green and blue beside it. These four channels, with the standardisation of the training images, are the network's input from chapter 08 on; 06 and 07 take the enhanced green alone, which is easier to look at.
 
-# %% [markdown] lang="zh" of="5bdb1752"
+# %% [markdown] lang="zh" of="0bf7ee3e"
 # ## 给网络看什么
 #
-# `enhance` 就是本课程的流程：绿色通道，CLAHE（8×8 个子块，阈值 2/256），指数 1/1.2。它是经典流程去掉了灰度混合和不起作用的那一步。`prepare` 再把照片本身的红、绿、蓝放在它旁边。从这里起，网络的输入就是这四个通道，用训练图像的均值和标准差做过标准化。
+# `enhance` 就是本课程的流程：绿色通道，CLAHE（8×8 个子块，阈值 2/256），指数 1/1.2。它是经典流程去掉了灰度混合和不起作用的那一步。`prepare` 再把照片本身的红、绿、蓝放在它旁边。从第 08 章起，网络的输入就是这四个通道，用训练图像的均值和标准差做过标准化；第 06、07 章只用处理后的绿色通道，看起来更方便。
 
 # %%
 final = enhance(eye.image)
@@ -1107,18 +1107,18 @@ figures.show(
 # %% [markdown] lang="en"
 # All numbers of this chapter ask what a single pixel shows. A trained network looks at a neighbourhood and can learn to subtract the background by itself. Whether CLAHE still helps it is another question, and only training with and without it can answer it: [chapter 12](12_what_matters.ipynb) does. Good published networks, such as the small ones of Galdran et al. (2022), take the colours as they are.
 #
-# The course shows its network both: the chain, which looks alike under every lamp, and the colours, which hold more than green alone. With four channels the network can take from each what helps. Measured on held-out eyes (chapter 12), green has the same AUC without CLAHE and gamma as with them, and the colours alone as well as both, until the lamp changes: then the colours alone fall behind, and green without the chain far behind.
+# The course shows its network both: the chain, which looks alike under every lamp, and the colours, which hold more than green alone. With four channels the network can take from each what helps. What green alone, the chain alone and the colours alone are worth, chapter 12 measures on held-out eyes, under the usual lamp and under another.
 #
 # **Extra:** OpenCV shares out once. Which `clip_limit` of the library comes closest to `clahe_by_hand` with one round?
 #
 # **Extra:** subtract a strongly blurred copy (`ndimage.gaussian_filter`, sigma 15) from green, bring it to 0..1 with `unit`, and put it through `measure`. What does this simple step reach, and why?
 
-# %% [markdown] lang="zh" of="b83dcee9"
+# %% [markdown] lang="zh" of="ef882087"
 # 图中文字：classic chain (grey) 经典流程（灰度图） · course's chain (green) 本课程的流程（绿色通道）
 #
 # 本章所有数字问的都是单个像素显示了什么。网络看的是邻域，经过训练，它自己就能学会减去背景。CLAHE 对它是否还有帮助，是另一个问题。要回答，只能有 CLAHE 和没有 CLAHE 各训练一遍，[第 12 章](12_what_matters.ipynb)就是这样做的。一些已发表的好网络直接使用彩色照片，例如 Galdran 等人 (2022) 的小网络。
 #
-# 本课程的网络两样都看：处理后的绿色通道，在什么光照下看起来都差不多；原来的颜色，信息比单独的绿色多。有了四个通道，网络可以各取所需。在没有参加训练的眼睛上测过（第 12 章）：绿色通道做不做 CLAHE 和伽马，AUC 一样；只用颜色，和两者都用一样好。换了光照就不同了：没有处理过的绿色通道差得很远，只用颜色也不如两者都用。
+# 本课程的网络两样都看：处理后的绿色通道，在什么光照下看起来都差不多；原来的颜色，信息比单独的绿色多。有了四个通道，网络可以各取所需。只用绿色通道、只用处理后的绿色通道、只用颜色，各值多少，第 12 章在没有参加训练的眼睛上测量，既用平常的光照，也换一种光照。
 #
 # **选做：** OpenCV 只分一轮。库函数的 `clip_limit` 取多少，最接近只分一轮的 `clahe_by_hand`？
 #
@@ -1131,17 +1131,17 @@ figures.show(
 #
 # - AUC is the share of pairs, one vessel and one background pixel, in the right order. It cannot see a rising curve.
 # - Equalisation uses the running total of the histogram as a curve. CLAHE does so in tiles, limits the slope, and blends the curves of four centres.
-# - The clip limit is the largest factor by which contrast, noise included, is stretched.
+# - The clip limit says by how much, about, contrast is stretched at most, noise included.
 # - The same setting goes by other numbers elsewhere: tile count and tile size, clip limits, gamma. Put one value in and look.
 # - Means and standard deviations come from the training images only. A standardisation before a stretch does nothing.
 # - A number never decides alone: ask what it cannot see.
 
-# %% [markdown] lang="zh" of="0f5b5bc2"
+# %% [markdown] lang="zh" of="1141bc7d"
 # ## 小结
 #
 # - AUC 是次序正确的像素对所占的比例，每对一个血管像素、一个背景像素。它看不见上升的曲线。
 # - 均衡化把直方图逐级累加，当作曲线来用。CLAHE 在子块里这样做，限制斜率，再混合四个中心的曲线。
-# - 截断阈值就是对比度最多放大的倍数，噪声也包括在内。
+# - 截断阈值大致就是对比度最多放大的倍数，噪声也包括在内。
 # - 同一个设置，换个库就是另一个数：子块个数与子块大小、截断阈值、伽马。代入一个值看看。
 # - 均值和标准差只来自训练图像。拉伸之前的标准化不起作用。
 # - 一个数字不能单独做决定：先问它看不见什么。

@@ -7,7 +7,7 @@
 # %% [markdown] lang="zh" of="5828025a"
 # # 06 数据增强
 #
-# *怎样让几张照片教出许多张的效果？图像动的时候，还有什么必须一起动？*
+# *照片只有几张，怎样当许多张来用？图像动的时候，还有什么必须跟着动？*
 
 # %% [markdown] include="badges"
 
@@ -56,12 +56,13 @@ from helpers.augment import centre_crop
 # a little larger, a little bent, under another lamp, through another lens. The U-Net paper calls this
 # essential where annotated images are few; it had thirty.
 #
-# We start from the training images, prepared and standardised as in chapter 05.
+# We start from the training images, enhanced and standardised as in chapter 05: one
+# channel, which is easy to look at. All that follows moves the four of `prepare` alike.
 
-# %% [markdown] lang="zh" of="b9f1fd64"
+# %% [markdown] lang="zh" of="66fe898d"
 # 网络如果几千步里只看同样的几只眼睛，就会把它们背下来。**数据增强 (data augmentation)** 让每只眼睛每次都换一个姿势：转一转、翻一翻、放大一点、弯一点、换一种光照、换一个镜头。U-Net 论文说，标注图像很少时这是必不可少的，它自己只有 30 张。注意和图像增强区分：第 05 章的 CLAHE 才是图像增强。
 #
-# 先取训练图像，按第 05 章的办法处理并标准化 (standardization)。
+# 先取训练图像，按第 05 章的办法增强并标准化 (standardization)：只用一个通道，便于观察。下面的做法，对 `prepare` 的四个通道完全一样。
 
 # %%
 eyes = course.load("train")
@@ -104,7 +105,7 @@ print(f"{len(behind)} old labels compared with the right ones")
 # the eyes? (Chapter 04: 1 where two labels are equal, 0 where they share nothing.)
 
 # %% [markdown] lang="zh" of="7b1a24ad"
-# **猜一猜 6.1** 旧标签对照正确的标签，各只眼睛平均的 Dice 系数是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
+# **猜一猜 6.1** 旧标签和正确的标签之间，Dice 系数（各只眼睛取平均）是多少？（第 04 章：完全相同得 1，毫无重合得 0。）
 
 # %%
 guess = None  # your guess: Dice of the label that stayed behind
@@ -248,7 +249,7 @@ figures.show(
 #
 # 这样做可以吗？很少有人倒着拍眼底。但倒过来的血管还是血管，每个像素的答案跟着一起移动，仍然正确。规则就是：**不改变答案的增强才允许用**。如果问题是“左眼还是右眼”，训练时就绝不能翻转。
 #
-# **练习 6.2** 训练好的网络可以把一张图像的八个视角都看一遍（第 09 章的选做题），再把八个回答转回来。写 `undo(x, k)`，使 `undo(d4(x, k), k)` 等于 `x`。
+# **练习 6.2** 训练好的网络可以把一张图像的八个视角都看一遍（第 09 章的选做题），再把八个预测变换回来。写 `undo(x, k)`，使 `undo(d4(x, k), k)` 等于 `x`。
 
 
 # %% tags=["exercise"]
@@ -298,15 +299,16 @@ print(f"{sum(back)} of 8 views came back unchanged")
 # axis, and a place is written (x, y), the column first.
 #
 # **Exercise 6.3** Write `as_grid(row, column, height, width)`: a displacement in pixels
-# becomes the pair (x, y) for `grid_sample` (with `align_corners=False`). How large is
-# 10 px to the right in an image of 128 × 128?
+# becomes the pair (x, y) for `grid_sample`. With `align_corners=False`, −1 and 1 are the
+# outer rims of the first and the last pixel. How large is 10 px to the right in an image
+# of 128 × 128?
 
-# %% [markdown] lang="zh" of="e08738ab"
-# ## 任意角度：每个像素去问该看哪里
+# %% [markdown] lang="zh" of="4924733d"
+# ## 任意角度：每个新像素到哪里取值
 #
-# 旋转 15 度，像素不会正好落在像素上。所以反过来问：**新**图像块的每个像素，要去旧图像的哪里看？那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的单位：整幅图沿每个轴从 −1 到 1，写成 (x, y)，列在前。
+# 旋转 15 度，旧像素不会正好落在新像素的位置上。所以反过来问：**新**图像块的每个像素，要到旧图像的哪里取值？那个位置在四个像素之间，数值由插值得到。PyTorch 的 `grid_sample` 做这件事，但位置要用它自己的单位：整幅图沿每个轴从 −1 到 1，写成 (x, y)，列在前。
 #
-# **练习 6.3** 写 `as_grid(row, column, height, width)`：把以像素为单位的位移换成 `grid_sample` 用的 (x, y)（`align_corners=False`）。在 128 × 128 的图像里，向右 10 px 是多少？
+# **练习 6.3** 写 `as_grid(row, column, height, width)`：把以像素为单位的位移换成 `grid_sample` 用的 (x, y)。`align_corners=False` 时，−1 和 1 是第一个和最后一个像素的外缘。在 128 × 128 的图像里，向右 10 px 是多少？
 
 
 # %% tags=["exercise"]
@@ -330,7 +332,7 @@ as_grid = lesson.exercise("06.3", as_grid)
 # %% [markdown] lang="zh" of="e64b9a48"
 # <details><summary>参考答案</summary>
 #
-# 从 −1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是 0.15625。直接加 10，问的就是五个图像宽度以外的地方。
+# 从 −1 到 1 是 2，所以一个像素沿 x 是 2 / width，沿 y 是 2 / height。128 里的 10 个像素是 0.15625。直接加 10，取的就是五个图像宽度以外的值。
 #
 # {{solution 06.3}}
 #
@@ -338,10 +340,12 @@ as_grid = lesson.exercise("06.3", as_grid)
 
 # %% [markdown] lang="en"
 # Test it on a slope, where columns and rows cannot be mixed up unnoticed: each pixel of
-# this image holds its own column number. Looking 10 px to the right must give 10 more.
+# this image holds its own column number. PyTorch's `functional.affine_grid` lists the
+# places; with the identity matrix each pixel looks at itself. Looking 10 px to the right
+# must give 10 more.
 
-# %% [markdown] lang="zh" of="e64df4bf"
-# 用一个斜坡来检验，行列弄反立刻看得出来，用照片就看不出来：这张图像的每个像素存的就是自己的列号。向右看 10 px，数值应当大 10。
+# %% [markdown] lang="zh" of="4b835050"
+# 用一个斜坡来检验，行列弄反立刻看得出来，用照片就看不出来：这张图像的每个像素存的就是自己的列号。PyTorch 的 `functional.affine_grid` 列出取值的位置；给它单位矩阵，每个像素取的就是自己。向右看 10 px，数值应当大 10。
 
 # %%
 slope = torch.arange(128.0).expand(1, 1, 128, 128)
@@ -365,12 +369,13 @@ from helpers.augment import warp
 # Between a vessel and the background a photograph may take any value. A label may not.
 # The next cell turns the label of a whole eye by 15 degrees, with **bilinear**
 # interpolation and with the value of the **nearest** pixel. Bilinear values between 0
-# and 1 have to become yes or no again: vessel above 0.5, or vessel above 0.
+# and 1 have to become yes or no again: vessel above 0.5, or vessel above 0. (`turn` counts
+# rows and columns from the centre and turns them with the formulas of a rotation.)
 
-# %% [markdown] lang="zh" of="fd4f19b4"
+# %% [markdown] lang="zh" of="79b5c06a"
 # ## 标签不是照片
 #
-# 在血管和背景之间，照片可以取任何中间值，标签不行。下一个单元格把整只眼睛的标签旋转 15 度，一种用**双线性插值** (bilinear interpolation)，一种取**最近邻** (nearest) 像素的值。双线性得到的 0 和 1 之间的值，还要变回是或不是：大于 0.5 算血管，或者大于 0 就算血管。
+# 在血管和背景之间，照片可以取任何中间值，标签不行。下一个单元格把整只眼睛的标签旋转 15 度，一种用**双线性插值** (bilinear interpolation)，一种取**最近邻** (nearest) 像素的值。双线性得到的 0 和 1 之间的值，还要变回是或不是：大于 0.5 算血管，或者大于 0 就算血管。（`turn` 从中心数行和列，再用旋转公式把它们转过去。）
 
 
 # %%
@@ -450,19 +455,20 @@ print(f"{len(soft.unique())} different ones")
 # %% [markdown] lang="zh" of="e0f1ad46"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
-# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有医生这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，在转过的网格跨过它的地方就断了。（断成几块要看标签：DRIVE 第一只眼睛的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以图像用 `"bilinear"` 通过 `warp`，标签用 `"nearest"`。
+# 软标签等于告诉损失函数，边上的像素有四成是血管，可没有哪位标注者这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，采样点恰好跳过它的地方，就断了。（断成几块要看标签：DRIVE 第一只眼睛的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以调用 `warp` 时，图像用 `"bilinear"`，标签用 `"nearest"`。
 
 # %% [markdown] lang="en" minutes="4"
 # ## Flip, turn and scale at random
 #
-# `affine_grid` does what `turn` did above, with an angle, a scale and a flip drawn anew
-# for each patch. All randomness comes from one `generator`: the same seed, the same
-# patches.
+# The course's own `affine_grid` (not PyTorch's, of the same name) does what `turn` did
+# above, with an angle, a scale and a flip drawn anew for each patch. The three make a 2×2
+# matrix a patch, and `@ matrix.mT` multiplies each (row, column) by it. All randomness
+# comes from one `generator`: the same seed, the same patches.
 
-# %% [markdown] lang="zh" of="9c0d519b"
+# %% [markdown] lang="zh" of="44e314a4"
 # ## 随机翻转、旋转、缩放
 #
-# `affine_grid` 做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例和是否翻转。所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
+# 课程自己的 `affine_grid`（不是 PyTorch 里同名的那个）做的就是上面 `turn` 做的事，只是每个图像块都重新抽一个角度、一个比例，再抽要不要翻转。三者合成每块一个 2×2 矩阵，`@ matrix.mT` 用它乘每个（行，列）。所有随机数都来自同一个 `generator`：种子相同，图像块就相同。
 
 # %% tags=["show-source"]
 from helpers.augment import uniform, affine_grid
@@ -604,7 +610,7 @@ figures.show(
 # %% [markdown] lang="zh" of="4808618d"
 # ## 换一种光照，换一个镜头
 #
-# 下一位病人的光照不一样：`random_grey` 改变图像的对比度和亮度。下一台相机的清晰度也不一样：图像减去它模糊后的样子，剩下的就是细节，`random_sharpness` 把细节加强一些，或者减弱一些。标签不变：换了光照，血管还在原处。
+# 换一位患者，光照就不一样：`random_grey` 改变图像的对比度和亮度。换一台相机，清晰度也不一样：图像减去它模糊后的样子，剩下的就是细节，`random_sharpness` 把细节加强一些，或者减弱一些。标签不变：换了光照，血管还在原处。
 
 # %% tags=["show-source"]
 from helpers.augment import random_grey, random_sharpness
@@ -705,15 +711,17 @@ for pose, part in outside.items():
 # ## Patches
 #
 # Training does not use whole images. `PatchBatches` draws an image, then a pixel inside
-# its FOV, cuts the window around it and calls `augment`. It is an endless stream,
-# decided by its seed alone. Chapter 08 trains on it. `device` says where the images lie: on
+# its FOV, cuts the window around it and calls `augment`. (Each image gets a border of half
+# a window; so the window that *begins* at a pixel's old row and column has that pixel in
+# its middle.) It is an endless stream, decided by its seed alone: `__iter__` and `__next__`
+# let a `for` loop or `next(...)` draw from it. Chapter 08 trains on it. `device` says where the images lie: on
 # a GPU they are cut, turned and bent there, and only the few random numbers travel. Those
 # are drawn on the CPU, so a seed means the same patches on every machine.
 
-# %% [markdown] lang="zh" of="253a4bbe"
+# %% [markdown] lang="zh" of="3d7959c6"
 # ## 图像块
 #
-# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，交给 `augment`。这是一条没有尽头的数据流，完全由种子决定。第 08 章就用它训练。`device` 说明图像放在哪里：放在 GPU 上，切窗口、旋转、弯曲都在那里完成，传过去的只有几个随机数。随机数在 CPU 上抽，所以同一个种子在每台机器上给出同样的图像块。
+# 训练不用整幅图像。`PatchBatches` 先抽一张图像，再抽它 FOV 内的一个像素，以它为中心切出窗口，交给 `augment`。（每幅图像四周先补上半个窗口宽的边，所以从某个像素原来的行列号**开始**切，窗口的中心正好是这个像素。）这是一条没有尽头的数据流，完全由种子决定；有了 `__iter__` 和 `__next__`，就可以用 `for` 循环或 `next(...)` 从里面取。第 08 章就用它训练。`device` 说明图像放在哪里：放在 GPU 上，切窗口、旋转、弯曲都在那里完成，传过去的只有几个随机数。随机数在 CPU 上抽，所以同一个种子在每台机器上给出同样的图像块。
 
 # %% tags=["show-source"]
 from helpers.patches import PatchBatches
@@ -764,11 +772,12 @@ lesson.contract("06.together", together, course)
 
 # %% [markdown] lang="en"
 # With `augment` they agree but for the rim, where bilinear and nearest differ. With the
-# planted fault they do not. Such a test takes a minute to write and guards the most
+# planted fault they do not. (A little more is left than in guess 6.1: where a patch is
+# full of vessels both layers are, and more of them meet by chance.) Such a test takes a minute to write and guards the most
 # expensive mistake of this chapter; the course has it among its tests.
 
-# %% [markdown] lang="zh" of="5e0a5771"
-# 用 `augment` 时两者一致，只有边缘处双线性和最近邻略有不同。故意放进错误以后就不一致了。这样的测试一分钟就能写好，防的却是本章代价最大的错误；课程自己的测试里也有它。
+# %% [markdown] lang="zh" of="ad54cc49"
+# 用 `augment` 时两者一致，只有边缘处双线性和最近邻略有不同。故意放进错误以后就不一致了。（比猜一猜 6.1 里的略高：血管密的图像块，两层里都密，碰巧重合的就多一些。）这样的测试一分钟就能写好，防的却是本章代价最大的错误；课程自己的测试里也有它。
 
 # %% [markdown] lang="en" minutes="1"
 # ## A gallery
@@ -801,12 +810,13 @@ figures.show(
 
 # %% [markdown] lang="en"
 # Does each label lie on its vessels? Do some patches cross the edge? Would you still take
-# each of them for a piece of an eye?
+# each of them for a piece of an eye? (The pictures have 20 grey steps: bands in bright areas
+# come from that. A pale lamp hides thin vessels that the label still has.)
 
-# %% [markdown] lang="zh" of="bc2514ec"
+# %% [markdown] lang="zh" of="4c9b9dcc"
 # 图中文字：patch 图像块 · FOV 视野所占的比例；上排是图像，下排是它的标签。
 #
-# 标签都落在血管上吗？有没有跨过边缘的图像块？每一块看起来还像眼底吗？
+# 标签都落在血管上吗？有没有跨过边缘的图像块？每一块看起来还像眼底吗？（图只用了 20 级灰度，亮处的条带由此而来。抽到的对比度低时，标签里的细血管在图上会看不清。）
 
 # %% [markdown] lang="en" minutes="4"
 # ## How many examples are there, really?
@@ -862,24 +872,26 @@ print(f"Training in this mode draws {num_drawn:,} patches, {times:.2g} times the
 # zh: print(f"这个模式的训练抽取 {num_drawn:,} 个图像块，是图像总面积的 {times:.2g} 倍。")
 
 # %% [markdown] lang="en"
-# All four numbers are true, and only the last one tells how many people the network has
-# met. Augmentation teaches which changes do *not* matter: pose, size, light. It cannot
+# All four numbers are true, and only the last one comes near to how many people the
+# network has met. Augmentation teaches which changes do *not* matter: pose, size, light. It cannot
 # invent a disease, a camera or an age that is not in the images.
 
-# %% [markdown] lang="zh" of="cfaa7c64"
-# 四个数都对，但只有最后一个说明网络见过多少人。数据增强教的是哪些变化**不**重要：姿势、大小、光照。图像里没有的疾病、相机和年龄，它变不出来。
+# %% [markdown] lang="zh" of="abdb4b2f"
+# 四个数都对，但只有最后一个接近网络见过的人数。数据增强教的是哪些变化**不**重要：姿势、大小、光照。图像里没有的疾病、相机和年龄，它变不出来。
 
 # %% [markdown] lang="en" minutes="3"
 # ## For training only
 #
 # Validation measures, so its images must not change from one look to the next. Take a
 # fixed and simple rule, "darker means vessel", and measure its AUC (chapter 05) on the
-# validation images: twice as they are, then on augmented patches with five seeds.
+# validation images: twice as they are, then on augmented patches with five seeds. (A
+# sigmoid of the negative brings standardised values to 0..1, dark near 1, and keeps the
+# order.)
 
-# %% [markdown] lang="zh" of="145f3857"
+# %% [markdown] lang="zh" of="72c7d6a3"
 # ## 只用于训练
 #
-# 验证是用来测量的，所以每次看到的图像必须一样。取一条固定的简单规则“越暗越像血管”，在验证图像上量它的 AUC（第 05 章）：先按原样量两次，再在增强过的图像块上用五个种子各量一次。
+# 验证是用来测量的，所以每次看到的图像必须一样。取一条固定的简单规则“越暗越像血管”，在验证图像上量它的 AUC（第 05 章）：先按原样量两次，再在增强过的图像块上用五个种子各量一次。（标准化后的值取负，再过 sigmoid，就落在 0～1，暗的接近 1，次序不变。）
 
 # %%
 val = course.load("val")

@@ -20,11 +20,11 @@
 # **You are here**
 
 # %% [markdown] lang="zh" of="10b0aab9"
-# **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接值多少；从损失曲线看出网络为什么学不会。
+# **学完这一章你能** 用零件写出 U-Net，并说出每一步之后的形状；知道什么时候用 `train()`，什么时候用 `eval()`；数清参数，找到内存花在哪里；让网络处理任意大小的图像；说出跳跃连接有多大作用；从损失曲线看出网络为什么学不会。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。中途想休息，可以停在第 6 节之后。
 #
-# **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“你的第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
+# **预备知识** 类 (class)、`nn.Conv2d`、logits、sigmoid 和训练一步的五行代码（第 02 章“第一个模块”），Dice（第 04 章），预处理后的图像（第 05 章），图像块（第 06 章）。
 #
 # **你在这里**
 
@@ -327,7 +327,7 @@ for mode in ("train", "eval"):
 # In `train()` mode a patch is judged by the company it keeps. In `eval()` mode it is not: then the layer uses *running statistics*, a mean and a variance that it collected while training. They are no parameters, since no gradient moves them; each pass in `train()` mode moves them a tenth of the way to the batch at hand.
 
 # %% [markdown] lang="zh" of="c10a0149"
-# 在训练模式 `train()` 下，一个图像块的答案取决于它和谁在同一批。在评估模式 `eval()` 下则不会：这时用的是运行统计量 (running statistics)，即训练中积累下来的均值和方差。它们不是参数，没有梯度推动它们；在 `train()` 模式下每通过一次，就向当前这批靠近十分之一。
+# 在训练模式 `train()` 下，一个图像块的答案取决于它和谁在同一批。在评估模式 `eval()` 下则不会：这时用的是运行统计量 (running statistics)，即训练中积累下来的均值和方差。它们不是参数，没有梯度推动它们；在 `train()` 模式下每做一次前向计算，就向当前这批的值靠近十分之一。
 
 # %%
 norm, x = nn.BatchNorm2d(1), 2 * patch + 3
@@ -511,7 +511,7 @@ print(f"a convolution of the joined maps that adds them: difference {difference:
 #
 # </details>
 #
-# 所以，跳跃连接带回来的是位置。第 10 节会量一量它值多少。
+# 所以，跳跃连接带回来的是位置。第 10 节会量一量它有多大作用。
 
 # %% [markdown] lang="en" minutes="2"
 # ## 5 The head: one logit a pixel
@@ -776,7 +776,7 @@ figures.show(
 # %% [markdown] lang="zh" of="90396238"
 # ## 8 边长是奇数怎么办
 #
-# 课程的 U 有三次池化（手写的只有两次），边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先把课程图像的边长一路算下去，再算上来，然后把一张图送进手写的 U 和课程的 `UNet`，看看它们各说什么。
+# 课程的 U 有三次池化（手写的只有两次），边长减半三次，池化向下取整；向上时每次正好翻倍。下一个单元格先把课程图像的边长一路算下去，再算上来，然后把一张图送进手写的 U 和课程的 `UNet`，看看它们各有什么反应。
 
 # %%
 height, width = eyes[0].image.shape[1:]
@@ -803,6 +803,8 @@ for network in (UNetByHand(), UNet()):
 # **Exercise 7.7** To which length must a side be padded? It is the smallest multiple that is not below the side.
 
 # %% [markdown] lang="zh" of="1bee99ec"
+# 两个网络都拒绝了：手写的 U 走到拼接才发现 565 对不上 564；`UNet` 一开始就说，离 565 最近的合格边长是 560 和 568。
+#
 # 办法：补上几行几列，直到两边都是 8 的倍数；预测；再切掉。不缩放，不改动任何像素，标签也保持原样。
 #
 # **练习 7.7** 一条边要补到多长？它是不小于边长的最小倍数。
@@ -961,7 +963,7 @@ for name in ("up.2", "decoder.2", "head"):
 # %% [markdown] lang="zh" of="e2d45bfa"
 # ## 10 把桥切断
 #
-# 跳跃连接值多少？我们让它们全部沉默，训练两个只差这一点的网络，再比较。
+# 跳跃连接有多大作用？我们让它们全部沉默，训练两个只差这一点的网络，再比较。
 #
 # **练习 7.8** 像以前一样拼接，但跳跃连接换成零：`skip` 和 `x` 的形状是 (B, C, H, W)，结果是 (B, 2C, H, W)。任何形状都不许变，`skip` 本身也不许改动。
 

@@ -15,7 +15,7 @@
 #
 # **How to take it** It is the longest chapter. The core is sections 1, 2, 7 and 8, about 80 minutes. What carries (extra) in its title can wait: run the cells, because section 7 trains with the tiles that section 3 draws, and read the text another day, in any order.
 #
-# **After this chapter you can** answer an image of any size tile by tile and without a seam; write the weight map; say how large to draw the first weights, and why; read what momentum 0.99 means; train the paper's network and score it fairly.
+# **After this chapter you can** answer an image of any size tile by tile and without a seam; write the weight map; say how large to draw the first weights, and why; say what a momentum of 0.99 remembers; train the paper's network and score it fairly.
 #
 # **Minutes** {{minutes}} to read and try, {{computing}} to compute; the core alone 80.
 #
@@ -23,12 +23,12 @@
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="bd976c7e"
+# %% [markdown] lang="zh" of="8f6244ad"
 # 选修章。第 04 到 09 章只从论文里取了血管用得上的部分。这一章照作者的做法一步一步走一遍，最后在他们用的那种图像上训练他们的网络：电子显微镜下的神经组织切片。
 #
 # **怎样学这一章** 这是最长的一章。核心是第 1、2、7、8 节，大约 80 分钟。标题里带（选读）的可以放一放：单元格要运行，因为第 7 节训练时要用第 3 节抽分块的函数；正文可以改天再读，次序随意。
 #
-# **学完这一章你能** 一块一块地处理任意大小的图像，不留接缝；写出权重图；说清初始权重该取多大、为什么；读懂动量 0.99 的含义；训练论文的网络，并公平地打分。
+# **学完这一章你能** 一块一块地处理任意大小的图像，不留接缝；写出权重图；说清初始权重该取多大、为什么；说清动量 0.99 记得住什么；训练论文的网络，并公平地打分。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟；只学核心是 80 分钟。
 #
@@ -78,7 +78,7 @@ from helpers.unet import PAPER_WIDTHS, UNet, border, trace, valid_sizes
 # %% [markdown] lang="zh" of="7c0f373c"
 # ## 1 重叠分块：透过小窗看大图
 #
-# 论文的网络，输出比输入小：每边有 92 个像素只供计算，自己没有答案（第 03 章）。要让图像边缘的像素也有答案，边缘之外就得补上点什么。论文补的是图像自己的镜像（论文第 1 节和图 2），然后一块一块地处理图像。窗口互相重叠，答案一块挨一块。这就是重叠分块策略 (overlap-tile strategy)，一块叫一个分块 (tile)。
+# 论文的网络，输出比输入小：每边有 92 个像素只供计算，自己没有输出（第 03 章）。要让图像边缘的像素也有输出，边缘之外就得补上点什么。论文补的是图像自己的镜像（论文第 1 节和图 2），然后一块一块地处理图像。窗口互相重叠，输出一块挨一块。这就是重叠分块策略 (overlap-tile strategy)，一块叫一个分块 (tile)。
 #
 # 先取一张眼底照片的绿色通道，照第 05 章做预处理。第一个分块的窗口，从图像左上角再往外 92 个像素处开始。
 #
@@ -98,7 +98,7 @@ answer = window - 2 * rim
 print(f"image {height} × {width}, border {rim}")
 # zh: print(f"图像 {height} × {width}，边框 {rim}")
 print(f"a window of {window} gives an answer of {answer}")
-# zh: print(f"边长 {window} 的窗口给出边长 {answer} 的答案")
+# zh: print(f"边长 {window} 的窗口给出边长 {answer} 的输出")
 lesson.contract("10.window", (rim, window, answer), course)
 
 # %% [markdown] lang="en"
@@ -113,7 +113,7 @@ guess = None  # your guess: a number between 0 and 1
 
 lesson.ask("10.1", guess, window, rim, height, width)
 
-# %% fold="Draw the first window and its answer" fold_zh="画出第一个窗口和它的答案" tags=["answer"]
+# %% fold="Draw the first window and its answer" fold_zh="画出第一个窗口和它的输出" tags=["answer"]
 wide = mirror(image, (rim, rim), (rim, rim))[0, 0]
 fig, ax = plt.subplots(figsize=(3.8, 3.8), dpi=figures.DPI)
 ax.imshow(wide, cmap="gray", extent=(-rim, width + rim, height + rim, -rim))
@@ -134,13 +134,13 @@ figures.show(
 )
 # zh: figures.show(
 # zh:     f"一张灰度眼底照片，四边各用镜像延伸 {rim} 个像素。蓝色方框是窗口，从左上角之外开始；"
-# zh:     "里面的橙色方框是答案，从照片的左上角开始。"
+# zh:     "里面的橙色方框是输出，从照片的左上角开始。"
 # zh: )
 inside = min(window - rim, height) * min(window - rim, width)
 print(f"{1 - inside / window**2:.0%} of the blue window is mirrored, ", end="")
 # zh: print(f"蓝色窗口里 {1 - inside / window**2:.0%} 是镜像，", end="")
 print("and all of the orange answer is photograph.")
-# zh: print("橙色的答案全在照片里。")
+# zh: print("橙色的输出全在照片里。")
 
 # %% [markdown] lang="en"
 # (With DRIVE, the photographs of this chapter: DRIVE, Staal et al. 2004.) Look along the dashed edge: whatever leaves the photograph comes back towards you. Nobody takes that for more of the eye, but it has the right brightness and the right grain, and there is no step at the edge.
@@ -150,9 +150,9 @@ print("and all of the orange answer is photograph.")
 # Two mirrors are in use. Look at the letters next to the bars.
 
 # %% [markdown] lang="zh" of="8756a1f0"
-# 图中文字：photograph 照片 · window 窗口 · answer 答案 · column 列 · row 行。
+# 图中文字：photograph 照片 · window 窗口 · answer 输出 · column 列 · row 行。
 #
-# （使用 DRIVE 时，本章照片来自 DRIVE, Staal et al. 2004。）沿着虚线看：照片里的结构一出边缘，就朝你折回来。没人会把它当成眼底的延续，但它的亮度对，颗粒感也对，边缘处没有突然的跳变。
+# （使用 DRIVE 时，本章照片来自 DRIVE, Staal et al. 2004。）沿着虚线看：照片里的结构一到边缘，就原路折了回来。没人会把它当成眼底的延续，但它的亮度对，颗粒感也对，边缘处没有突然的跳变。
 #
 # ### 哪一种镜像？
 #
@@ -227,7 +227,7 @@ except RuntimeError as error:
 # %% [markdown] lang="zh" of="ecccc4b0"
 # ### 分块之间可以隔多远？
 #
-# 572 的窗口给出 388 个像素的答案。所以最容易想到的循环是：每隔 388 个像素取一个窗口，没有哪个像素的答案要算两次。下面就是这个循环，间隔是它的一个参数。`paper_network` 搭出论文的网络，通道数取四分之一（16 到 256，而不是 64 到 1024），初始权重照论文的办法抽取（第 4 节）。
+# 边长 572 的窗口给出边长 388 的输出。所以最容易想到的循环是：每隔 388 个像素取一个窗口，没有哪个像素的输出要算两次。下面就是这个循环，间隔是它的一个参数。`paper_network` 搭出论文的网络，通道数取四分之一（16 到 256，而不是 64 到 1024），初始权重照论文的办法抽取（第 4 节）。
 
 # %% tags=["show-source"]
 from helpers.unet import he_init
@@ -268,7 +268,7 @@ print(f"{tuple(image.shape)} -> {tuple(logits.shape)}: two logits for every pixe
 # **Guess 10.3** Which distance agrees with one pass, up to rounding: `"388"`, `"384"`, `"both"` or `"neither"`?
 
 # %% [markdown] lang="zh" of="72764c08"
-# 给整幅图补好镜像，一次算完，结果和分块算的一样吗？我们试两种间隔：388，以及 384（每个答案的最后四行四列丢掉不用）。（smoke 模式是 52 和 48。）
+# 给整幅图补好镜像，一次算完，结果和分块算的一样吗？我们试两种间隔：388，以及 384（每块输出的最后四行四列丢掉不用）。（smoke 模式是 52 和 48。）
 #
 # **猜一猜 10.3** 不计舍入误差，哪一种间隔的结果和一次算完相同：`"388"`、`"384"`、`"both"`（都相同）还是 `"neither"`（都不同）？
 
@@ -370,11 +370,11 @@ print(f"{answer} divided by 2, 4, 8, 16 leaves {rests}; {keep} leaves [0, 0, 0, 
 # zh: print(f"{answer} 除以 2、4、8、16 余 {rests}；{keep} 余 [0, 0, 0, 0]")
 
 # %% [markdown] lang="en"
-# The maximum of two other pixels is another number. So tiles must begin where the blocks of the deepest pooling begin, on a lattice of 16 pixels, and 388 is not on it. The paper says nothing about this.
+# The maximum of other pixels is another number. So tiles must begin where the blocks of the deepest pooling begin, on a lattice of 16 pixels, and 388 is not on it. The paper says nothing about this.
 #
-# Would you have noticed? A program like this is easily tested with a new network, as PyTorch makes it. Look at what such a test sees.
+# Would you have noticed? Whoever tests such a program takes what is at hand: a new network, with the weights that PyTorch gives it. Look at what this test sees.
 
-# %% [markdown] lang="zh" of="84332e24"
+# %% [markdown] lang="zh" of="ee8f449e"
 # 图中文字：pooling 1: blocks of 2 第 1 次池化，2 个像素一块（其余类推）· a window that begins at 窗口的起点 · pixel of the image 图像的像素 · 灰色：一次算完；蓝色：窗口里的方块，相同；橙色：窗口里的方块，不同。
 #
 # 比大小的像素换了，最大值也就换了。所以分块的起点必须落在最深那次池化的方块边上，也就是间距 16 个像素的格点上，而 388 不在格点上。论文没有提到这一点。
@@ -400,16 +400,16 @@ for name, init in (("He (the paper)", he_init), ("PyTorch's default", as_it_come
 #
 # ### The same from the library
 #
-# `spans` in `helpers/patches.py` plans the tiles of one axis and keeps to the lattice; `predict_logits` in `helpers/inference.py` goes through them. It answers images of any size, in one pass or by tiles. (Windows are counted in the mirrored image, which begins 92 pixels further left and up.)
+# `spans` in `helpers/patches.py` plans the tiles of one axis and keeps to the lattice; `predict_logits` in `helpers/inference.py` goes through them. It answers images of any size, in one pass or by tiles. Read of the first the comment behind each field, of the second the loop; the rest checks and restores. (Windows are counted in the mirrored image, which begins 92 pixels further left and up.)
 
-# %% [markdown] lang="zh" of="e5d9ad94"
+# %% [markdown] lang="zh" of="047390bf"
 # 表中文字：first weights 初始权重 · sd of logits logits 的标准差 · 388 against 384 两种间隔之差 · equal within 1e-5? 误差 1e-5 以内是否相等。
 #
-# 用 PyTorch 自己的初始权重，下面几层算出的东西几乎传不到末端，所以错误藏了起来。测试要用真能把信号传上来的权重：训练过的，或者按何恺明 (He) 等人的办法抽取的。
+# 用 PyTorch 自己的初始权重，底部几层算出的结果几乎传不到末端，所以错误藏了起来。测试要用真能把信号传上来的权重：训练过的，或者按何恺明 (He) 等人的办法抽取的。
 #
 # ### 库里的写法
 #
-# `helpers/patches.py` 里的 `spans` 安排一个方向上的分块，并守住格点；`helpers/inference.py` 里的 `predict_logits` 照着它一块块算。它能处理任意大小的图像，可以一次算完，也可以分块算。（窗口的位置按镜像后的图像来数，它从左上方 92 个像素处开始。）
+# `helpers/patches.py` 里的 `spans` 安排一个方向上的分块，并守住格点；`helpers/inference.py` 里的 `predict_logits` 照着它一块块算。它能处理任意大小的图像，可以一次算完，也可以分块算。前一个看每个字段后面的注释，后一个看循环就够了；其余是检查和恢复原状。（窗口的位置按镜像后的图像来数，它从左上方 92 个像素处开始。把 388 交给它，它会拒绝；那句英文是说：分块要落在池化的格点上，请改用 16 的倍数。）
 
 # %% tags=["show-source"]
 from helpers.patches import Span, spans
@@ -422,7 +422,7 @@ for span in spans(width, keep, fresh):
     print(f"window {span.window.start} to {span.window.stop}: ", end="")
     # zh: print(f"窗口 {span.window.start}～{span.window.stop}：", end="")
     print(f"answers columns {span.place.start} to {span.place.stop}")
-    # zh: print(f"答第 {span.place.start}～{span.place.stop} 列")
+    # zh: print(f"输出第 {span.place.start}～{span.place.stop} 列")
 tiled = predict_logits(fresh, image, "fp32", tile=keep)
 print(f"against one pass: {(tiled - direct).abs().max():.0e}")
 # zh: print(f"和一次算完相差：{(tiled - direct).abs().max():.0e}")
@@ -442,7 +442,7 @@ except ValueError as error:
 # %% [markdown] lang="zh" of="ea104074"
 # ## 1 续：分块省了什么，代价是什么（选读）
 #
-# 为什么要分块？论文第 1 节说：不分块的话，能处理的分辨率就受显存限制。我们来数一数。`trace` 列出 U 的每个箭头给出什么。一个箭头工作时，内存里有它读的、它写的，还有等着横向复制的特征图。
+# 为什么要分块？论文第 1 节说：不分块的话，能处理的分辨率就受显存限制。我们来数一数。`trace` 列出 U 的每个箭头输出多大的特征图。一个箭头工作时，内存里有它读的、它写的，还有等着横向复制的特征图。
 #
 # **猜一猜 10.5** 论文的网络里，走到哪个箭头时，内存里同时放着的数最多：第一个 `"conv 3x3"`、底部 `"bottom"`，还是最后一个 `"copy and crop"`？
 
@@ -507,16 +507,16 @@ print(f"lowest at the bottom of the U: {min(numbers[10:16]) / 1e6:.0f} million")
 # %% [markdown] lang="en"
 # Why are the bars of the bottom as high as the others? Its own maps are small, but four copies wait. One pass over a photograph of 6000 × 4000 would need more than most graphics cards have; by tiles it is always the same, whatever the size of the image. (The weights, four bytes for each of 31 million, come on top; training also keeps every map for the way back.) Our count is a lower bound, since a convolution needs some room to work. Measured for a DRIVE image and the paper's full network on a CPU: memory grew by {{overlap_tile.rows[0].peak_mib:d}} MiB in one pass and by {{overlap_tile.rows[1].peak_mib:d}} MiB with tiles of {{overlap_tile.rows[1].tile:d}} ([overlap_tile.json](../results/overlap_tile.json)).
 #
-# The price: windows overlap, so pixels are read more than once. For each tile of `keep` × `keep` pixels, with `keep` a multiple of 16, the window has `keep` + 188 pixels a side.
+# The price: windows overlap, so pixels are read more than once. For each tile of `keep` × `keep` pixels, with `keep` a multiple of 16, the window has `keep` + 188 pixels a side. (Why not 184, twice the border? Think of which windows are valid; the solution says it.)
 #
 # **Exercise 10.6** How many pixels are read for one that is kept?
 
-# %% [markdown] lang="zh" of="c3bffca5"
+# %% [markdown] lang="zh" of="646c6c8c"
 # 图中文字：arrow of the U, in order U 的箭头，按顺序 · million numbers 百万个数 · conv 3x3 3×3 卷积 · copy and crop 复制并裁剪 · max pool 2x2 最大池化 · up-conv 2x2 上卷积 · conv 1x1 1×1 卷积。
 #
 # 底部的柱子为什么也这样高？它自己的特征图很小，可是有四份副本在等。一张 6000 × 4000 的照片一次算完，需要的内存超过大多数显卡的显存；分块算，图像再大，需要的也一样多。（权重另算：3100 万个，每个四字节。训练时还要留着每一步的特征图，供反向传播使用。）我们数出来的是下限，因为卷积在计算时自己还要占一些。用一张 DRIVE 图像和论文的完整网络在 CPU 上实测：一次算完，内存增加 {{overlap_tile.rows[0].peak_mib:d}} MiB；分成边长 {{overlap_tile.rows[1].tile:d}} 的分块，增加 {{overlap_tile.rows[1].peak_mib:d}} MiB（[overlap_tile.json](../results/overlap_tile.json)）。
 #
-# 代价是：窗口重叠，有的像素要读不止一次。每个分块留下 `keep` × `keep` 个像素，`keep` 是 16 的倍数，窗口每边是 `keep` + 188 个像素。
+# 代价是：窗口重叠，有的像素要读不止一次。每个分块留下 `keep` × `keep` 个像素，`keep` 是 16 的倍数，窗口每边是 `keep` + 188 个像素。（边框的两倍是 184，为什么要 188？想想哪些窗口是合格的；参考答案里有解释。）
 #
 # **练习 10.6** 每留下一个像素，要读几个像素？
 
@@ -540,7 +540,7 @@ price = lesson.exercise("10.6", price)
 # %% [markdown] lang="zh" of="2feab9d1"
 # <details><summary>参考答案</summary>
 #
-# 两个方向，各有两边：左 92，右 92，共 184。`keep` 是 16 的倍数。答案的边长从来不是，总比 16 的倍数多 4，这 4 个像素要丢掉：188。
+# 两个方向，各有两边：左 92，右 92，共 184。`keep` 是 16 的倍数。输出的边长从来不是，总比 16 的倍数多 4，这 4 个像素要丢掉，所以是 188。
 #
 # {{solution 10.6}}
 #
@@ -632,24 +632,24 @@ print(f"{off_seam:.4f} over {far} px from it")
 # zh: print(f"离切口超过 {far} px 处 {off_seam:.4f}")
 
 # %% [markdown] lang="en"
-# Without overlap the cuts show as lines. With it only rounding is left, and even a million times that is hardly a picture. (The largest differences lie in the black frame outside the eye; inside, look for the faint cross.) By tiles the course's network can answer an image of any size.
+# Without overlap the cuts show, as rows of specks. With it only rounding is left, and even a million times that is hardly a picture. (The largest differences lie in the black frame outside the eye; inside, look for the faint cross.) By tiles the course's network can answer an image of any size.
 
-# %% [markdown] lang="zh" of="6ad64ae6"
+# %% [markdown] lang="zh" of="794ca68c"
 # 图中文字：probability 概率 · no overlap: difference x 3 不重叠时的差，放大三倍 · overlap: difference x 10^6 重叠时的差，放大一百万倍。
 #
-# 不重叠时，切口处出现一条条线。重叠以后只剩舍入误差，放大一百万倍也几乎看不见。（最大的差在眼睛外面的黑边里；视野以内要找那个淡淡的十字。）有了分块，图像再大，课程的网络也能处理。
+# 不重叠时，沿着切口看得见一串串碎点。重叠以后只剩舍入误差，放大一百万倍也几乎看不见。（最大的差在眼睛外面的黑边里；视野以内要找那个淡淡的十字。）有了分块，图像再大，课程的网络也能处理。
 
 # %% [markdown] lang="en" minutes="18"
 # ## 2 The weight map: pay for the gaps
 #
-# From here on we need the paper's own kind of image: slices of the nerve cord of a fruit-fly larva under an electron microscope (EM), from the ISBI challenge of 2012. The label says what is **cell** (white) and what is the membrane between cells (black). Where your data folder has no such slices, the course draws some. For the real ones, put the challenge's own two stacks, `train-volume.tif` and `train-labels.tif`, into a folder `ISBI2012_EM` inside the data folder (`FUNDUS_DATA`). If you have the slices as single PNG files, `python3 -m helpers data ISBI2012_EM --from FOLDER` takes them from there; it accepts only files whose checksum it knows. If the next cell prints DRAWN, your pictures and numbers differ from the text from here on; the published notebook holds the outputs for the real slices.
+# From here on we need the paper's own kind of image: slices of the nerve cord of a fruit-fly larva under an electron microscope (EM), from the ISBI challenge of 2012. The label says what is **cell** (white) and what is the membrane between cells (black). `python3 -m helpers data ISBI2012_EM`, typed in the course folder, fetches them; in a cell of Colab, `!cd /content/fundus_course && python3 -m helpers data ISBI2012_EM`. If you have them already, as the challenge's two stacks `train-volume.tif` and `train-labels.tif` or as single PNG files, add `--from FOLDER`. Without them the course draws some: then the next cell prints DRAWN, and your pictures and numbers differ from the text from here on; the published notebook holds the outputs for the real slices.
 #
 # The public set has 30 slices of one block of tissue. Neighbours look alike, so they are split in blocks: slices 0 to 20 to train, 21 to 23 to choose, 24 to 29 for the score at the end.
 
-# %% [markdown] lang="zh" of="d6fcfd9e"
+# %% [markdown] lang="zh" of="9cfb3102"
 # ## 2 权重图：看重缝隙
 #
-# 从这里起，我们要用论文自己的那种图像：电子显微镜 (EM) 下果蝇幼虫神经索的切片，来自 2012 年的 ISBI 比赛。标签里白色是**细胞**，黑色是细胞之间的膜。数据文件夹里没有这些切片时，课程就画一些。想用真的，就在数据文件夹 (`FUNDUS_DATA`) 里建一个文件夹 `ISBI2012_EM`，放进比赛自己的两个文件 `train-volume.tif` 和 `train-labels.tif`，每个文件里叠着全部切片。如果你手上是一张张单独的 PNG，用 `python3 -m helpers data ISBI2012_EM --from FOLDER` 从那个文件夹里取；校验和对得上的文件它才收。如果下一个单元格输出 DRAWN，从这里起你的图和数字会和正文不同；发布的 Notebook 里存着真实切片的输出。
+# 从这里起，我们要用论文自己的那种图像：电子显微镜 (EM) 下果蝇幼虫神经索的切片，来自 2012 年的 ISBI 比赛。标签里白色是**细胞**，黑色是细胞之间的膜。在课程文件夹里运行 `python3 -m helpers data ISBI2012_EM` 就能下载；在 Colab 的单元格里写 `!cd /content/fundus_course && python3 -m helpers data ISBI2012_EM`。如果你手上已经有了，不论是比赛的两个文件 `train-volume.tif` 和 `train-labels.tif`（各叠着全部切片），还是一张张单独的 PNG，加上 `--from FOLDER` 就从那个文件夹里取。没有这些切片时，课程就画一些：这时下一个单元格输出 DRAWN，从这里起你的图和数字会和正文不同；发布的 Notebook 里存着真实切片的输出。
 #
 # 公开的共 30 张切片，出自同一块组织。相邻的切片很像，所以按连续的段来划分：0 到 20 号用来训练，21 到 23 号用来做选择，24 到 29 号留到最后打分。
 
@@ -690,7 +690,7 @@ print(f"this slice shows {pieces.max()} separate cells")
 # **Guess 10.7** Walk straight across the gap, from one cell to the other. Where is the weight highest: in the `"middle"`, at the `"edges"`, or is it the `"same"` all the way?
 
 # %% [markdown] lang="zh" of="41f03dc9"
-# 图中文字：slice 切片 · cells 细胞标签。
+# 图中文字：slice 切片 · cells 细胞标签。打印的文字：train 训练 · val 验证 · test 测试（留出）。
 #
 # （真实切片来自 Cardona et al. 2010。）生物学家要在一张张切片之间跟踪每个细胞，所以挨着的细胞必须分成两个。膜上漏掉三个像素，像素误差几乎看不出来，两个细胞却连成了一个。论文的办法是：这样的像素，错了就罚得重（公式 2）：
 #
@@ -831,17 +831,17 @@ print(f"white in the weight map is {costs.max():.1f}")
 #
 # 膜薄的地方亮，膜厚的地方灰：找一找两个细胞几乎相碰处的白点。
 #
-# 血管呢？血管标签里只有一类东西，没有必须分开的两个同类：血管交叉，本来就可以碰在一起。所以前面几章没有权重图。不过，它的想法可以借用。细血管的像素很少。断开三个像素，一根血管就成了两截；膜上缺三个像素，两个细胞就连成一个。道理一样。有的损失函数看中心线而不看面积，例如 clDice，断口就罚得重。也可以用一张权重图：血管像素的权重取血管宽度的倒数，或者加大两条并行血管之间缝隙的权重。
+# 血管呢？血管标签里，前景只有血管一种，没有必须彼此分开的两个物体：血管交叉，本来就可以碰在一起。所以前面几章没有权重图。不过，它的想法可以借用。细血管的像素很少。断开三个像素，一根血管就成了两截；膜上缺三个像素，两个细胞就连成一个。道理一样。有的损失函数看中心线而不看面积，例如 clDice，断口就罚得重。也可以用一张权重图：血管像素的权重取血管宽度的倒数，或者加大两条并行血管之间缝隙的权重。
 
 # %% [markdown] lang="en" minutes="7"
 # ## 3 The elastic grid, on the paper's scale (extra)
 #
-# 30 slices are few. The paper bends them: "random displacement vectors on a coarse 3 by 3 grid", normally distributed with a standard deviation of 10 pixels, enlarged by bicubic interpolation (paper, section 3.1). Chapter 06 does it on eyes, with 4 px. Here is the paper's setting on a tile of the size that we train with. Nine arrows are drawn, all else lies smoothly between them.
+# 30 slices are few. The paper bends them: "random displacement vectors on a coarse 3 by 3 grid", normally distributed with a standard deviation of 10 pixels, enlarged by bicubic interpolation (paper, section 3.1). Chapter 06 does it on eyes, with 4 px. Here is the paper's setting on a tile of the size that we train with. Nine arrows are drawn, all else lies smoothly between them. In the code `still` holds each pixel's own place, and `still + bend` is where it looks.
 
-# %% [markdown] lang="zh" of="1e9144d1"
+# %% [markdown] lang="zh" of="7d5c7b83"
 # ## 3 弹性网格：用论文的尺度（选读）
 #
-# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3×3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个箭头，其余都平滑地夹在它们之间。
+# 30 张切片太少了。论文把它们弯一弯，做弹性形变 (elastic deformation)：在 3×3 的粗网格上抽随机位移向量，正态分布，标准差 10 个像素，再用双三次插值放大（论文 3.1 节）。第 06 章对眼底用的是 4 px。下面是论文的设置，分块大小就是后面训练用的。只抽九个向量，其余都平滑地夹在它们之间。代码里 `still` 是各个像素自己的位置，`still + bend` 是它去取值的地方。
 
 # %%
 size = 220 if smoke else 380  # the window that we train with
@@ -923,7 +923,7 @@ print(f"blue before, orange after; {(before != after).float().mean():.0%} of the
 #
 # 标签仍然是 0 或 1。真的是 10 px 吗？多抽一些位移场，在九个点上和点与点之间各量一量。
 #
-# **猜一猜 10.9** 在九个点中相邻四点的正中间，标准差更大 `"larger"`、相等 `"equal"` 还是更小 `"smaller"`？
+# **猜一猜 10.9** 在九个点中相邻四点的正中间，标准差比九个点上的更大 `"larger"`、相等 `"equal"` 还是更小 `"smaller"`？
 
 # %%
 guess = None  # your guess: "larger", "equal" or "smaller"
@@ -943,7 +943,7 @@ print(f"at the nine points {at_points:.1f} px, amid four of them {between:.1f} p
 # Now the function that draws one training tile: a slice at random, a random place in it as the centre, flipped, turned, scaled and bent in one sampling, its grey values changed. Image, cells and weight lie on each other as layers and go through one grid. Of label and weight only the middle stays, for which the network has an answer.
 
 # %% [markdown] lang="zh" of="46fed916"
-# 下面的函数抽一个训练分块：随机选一张切片，随机选一处作中心，翻转、旋转、缩放、弯曲一次采样完成，再改灰度。图像、细胞和权重叠成三层，用同一个网格。标签和权重只留中间一块，因为网络只在那里给出答案。
+# 下面的函数抽一个训练分块：随机选一张切片，随机选一处作中心，翻转、旋转、缩放、弯曲一次采样完成，再改灰度。图像、细胞和权重叠成三层，用同一个网格。标签和权重只留中间一块，因为网络只在那里有输出。
 
 # %%
 def stack_layers(group, mean, spread):
@@ -990,7 +990,7 @@ figures.show(
 # zh:     "一个旋转、弯曲过的组织分块；它的标签和权重只占正中的方形，周围是很宽的黑框。"
 # zh: )
 print(f"{rim} px on each side have no answer (black frame)")
-# zh: print(f"每边 {rim} px 没有答案（黑框）")
+# zh: print(f"每边 {rim} px 没有输出（黑框）")
 
 # %% [markdown] lang="en"
 # The network sees the whole tile, but it is asked about the middle alone.
@@ -998,7 +998,7 @@ print(f"{rim} px on each side have no answer (black frame)")
 # %% [markdown] lang="zh" of="5bb7c49e"
 # 图中文字：tile 分块 · its label 它的标签 · its weight 它的权重。
 #
-# 网络看到整个分块，要回答的只是中间一块。
+# 网络看到整个分块，输出的只是中间一块。
 
 # %% [markdown] lang="en" minutes="12"
 # ## 4 The first weights: how wide to draw them (extra)
@@ -1051,12 +1051,12 @@ he_sd = lesson.exercise("10.10", he_sd)
 # %% [markdown] lang="en"
 # How much does it matter? We send a slice through three networks: He's weights, weights drawn with standard deviation 0.01 (a usual choice before), and PyTorch's default.
 #
-# **Guess 10.11** A slice has standard deviation 1. With 0.01, what remains of that after the ten convolutions of the way down? Give the power of ten, such as `-2` for 0.01. (With 16 to 256 channels, $N$ grows from 9 to 9 · 256 = 2304 on the way down.)
+# **Guess 10.11** A slice has standard deviation 1. With 0.01, what remains of that after the ten convolutions of the way down? Give the power of ten, such as `-2` for 0.01; one more or less counts as right. (With 16 to 256 channels, $N$ grows from 9 to 9 · 256 = 2304 on the way down.)
 
-# %% [markdown] lang="zh" of="b843d274"
+# %% [markdown] lang="zh" of="d37511b3"
 # 这有多要紧？把一张切片送进三个网络，权重分别是：He 的权重、标准差 0.01 的权重（以前常用）、PyTorch 的默认权重。
 #
-# **猜一猜 10.11** 切片的标准差是 1。用 0.01 时，向下的路走完十次卷积，还剩多少？只写 10 的指数，例如 0.01 写 `-2`。（通道数从 16 到 256，所以向下的路上 $N$ 从 9 增加到 9 · 256 = 2304。）
+# **猜一猜 10.11** 切片的标准差是 1。用 0.01 时，向下的路走完十次卷积，还剩多少？只写 10 的指数，例如 0.01 写 `-2`；差 1 也算对。（通道数从 16 到 256，所以向下的路上 $N$ 从 9 增加到 9 · 256 = 2304。）
 
 # %%
 def narrow(net):
@@ -1268,12 +1268,16 @@ for name, (median, opposed, mean_cosine) in zip(streams, said, strict=True):
     # zh: print(f"{opposed:.0%} 小于 0；两串滑动平均 {mean_cosine:.2f}")
 
 # %% [markdown] lang="en"
-# At the very beginning all tiles say the same: everything is wrong, in the same way. Soon many of them contradict each other, while means over many tiles still agree, although the two streams share no tile. That is what the momentum is for. It has a price: a mean over 100 steps reacts late, and it takes long to come to rest. The paper trained for 10 hours (paper, section 5). In a few minutes AdamW gets further: its mean of gradients remembers about ten steps, and each weight has a step length of its own. So section 7 uses it. With the paper's own SGD and momentum 0.99, the same number of steps reached a Dice of {{em.runs[1].val_dice.network:.3f}} on the validation slices, AdamW {{em.runs[0].val_dice.network:.3f}}; the learning rate was the same for both and was not tuned for SGD ([em.json](../results/em.json); runs on one thread, so section 7 may differ from them in the second digit).
+# At the very beginning all tiles say the same: everything is wrong, in the same way. Soon many of them contradict each other, while means over many tiles still agree, although the two streams share no tile. That is what the momentum is for.
+#
+# It has a price: a mean over 100 steps reacts late, and it takes long to come to rest. The paper trained for 10 hours (paper, section 5). In a few minutes AdamW gets further, so section 7 uses it: its mean of gradients remembers about ten steps, and each weight has a step length of its own. With the paper's own SGD and momentum 0.99, the same number of steps reached a Dice of {{em.runs[1].val_dice.network:.3f}} on the validation slices, AdamW {{em.runs[0].val_dice.network:.3f}}; the learning rate was the same for both and was not tuned for SGD ([em.json](../results/em.json); runs on one thread, so section 7 may differ from them in the second digit).
 
-# %% [markdown] lang="zh" of="387b8a3e"
+# %% [markdown] lang="zh" of="6316d480"
 # 图中文字：tile and next 相邻两个分块 · two running means 两串分块的滑动平均 · first weights 初始权重 · after ... steps 训练……步以后 · cosine 余弦。
 #
-# 一开始，所有分块说的是同一件事：哪儿都不对，而且错得一样。很快，许多分块就互相矛盾了。可是对许多分块取平均，两串平均的方向仍然一致，尽管两串里没有一个相同的分块。动量就是为此而设。它也有代价：100 步的平均反应迟，要很久才停得下来。论文训练了 10 小时（论文第 5 节）。只有几分钟时，AdamW 走得更远：它的梯度平均只记得约十步，每个权重走多远也各自决定。所以本章第 7 节用它。用论文的 SGD 和动量 0.99，同样的步数在验证切片上的 Dice 是 {{em.runs[1].val_dice.network:.3f}}，AdamW 是 {{em.runs[0].val_dice.network:.3f}}；两者的学习率相同，没有专门为 SGD 调过（[em.json](../results/em.json)；那几次用一个线程，所以和第 7 节的结果在第二位小数上可能不同）。
+# 一开始，所有分块说的是同一件事：哪儿都不对，而且错得一样。很快，许多分块就互相矛盾了。可是对许多分块取平均，两串平均的方向仍然一致，尽管两串里没有一个相同的分块。动量就是为此而设。
+#
+# 它也有代价：100 步的平均反应迟，要很久才停得下来。论文训练了 10 小时（论文第 5 节）。只有几分钟时，AdamW 走得更远，所以本章第 7 节用它：它的梯度平均只记得约十步，每个权重走多远也各自决定。用论文的 SGD 和动量 0.99，同样的步数在验证切片上的 Dice 是 {{em.runs[1].val_dice.network:.3f}}，AdamW 是 {{em.runs[0].val_dice.network:.3f}}；两者的学习率相同，没有专门为 SGD 调过（[em.json](../results/em.json)；那几次用一个线程，所以和第 7 节的结果在第二位小数上可能不同）。
 
 # %% [markdown] lang="en" minutes="3"
 # ## 6 Dropout at the turn (extra)
@@ -1317,7 +1321,7 @@ print(f"eval, again: differ by {again:.3f}")
 # In `train()` mode the same tile gets another answer each time; in `eval()` mode dropout does nothing. Numbers that survive are doubled, so that the sum stays the same on average. As with batch norm (chapter 07): `eval()` before every prediction.
 
 # %% [markdown] lang="zh" of="313b4194"
-# 在训练模式 `train()` 下，同一个分块每次的答案都不同；在评估模式 `eval()` 下，随机失活什么也不做。留下来的数要翻倍，这样平均下来总和不变。和批归一化一样（第 07 章）：每次预测之前先 `eval()`。
+# 在训练模式 `train()` 下，同一个分块每次的输出都不同；在评估模式 `eval()` 下，随机失活什么也不做。留下来的数要翻倍，这样平均下来总和不变。和批归一化一样（第 07 章）：每次预测之前先 `eval()`。
 
 # %% [markdown] lang="en" minutes="5"
 # ## 7 Training, minutes in place of ten hours
@@ -1329,7 +1333,7 @@ print(f"eval, again: differ by {again:.3f}")
 # %% [markdown] lang="zh" of="9275ac9a"
 # ## 7 训练：几分钟，而不是十小时
 #
-# 零件齐了。（跳过了第 3 到 6 节？第 3 节的 `draw_tile` 在随机一张切片的随机一处取一个分块，旋转、弯曲，再改灰度；第 4 节按 He 的规则初始化，让各层的数保持同样的尺度。）网络是论文的，通道数取四分之一。其余也照论文，只改了三处：窗口用 380（答案 196），论文图 1 是 572；优化器用 AdamW 加单周期学习率（第 08 章），不用 SGD；分块还做翻转和轻微的缩放。学习率是在验证切片上选的；再大一倍时，有一次试训的损失中途突然跳高，最后也比另外几次高。
+# 零件齐了。（跳过了第 3 到 6 节？第 3 节的 `draw_tile` 在随机一张切片的随机一处取一个分块，旋转、弯曲，再改灰度；第 4 节按 He 的规则初始化，让各层的数保持同样的尺度。）网络是论文的，通道数取四分之一。其余也照论文，只改了三处：窗口用 380（输出 196），论文图 1 是 572；优化器用 AdamW 加单周期学习率（第 08 章），不用 SGD；分块还做翻转和轻微的缩放。学习率是在验证切片上选的；再大一倍时，有一次试训的损失中途突然跳高，最后也比另外几次高。
 #
 # `STEPS` 可以改小；走完二十步，程序会预告总共要多久。另外两个选项留给章末的选做题。
 
@@ -1341,7 +1345,7 @@ WEIGHT_MAP = True  # @param {type: "boolean"}
 total_steps = 40 if smoke else STEPS
 widths = [4, 8, 16, 32, 64] if smoke else [16, 32, 64, 128, 256]
 print(f"{total_steps} steps, one window of {size} each, answers of {size - 2 * rim}")
-# zh: print(f"{total_steps} 步，每步一个 {size} 的窗口，答案 {size - 2 * rim}")
+# zh: print(f"{total_steps} 步，每步一个 {size} 的窗口，输出 {size - 2 * rim}")
 
 # %%
 torch.manual_seed(0)
@@ -1429,7 +1433,7 @@ print(f"in the last {few}; single tiles still differ by {np.std(losses[-100:]):.
 # %% [markdown] lang="zh" of="ee41471e"
 # ## 8 打分
 #
-# 在留出的六张切片上，什么都不许选。所以三种方法的阈值，还有两个对手的宽度，都由三张验证切片决定：
+# 留出的六张切片，不用来做任何选择。所以三种方法的阈值，还有前两种方法的宽度，都由三张验证切片决定：
 #
 # - **阈值法** (threshold)：先模糊，四种宽度里选最好的，然后暗处就算膜；
 # - **Sato 滤波器** (Sato filter)：找暗的脊线，七种宽度里选最好的；
@@ -1581,7 +1585,7 @@ print(f"chosen on validation: blur {blur} px, ridges {ridge} px")
 # **Guess 10.17** Which of the three has the lowest Rand error: `"threshold"`, `"sato"` or `"network"`?
 
 # %% [markdown] lang="zh" of="671d9226"
-# 文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
+# 打印的文字：threshold 阈值法 · sato Sato 滤波器 · network 网络。
 #
 # 现在看六张留出的切片，只看一次。
 #
@@ -1641,16 +1645,16 @@ print(f"{false:,} px of cell called membrane")
 # zh: print(f"把 {false:,} 个细胞像素当成了膜")
 
 # %% [markdown] lang="en"
-# (White: membrane found; blue: missed; orange: false alarm.) Two things are worth a look. The rivals see only that a place is dark or a ridge, and the table shows how many cells they join; the network looks at the surroundings, too. It has not learnt everything: the dark patch at the lower right of the stored picture is called membrane (orange). And Dice and Rand error do not ask for the same threshold: what is best for pixels may leave a hole in a membrane, and one hole joins two cells. A lower threshold draws thicker membranes and closes some. Whether that pays on slices on which nothing was chosen, the last column tells; three validation slices are few to choose on.
+# (White: membrane found; blue: missed; orange: false alarm.) Two things are worth a look. The rivals see only that a place is dark or a ridge, and the table shows how many cells they join; the network looks at the surroundings, too. It has not learnt everything: the dark patch at the lower right of the stored picture is called membrane (orange). And Dice and Rand error do not ask the same. Compare the first two rows: on the real slices the Sato filter has the better Dice and, with the thresholds that Dice chose, the worse Rand error. What is best for pixels may leave a hole in a membrane, and one hole joins two cells. A lower threshold draws thicker membranes and closes some. Whether that pays on slices on which nothing was chosen, the last column tells; three validation slices are few to choose on.
 #
 # **Beside the paper's numbers.** The paper reports a warping error of 0.000353 (it counts splits and joins of cells and forgives a membrane that is only shifted), a Rand error of 0.0382 and a pixel error of 0.0611 (Table 1). They cannot be set beside ours. Theirs come from the challenge's own hidden test slices, were computed by the organisers at ten thresholds, from the mean of seven rotated copies of each slice, with a network of sixteen times as many weights that was trained for 10 hours on all 30 slices. Ours come from six of the public slices, and our Rand error from another program. What can be compared is the order of the methods within our table.
 
-# %% [markdown] lang="zh" of="7589305f"
+# %% [markdown] lang="zh" of="928c5803"
 # 图中文字：slice 切片 · cells 细胞标签 · probability of cell 细胞的概率 · membrane, right or wrong 膜的对错。表中文字：Rand (Dice's threshold) 用 Dice 的阈值算的 Rand 误差 · Rand (its own threshold) 用它自己的阈值。
 #
-# （白色：找到的膜；蓝色：漏掉的；橙色：误报。）有两点值得看。两个对手只知道哪里暗、哪里是脊线，表里看得出它们把多少细胞连成了一片；网络还看周围。它也没有全学会：存下来的图里，右下角的暗块被当成了膜（橙色）。另外，Dice 和 Rand 误差要的不是同一个阈值。对像素最好的阈值，可能在膜上留下破洞，而一个洞就把两个细胞连成一个。阈值低一些，膜画得厚一些，有些洞就堵上了。换到没有参与选择的切片上，这样划不划算，看最后一列；用来选阈值的验证切片只有三张，太少了。
+# （白色：找到的膜；蓝色：漏掉的；橙色：误报。）有两点值得看。前两种方法只知道哪里暗、哪里是脊线，表里看得出它们把多少细胞连成了一片；网络还看周围。它也没有全学会：存下来的图里，右下角的暗块被当成了膜（橙色）。另外，Dice 和 Rand 误差问的不是一回事。比一比前两行：在真实切片上，Sato 滤波器的 Dice 更好，可是用 Dice 选出的阈值，它的 Rand 误差反而更差。对像素最好的阈值，可能在膜上留下破洞，而一个洞就把两个细胞连成一个。阈值低一些，膜画得厚一些，有些洞就堵上了。换到没有参与选择的切片上，这样划不划算，看最后一列；用来选阈值的验证切片只有三张，太少了。
 #
-# **和论文的数字相比。** 论文报告的扭曲误差 (warping error) 是 0.000353（它数细胞的分裂和合并，膜只是挪了一点不算错），Rand 误差 0.0382，像素误差 0.0611（论文表 1）。它们不能和我们的放在一起比。论文的数来自比赛不公开的测试切片，由主办方在十个阈值上算出；每张切片的预测，是七个旋转版本的平均；网络的权重数是我们的十六倍，在全部 30 张切片上训练了 10 小时。我们的数来自公开切片中的六张，Rand 误差也出自另一个程序。能比的，只是我们表里各方法的名次。
+# **和论文的数字相比。** 论文报告的扭曲误差 (warping error) 是 0.000353（它数细胞的分裂和合并，膜只是挪了一点不算错），Rand 误差 0.0382，像素误差 0.0611（论文表 1）。它们不能和我们的放在一起比。论文的数来自比赛不公开的测试切片，由主办方在十个阈值上算出；每张切片的预测，是七个旋转版本的平均；网络的参数是我们的十六倍，在全部 30 张切片上训练了 10 小时。我们的数来自公开切片中的六张，Rand 误差也出自另一个程序。能比的，只是我们表里各方法的名次。
 
 # %% [markdown] lang="en" minutes="4"
 # ## 8, second part: mirror or zeros at the border (extra)
@@ -1695,9 +1699,9 @@ for depth in (10, 30, 92):
 # %% [markdown] lang="zh" of="9d5c67d4"
 # 表中文字：outermost 最外圈的宽度 · AUC, mirror 镜像 · AUC, zeros 补零。
 #
-# 越靠近边缘，答案越取决于边缘外面放了什么。补零并没有毁掉结果：图像标准化以后，零就是平均灰度。但组织在那里本来没有边，补零就造出一条边。
+# 越靠近边缘，输出越取决于边缘外面放了什么。补零的结果也不算很差：图像标准化以后，零就是平均灰度。但组织在那里本来没有边，补零就造出一条边。
 #
-# **选做：随机失活让哪里的答案晃动？** 如果不关掉它，同一张切片每次的答案都不同。下面算二十次，画出标准差。看看晃动的是细线，还是整片区域，再想想随机失活在 U 的哪里。
+# **选做：随机失活让哪里的输出不稳定？** 如果不关掉它，同一张切片每次的输出都不同。下面算二十次，画出标准差。看看变动的是细线，还是整片区域，再想想随机失活在 U 的哪里。
 
 # %%
 crop_side = net.sizes[0] + (0 if smoke else 160)
@@ -1714,7 +1718,7 @@ print(f"sd {spread_of_draws.mean():.3f} on average, ", end="")
 print(f"at most {spread_of_draws.max():.3f}")
 # zh: print(f"最大 {spread_of_draws.max():.3f}")
 
-# %% fold="Draw where the answers differ" fold_zh="画出哪里的答案不同"
+# %% fold="Draw where the answers differ" fold_zh="画出哪里的输出不同"
 there = np.s_[rim : crop_side - rim, rim : crop_side - rim]
 pictures = [1 - found[0][there], spread_of_draws / spread_of_draws.max()]
 figures.show_images(pictures, ["probability of cell", "sd of 20 draws"], size=2.9)
@@ -1723,20 +1727,20 @@ figures.show(
     f"of twenty draws: white, where they differ most, is {spread_of_draws.max():.2f}."
 )
 # zh: figures.show(
-# zh:     "切片一部分的细胞概率；旁边是二十次答案的标准差："
+# zh:     "切片一部分的细胞概率；旁边是二十次输出的标准差："
 # zh:     f"白色是差别最大的地方，标准差 {spread_of_draws.max():.2f}。"
 # zh: )
 share_of_top = np.sort(spread_of_draws, axis=None)[-spread_of_draws.size // 20 :].sum()
 print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of the pixels")
-# zh: print(f"5% 的像素占了 {share_of_top / spread_of_draws.sum():.0%} 的晃动")
+# zh: print(f"5% 的像素占了 {share_of_top / spread_of_draws.sum():.0%} 的变动")
 
 # %% [markdown] lang="en"
 # At the bottom of the U one number stands for 16 × 16 pixels. Dropout there can make the network waver about what a region *is*; where a line runs comes over the skips, which it does not touch.
 
 # %% [markdown] lang="zh" of="1bdeac07"
-# 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次答案的标准差。
+# 图中文字：probability of cell 细胞的概率 · sd of 20 draws 二十次输出的标准差。
 #
-# 在 U 的底部，一个数代表 16 × 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，它碰不到。
+# 在 U 的底部，一个数代表 16 × 16 个像素。那里的随机失活会让网络拿不准一片区域**是什么**；线在哪里，由跳跃连接送过来，随机失活影响不到。
 
 # %% [markdown] lang="en" minutes="1"
 # ## 9 What of this is good for vessels? (extra)
@@ -1762,7 +1766,7 @@ print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of t
 # - **随机失活**：课程没有用，它的工作由数据增强和权重衰减来做。
 # - **弹性网格**：有用，只是弯得轻一些（第 06 章）。
 #
-# **选做：** 在第 7 节调用 `draw_tile` 时加上 `sd=0.0`，或者取消 `WEIGHT_MAP`，或者改选论文的 SGD，重新训练，在**验证**切片上比较。各跑一次只是例子，不是证明。我们各跑了一次：不用权重图，验证切片上的 Dice 是 {{em.runs[2].val_dice.network:.3f}}，用了是 {{em.runs[0].val_dice.network:.3f}}，细胞也没有分得更差。用权重图的两次训练之间也有相近的差别，所以分不出高下；只训练几分钟，看不出权重图的好处（[em.json](../results/em.json)）。做这道题时，第 7、8 节只运行到选阈值为止：再往下的单元格属于留出的切片。
+# **选做：** 在第 7 节调用 `draw_tile` 时加上 `sd=0.0`，或者取消 `WEIGHT_MAP`，或者改选论文的 SGD，重新训练，在**验证**切片上比较。各跑一次只是例子，不是证明。我们各跑了一次：不用权重图，验证切片上的 Dice 是 {{em.runs[2].val_dice.network:.3f}}，用了是 {{em.runs[0].val_dice.network:.3f}}，细胞也没有分得更差。用权重图的两次训练之间也有相近的差别，所以分不出高下；只训练几分钟，看不出权重图的好处（[em.json](../results/em.json)）。做这道题时，第 7、8 节只运行到选阈值为止：再往下就要用到留出的切片。
 
 # %% include="recall"
 
@@ -1782,7 +1786,7 @@ print(f"{share_of_top / spread_of_draws.sum():.0%} of the shaking is in 5 % of t
 # ## 小结
 #
 # - 不填充的网络，每边要多看 92 个镜像像素。`reflect` 不重复边缘像素。
-# - 分块读的部分重叠，答的部分不重叠。起点要落在池化的格点上，这里是每 16 个像素；用 PyTorch 默认权重、没有训练过的网络会掩盖错误。
+# - 各分块的输入互相重叠，输出互不重叠。起点要落在池化的格点上，这里是每 16 个像素；用 PyTorch 默认权重、没有训练过的网络会掩盖错误。
 # - 分块让内存有了上限，代价是 ((keep + 188) / keep) 的平方。
 # - 权重图看重窄缝：$d_1 + d_2$ 量的是缝宽。论文的公式 1 少了负号。
 # - 初始权重的标准差是 $\sqrt{2/N}$，一个输出由 $N$ 个数相加而成。

@@ -51,7 +51,7 @@ from results.experiments import runs
 # %% [markdown] lang="en" minutes="4"
 # ## One change at a time
 #
-# An **ablation** changes one thing of a recipe and leaves the rest alone. (The word is the surgeon's: take a part away and see what no longer works.) Whatever differs afterwards is due to this change, or to chance. (A patch of 256 comes with a batch of 2, so that a step still sees as many pixels; a batch of 4 comes with 5,000 steps, so that as many patches are seen.)
+# An **ablation** changes one thing of a recipe and leaves the rest alone. (The word is the surgeon's: take a part away and see what no longer works.) Whatever differs afterwards is due to this change, or to chance.
 #
 # Training all these networks takes hours on a CPU, so their scores are stored with the course, each file with the settings that made it. [results/experiments/runs.py](../results/experiments/runs.py) declares them, and `python -m results.experiments ablations` makes what is missing. At the end you train two yourself.
 #
@@ -59,10 +59,10 @@ from results.experiments import runs
 #
 # Two favours you should know of. The recipe's input, augmentation and number of steps were chosen on held-out eyes such as these, so other rows may look a little worse than they are. And every network gets the threshold that suits these ten eyes best: its Dice is too high, for all alike. AUC needs no threshold.
 
-# %% [markdown] lang="zh" of="1234d136"
+# %% [markdown] lang="zh" of="b1982a78"
 # ## 一次只改一处
 #
-# **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。（图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多；批量大小取 4 时，训练 5000 步，这样看到的图像块一样多。）
+# **消融实验 (ablation)** 只改方案里的一处，其余都不动。（这个词来自外科：切掉一部分，看什么功能没有了。）之后出现的差别，要么来自这处改动，要么来自偶然。
 #
 # 在 CPU 上训练这些网络要好几个小时，所以分数随课程一起保存，每个文件都记着得到它的设置。这些设置写在 [results/experiments/runs.py](../results/experiments/runs.py) 里；缺少的用 `python -m results.experiments ablations` 得到。本章最后你会自己训练两个。
 #
@@ -175,14 +175,14 @@ print(f"{(gap < 0).sum()} of {len(gap)} lines fall.")
 # zh: print(f"{len(gap)} 条线里有 {(gap < 0).sum()} 条往下走。")
 
 # %% [markdown] lang="en"
-# All ten lines fall, and the order of the eyes hardly changes: from eye to eye Dice moves more than from network to network. An interval for each network alone is wide because the eyes differ so much, and the two overlap. The interval of the **difference** is what answers the question.
+# All ten lines fall, and the order of the eyes hardly changes: from eye to eye Dice moves more than from network to network. An interval for each network alone is wide because the eyes differ so much, and two such intervals overlap, as you will see. The interval of the **difference** is what answers the question.
 #
 # **Exercise 12.2** `ours` and `theirs` hold one Dice an eye, in the same order. Return the 95% bootstrap interval of the mean difference `theirs - ours`: (low, high), from 2000 draws, each of as many eyes as there are, with replacement.
 
-# %% [markdown] lang="zh" of="3e8343d1"
+# %% [markdown] lang="zh" of="4e8863f6"
 # 图中文字：左边是用 15 只眼睛训练的网络，右边是用 4 只训练的；纵轴是每只眼睛的 Dice；一条线是一只眼睛。
 #
-# 十条线都往下走，各只眼睛的名次几乎不变：换一只眼睛，Dice 的变化比换一个网络还大。如果给每个网络各算一个置信区间 (confidence interval)，眼睛之间差别大，区间就宽，两个区间会重叠。真正回答问题的是**差值**的置信区间。
+# 十条线都往下走，各只眼睛的名次几乎不变：换一只眼睛，Dice 的变化比换一个网络还大。如果给每个网络各算一个置信区间 (confidence interval)，眼睛之间差别大，区间就宽，两个区间会重叠，等一下就能看到。真正回答问题的是**差值**的置信区间。
 #
 # **练习 12.2** `ours` 和 `theirs` 里每只眼睛有一个 Dice，次序相同。返回平均差值 `theirs - ours` 的 95% 自助法 (bootstrap) 置信区间 (下限, 上限)：每次有放回地抽出同样多只眼睛，共抽 2000 次。
 
@@ -262,12 +262,12 @@ verdict = lesson.exercise("12.3", verdict)
 # %% [markdown] lang="en" minutes="4"
 # ## All changes in one figure
 #
-# Each row is one change, its point the mean difference to the recipe, its bar the interval.
+# Each row is one change, its point the mean difference to the recipe, its bar the interval. Two rows change two things, to stay fair: a patch of 256 comes with a batch of 2, so that a step sees as many pixels, and a batch of 4 with 5,000 steps, so that as many patches are seen. clDice is a score that counts centrelines, and in one row a part of the loss; "Whole vessels or many pixels?" below looks at it.
 
-# %% [markdown] lang="zh" of="8ead9ea5"
+# %% [markdown] lang="zh" of="b1a4fbb2"
 # ## 所有改动，一张图
 #
-# 一行是一处改动，圆点是它和基准方案的平均差，横线是置信区间。
+# 一行是一处改动，圆点是它和基准方案的平均差，横线是置信区间。有两行为了公平改了两处：图像块边长取 256 时，批量大小是 2，这样每一步看到的像素一样多；批量大小取 4 时，训练 5000 步，这样看到的图像块一样多。clDice 是数中心线的分数，有一行把它加进了损失；后面“要完整的血管，还是要更多的像素？”一节会讲。
 
 # %% fold="Draw all differences with their intervals" fold_zh="画出所有差值和区间"
 TITLES = {"auc_roc": "AUC", "dice": "Dice"}
@@ -320,7 +320,7 @@ print("'<': the interval goes on outside the frame")
 # Some twenty rows and two scores make some forty verdicts. At 95%, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
 # %% [markdown] lang="zh" of="2abddd85"
-# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95% 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入 · augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
+# 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95% 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入（green 绿色通道，red, green, blue 三种颜色）· augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
 # 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
 #
@@ -340,9 +340,11 @@ for name in names:
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe (chapter 08, 4,000 steps), scored once on the test images when all was decided, show how much that is.
 
 # %% [markdown] lang="zh" of="748d86d3"
-# 34 这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+# 表中文字：mean of single eyes 各只眼睛的平均差 · all 全部十只 · without 34 去掉 34 号 · better in 几只眼睛变好（2 of 10 是十只里有两只）。
 #
-# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。课堂模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
+# 34 号这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
+#
+# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。lesson 模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
 
 # %%
 seeds = json.loads((places.ROOT / "results" / "seeds.json").read_text("utf-8"))
@@ -420,12 +422,20 @@ for name in inputs[:3]:
     # zh: print(f"{rows[name]['text']}，和基准方案比：{', '.join(words)}")
 
 # %% [markdown] lang="en"
-# On photographs like those it learnt from, green has the same AUC without CLAHE and gamma as with them: a trained network finds its own contrast. (They are {{abs(ablations.rows.green.difference.plain.auc_roc[0]):.4f}} and {{abs(ablations.rows.enhanced.difference.plain.auc_roc[0]):.4f}} below the recipe in AUC.) The colours do as well as the recipe, and that interval is narrow. Under the other lamp green as it is breaks down, by {{abs(ablations.rows.green.difference.camera.auc_roc[0]):.3f}} in AUC against the recipe; the chain loses {{abs(ablations.rows.enhanced.difference.camera.auc_roc[0]):.3f}}, the colours {{abs(ablations.rows.colour.difference.camera.auc_roc[0]):.3f}}: CLAHE and gamma undo a part of the lamp, and the recipe has both. Behind the other lens the colours do as well as the recipe again, and the chain is no help. So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and much under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise. (Green as it is was trained on a CPU, the others on a GPU.)
+# - **Photographs like those it learnt from.** Green has the same AUC without CLAHE and gamma as with them: a trained network finds its own contrast. (They are {{abs(ablations.rows.green.difference.plain.auc_roc[0]):.4f}} and {{abs(ablations.rows.enhanced.difference.plain.auc_roc[0]):.4f}} below the recipe.) The colours do as well as the recipe, and that interval is narrow.
+# - **Another lamp.** Green as it is breaks down, by {{abs(ablations.rows.green.difference.camera.auc_roc[0]):.3f}} against the recipe; the chain loses {{abs(ablations.rows.enhanced.difference.camera.auc_roc[0]):.3f}}, the colours {{abs(ablations.rows.colour.difference.camera.auc_roc[0]):.3f}}. CLAHE and gamma undo a part of the lamp, and the recipe has both.
+# - **Another lens.** The colours do as well as the recipe again, and the chain is no help.
+#
+# So CLAHE and gamma bring nothing that these eyes can tell on photographs like the training ones, and much under another lamp. Lamp and lens were computed from the same ten eyes; a real camera may answer otherwise. (Green as it is was trained on a CPU, the others on a GPU.)
 
-# %% [markdown] lang="zh" of="12afeb5d"
+# %% [markdown] lang="zh" of="62a8046f"
 # 表中是 AUC（as it is 原样，another lamp 换了光照，another lens 换了镜头），四行依次是：原样的绿色通道，经过 CLAHE 和伽马的绿色通道，原来的颜色，处理后的绿色加上颜色（基准方案）。
 #
-# 如果照片和学过的差不多，绿色通道处理不处理，AUC 一样：训练过的网络自己会提取对比度。（两者的 AUC 比基准方案低 {{abs(ablations.rows.green.difference.plain.auc_roc[0]):.4f}} 和 {{abs(ablations.rows.enhanced.difference.plain.auc_roc[0]):.4f}}。）只用颜色和基准方案一样好，而且区间很窄。换了光照，原样的绿色通道就不行了，AUC 比基准方案低 {{abs(ablations.rows.green.difference.camera.auc_roc[0]):.3f}}；经过 CLAHE 和伽马的只低 {{abs(ablations.rows.enhanced.difference.camera.auc_roc[0]):.3f}}，颜色低 {{abs(ablations.rows.colour.difference.camera.auc_roc[0]):.3f}}：处理去掉了光照的一部分影响，而基准方案两样都有。换了镜头，颜色又和基准方案一样好，处理则没有帮助。所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们很有用。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。（原样的绿色通道是在 CPU 上训练的，其余在 GPU 上。）
+# - **照片和学过的差不多。** 绿色通道处理不处理，AUC 一样：训练过的网络自己会提取对比度。（两者比基准方案低 {{abs(ablations.rows.green.difference.plain.auc_roc[0]):.4f}} 和 {{abs(ablations.rows.enhanced.difference.plain.auc_roc[0]):.4f}}。）只用颜色和基准方案一样好，而且区间很窄。
+# - **换了光照。** 原样的绿色通道就不行了，比基准方案低 {{abs(ablations.rows.green.difference.camera.auc_roc[0]):.3f}}；经过 CLAHE 和伽马的只低 {{abs(ablations.rows.enhanced.difference.camera.auc_roc[0]):.3f}}，颜色低 {{abs(ablations.rows.colour.difference.camera.auc_roc[0]):.3f}}。处理去掉了光照的一部分影响，而基准方案两样都有。
+# - **换了镜头。** 颜色又和基准方案一样好，处理则没有帮助。
+#
+# 所以在和训练照片差不多的照片上，CLAHE 和伽马的好处凭这些眼睛看不出来；换了光照，它们很有用。光照和镜头都是在同样这十只眼睛上算出来的，换成真的相机，答案也许不同。（原样的绿色通道是在 CPU 上训练的，其余在 GPU 上。）
 
 # %% [markdown] lang="en" minutes="1"
 # ## How many eyes?
@@ -575,10 +585,22 @@ for text, ending in recipes.items():
     before = each
 
 # %% [markdown] lang="en"
-# All together bring {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others. The costs differ: four more eyes cost no time in training; a network twice as wide takes three times as long to train on a CPU, and one four times as wide has sixteen times the multiplications of the recipe, work for a GPU; three networks with four looks each make a photograph wait for twelve of them.
+# All together bring {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others.
+#
+# The costs differ:
+#
+# - Four more eyes cost no time in training.
+# - A network twice as wide takes three times as long to train on a CPU; one four times as wide has sixteen times the multiplications of the recipe, work for a GPU.
+# - Three networks with four looks each make a photograph wait for twelve of them.
 
-# %% [markdown] lang="zh" of="92cac5de"
-# 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。代价各不相同：多用四只眼睛，训练不多花时间；网络加宽一倍，在 CPU 上训练时间是三倍；加宽到四倍，乘法次数是基准方案的十六倍，要用 GPU 来做；三个网络各看四遍，一张照片就要让宽网络算十二次。
+# %% [markdown] lang="zh" of="0e30518b"
+# 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。
+#
+# 代价各不相同：
+#
+# - 多用四只眼睛，训练不多花时间。
+# - 网络加宽一倍，在 CPU 上训练时间是三倍；加宽到四倍，乘法次数是基准方案的十六倍，要用 GPU 来做。
+# - 三个网络各看四遍，一张照片就要让宽网络算十二次。
 
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from
@@ -623,7 +645,7 @@ print(f"the four of validation (orange): mean {np.mean(val_four):.2f}")
 # %% [markdown] lang="zh" of="918fef0d"
 # 图中文字：横轴 best threshold of an eye 是一只眼睛的最佳阈值；橙色是四只验证用的眼睛，红线是对二十只眼睛都最好的阈值。
 #
-# 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对其余的大多数眼睛都太高。哪怕只选一个数，四只眼睛也太少。（前面三个种子的网络，阈值就是用这四只选的：{{min(seeds.rows.threshold):.2f}} 到 {{max(seeds.rows.threshold):.2f}}。）Dice 的损失没有看上去那么大，因为顶部很平。尽管如此，随课程附带的权重还是用了二十只眼睛选出的阈值。
+# 四只验证用的眼睛（橙色）全在红线右边。只用它们选出的阈值，对其余的大多数眼睛都太高。哪怕只选一个数，四只眼睛也太少。（前面三个种子的网络，阈值就是用这四只选的：{{min(seeds.rows.threshold):.2f}} 到 {{max(seeds.rows.threshold):.2f}}。）Dice 降得没有看上去那么多，因为顶部很平。尽管如此，随课程附带的权重还是用了二十只眼睛选出的阈值。
 
 # %% [markdown] lang="en" minutes="3"
 # ## Whole vessels or many pixels?
@@ -669,14 +691,18 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 # zh: print(f"不到 {stored['speck']} 个像素的已经去掉）")
 
 # %% [markdown] lang="en"
-# Each point is a threshold; a lower one lies further up (BCE alone turns down in the end: false branches cost clDice, too). Start at the best Dice and lower the threshold a little: clDice rises by more than Dice falls. Near the top of Dice BCE alone runs along the recipe's curve, at other thresholds. A loss made for centrelines (soft-clDice, Shit et al. 2021) reaches the highest clDice, but not the recipe's best Dice. No interval was computed for these curves. To miss few branches take a low threshold; to get the pixels right, the top of Dice. (Small pieces were dropped before counting; otherwise dozens of specks would count as vessels of their own.)
+# Each point is a threshold; a lower one lies further up. (BCE alone turns down in the end: false branches cost clDice, too.) Start at the best Dice and lower the threshold a little: clDice rises by more than Dice falls. So to miss few branches take a low threshold; to get the pixels right, the top of Dice.
+#
+# Near the top of Dice BCE alone runs along the recipe's curve, at other thresholds. A loss made for centrelines (soft-clDice, Shit et al. 2021) reaches the highest clDice, but not the recipe's best Dice. No interval was computed for these curves. (Small pieces were dropped before counting; otherwise dozens of specks would count as vessels of their own.)
 #
 # What does a lower threshold cost? The cross-validation of the full recipe can say so beforehand. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval.threshold_for_topology:.2f}}. Then three networks of the full recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval.threshold_for_topology:.2f}}.
 
-# %% [markdown] lang="zh" of="1f6dd8df"
+# %% [markdown] lang="zh" of="ca39261c"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
 #
-# 一个点是一个阈值；阈值越低，点越靠上（只用 BCE 的那条最后往下弯：多出来的假分支也让 clDice 下降）。从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。在 Dice 的最高点附近，只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。（小碎块在计数前已经去掉，否则几十个小点都会被当成单独的血管。）
+# 一个点是一个阈值；阈值越低，点越靠上。（只用 BCE 的那条最后往下弯：多出来的假分支也让 clDice 下降。）从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。所以想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。
+#
+# 在 Dice 的最高点附近，只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。（小碎块在计数前已经去掉，否则几十个小点都会被当成单独的血管。）
 #
 # 阈值低一点，要付出多少？完整方案的交叉验证可以事先回答。我们允许 Dice 下降 0.0025，也就是换一个种子就可能有的差别；十三个阈值里，满足这个条件的最低的是 {{crossval.threshold_for_topology:.2f}}。然后取完整方案的三个网络，它们用 21 到 40 全部眼睛训练，各看四遍，概率取平均，在测试图像上评分：一次用平常的阈值，一次用 {{crossval.threshold_for_topology:.2f}}。
 
@@ -714,7 +740,7 @@ for text, maps in (("held-out eyes of 21 to 40", held), ("test images", looked))
 #
 # 现在训练你自己的两个网络：一个做数据增强，一个不做，其余完全相同。训练很短，图像块也小，课堂上等得起。在保存的结果里，数据增强影响最大。
 #
-# **猜一猜 12.6** 短的训练会怎么说：做增强的（`"with"`）领先，还是不做的（`"without"`）领先？
+# **猜一猜 12.6** 训练这么短，领先的是做增强的（`"with"`），还是不做的（`"without"`）？
 
 # %% title="Train two networks" title_zh="训练两个网络"
 STEPS = 300  # @param {type: "slider", min: 100, max: 2000, step: 100}
@@ -759,10 +785,10 @@ print(f"in the stored rows, after {stored['config']['steps']} steps: {stored_gap
 lesson.contract("12.short", mine["with"]["auc_roc"], course)
 
 # %% [markdown] lang="en"
-# In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead, by 0.004 in AUC on four eyes. A likely reason: augmentation makes the task harder, and a short run has no time to profit, while in a long one the network without it learns its few eyes by heart. But this run also has smaller patches and other eyes than the stored ones. That the steps are the cause, `STEPS` alone can show: slide it up. Or hand `train_with` an augmentation of your own.
+# In our run on DRIVE, with 300 steps, the network *without* augmentation was ahead, by 0.005 in AUC on four eyes. A likely reason: augmentation makes the task harder, and a short run has no time to profit, while in a long one the network without it learns its few eyes by heart. But this run also has smaller patches and other eyes than the stored ones. That the steps are the cause, `STEPS` alone can show: slide it up. Or hand `train_with` an augmentation of your own.
 
-# %% [markdown] lang="zh" of="d2f1cb35"
-# 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.004。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
+# %% [markdown] lang="zh" of="3a94402d"
+# 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.005。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
 
 # %% [markdown] lang="en" minutes="2"
 # ## What ten eyes cannot tell

@@ -14,7 +14,7 @@
 # %% [markdown] include="badges"
 
 # %% [markdown] lang="en"
-# **After this chapter you can** state a plan before you measure, develop on eyes that may be looked at, submit once, read the grade with its interval, and write down what it shows and what it does not.
+# **After this chapter you can** state a plan before you measure, develop on eyes that may be looked at, submit once, read the score with its interval, and write down what it shows and what it does not.
 #
 # **Minutes** {{minutes}} to read and try, 1.5 to compute.
 #
@@ -22,8 +22,8 @@
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="2a4843bb"
-# **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂成绩和它的置信区间，并写清楚它说明了什么、没有说明什么。
+# %% [markdown] lang="zh" of="1ef9645b"
+# **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂分数和它的置信区间，并写清楚它说明了什么、没有说明什么。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
 #
@@ -43,7 +43,7 @@ course = lesson.start()
 #
 # The **development eyes** are yours: children 01 to 10, with labels (of the phantoms, 41 to 50). The **test eyes**, children 11 to 14 (phantoms 51 to 58), come as photographs only.
 #
-# The **grade** is the Dice on all pixels of the eight test eyes, at your threshold, and its difference to the baseline, with a 95% interval over children (over eyes, where they are drawn). The AUC stands beside it. There is no pass mark: a complete report with a kept protocol is the aim. Beside yours stand the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
+# The **score** is the Dice on all pixels of the eight test eyes, at your threshold, and its difference to the baseline, with a 95% interval over children (over eyes, where they are drawn). The AUC stands beside it. Where a teacher grades, it is the way, not the score: the plan, the protocol, a result that is read rightly, the discussion ([rubric](../TEACHING.md#14-your-turn)). How large the gain is earns nothing. Beside your score stand the **baseline**, the network as it is shipped with DRIVE's threshold and nothing changed, and the second human observer.
 #
 # Five rules:
 #
@@ -59,14 +59,14 @@ course = lesson.start()
 #
 # One thing was given away already: chapter 11 prints the best threshold for all eyes of CHASE_DB1, those of the test among them (and where CHASE_DB1 is the set of all your chapters, chapter 09 scored children 11 to 14). Do not take it from there. The development eyes give you one.
 
-# %% [markdown] lang="zh" of="c4e5608c"
+# %% [markdown] lang="zh" of="f99a721f"
 # ## 任务
 #
 # 课程的网络是在 DRIVE 上学的。现在要用到另一台相机上：CHASE_DB1，14 个孩子的双眼。（数据文件夹里没有这个数据集时，本章改用仿真眼底图，光照换成一盏昏暗发红的灯。在课程文件夹里运行 `python3 -m helpers data CHASEDB1` 可以下载照片；在 Colab 里，新建一个单元格运行 `!cd /content/fundus_course && python3 -m helpers data CHASEDB1`。）
 #
 # **开发集** (development set) 归你用：01 到 10 号孩子，带标签（仿真眼底图是 41 到 50 号）。**测试集**是 11 到 14 号孩子（仿真眼底图是 51 到 58 号），只给照片。
 #
-# **成绩**是八只测试集眼睛的全部像素合在一起、用你的阈值算出的 Dice，以及它和基线的差值，附上按孩子（仿真眼底图按眼睛）算的 95% 置信区间；旁边还列出 AUC。没有及格线：目标是一份完整的报告，并且守住规则。你的成绩旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
+# **分数**是八只测试集眼睛的全部像素合在一起、用你的阈值算出的 Dice，以及它和基线的差值，附上按孩子（仿真眼底图按眼睛）算的 95% 置信区间；旁边还列出 AUC。老师打分时，评的是做法，不是这个分数：计划、规则、结果读得对不对、讨论（[评分标准](../TEACHING.zh-CN.md#14-轮到你了)，[英文](../TEACHING.md#14-your-turn)）；提高了多少不计分。你的分数旁边有两个对照：一个是**基线** (baseline)，也就是随课程提供的网络，用 DRIVE 的阈值，什么都不改；另一个是第二标注者。
 #
 # 规则有五条：
 #
@@ -107,14 +107,14 @@ if not turn.real:
 #
 # Before any plan, look at what you have: three of the development eyes, what the first observer drew, and what the unchanged network says.
 #
-# In [14-03] the chapter measures the baseline. This measurement is not yours and does not count against rule 1; `turn.example` marks it as such.
+# In [14-03] the chapter measures the baseline. This measurement is not yours and does not count against rule 1: `turn.example`, the settings of [14-01], marks it as the chapter's own.
 
-# %% [markdown] lang="zh" of="3eefe79b"
+# %% [markdown] lang="zh" of="bb5fdd7a"
 # ## 先看一看
 #
 # 定计划之前，先看看手里有什么：开发集的三只眼睛，第一标注者画的血管，还有没改动的网络给出的结果。
 #
-# [14-03] 里由本章测量基线。这次测量不是你的，不算违反第 1 条；`turn.example` 就是用来标明这一点的。
+# [14-03] 里由本章测量基线。这次测量不是你的，不算违反第 1 条：`turn.example` 就是 [14-01] 里的那组设置，用来标明这是本章自己测的。
 #
 # 图中文字：每列一只眼睛，上面是编号；第一行照片，第二行标签，第三行错误图（白色找到，橙色误报，蓝色漏掉，灰色在视野以外）。
 
@@ -145,14 +145,14 @@ lesson.contract("14.baseline", before["dice"], turn)
 #
 # You may measure as often as you like. It is not free.
 #
-# **Guess 14.1** Twenty ways to change the network are tried, and in truth none of them is better or worse than the baseline. Each measured difference is off by chance, with a standard deviation of 1 (in some unit, say 0.003 Dice). You keep the best of the twenty. How far above the baseline does it look, on average, in standard deviations?
+# **Guess 14.1** Twenty ways to change the network are tried, and in truth none of them is better or worse than the baseline. Each measured difference is off by chance, with a standard deviation of 1 (in some unit, say 0.003 Dice). You keep the best of the twenty. How far above the baseline does it look, on average, in standard deviations? (Guess, or let NumPy draw in a cell of your own: `np.random.default_rng(0).standard_normal(20)` is one such twenty.)
 
-# %% [markdown] lang="zh" of="e408a1f5"
+# %% [markdown] lang="zh" of="57c20800"
 # ## 挑选会让分数变好看
 #
 # 想测几次就测几次，但不是没有代价。
 #
-# **猜一猜 14.1** 试了二十种改法，其实没有一种比基线好，也没有一种比它差。每次测得的差值都受偶然影响，标准差是 1（单位随便取，比如 0.003 Dice）。你留下二十种里最好的一种。平均来说，它看上去比基线高出几个标准差？
+# **猜一猜 14.1** 试了二十种改法，其实没有一种比基线好，也没有一种比它差。每次测得的差值都受偶然影响，标准差是 1（单位随便取，比如 0.003 Dice）。你留下二十种里最好的一种。平均来说，它看上去比基线高出几个标准差？（可以猜，也可以自己加一个单元格，让 NumPy 来抽：`np.random.default_rng(0).standard_normal(20)` 就是这样的二十次。）
 
 # %%
 guess_of_twenty = None  # your guess, in standard deviations
@@ -177,7 +177,7 @@ lesson.contract("14.twenty", best_looking)
 # %% [markdown] lang="zh" of="50d33f6e"
 # ## 能由程序检查的规则
 #
-# 所以一个分数值多少，要看它是怎样选出来的。这个过程会保存下来：`turn.events()` 按先后列出发生过的事，每件是 `"plan"`（计划）、`"measure"`（测量）、`"submit"`（提交）三个词之一。（你写下计划之前，本章自己做的测量不算在内。）
+# 所以一个分数有多可信，要看它是怎样选出来的。这个过程会保存下来：`turn.events()` 按先后列出发生过的事，每件是 `"plan"`（计划）、`"measure"`（测量）、`"submit"`（提交）三个词之一。（你写下计划之前，本章自己做的测量不算在内。）
 #
 # **练习 14.2** 遵守了规则就返回 True：第一件事是计划，并且恰好提交了一次。刚开始时列表是空的（`[]`），还不算遵守。
 
@@ -259,7 +259,7 @@ else:
 #
 # - `DIAMETER`：网络看到的视野宽多少像素。它训练时是 540。CHASE_DB1 的相机拍 30 度，DRIVE 的拍 45 度。
 # - `TTA`：测试时增强 (test-time augmentation)，对四个镜像副本（`flips`）的预测取平均，或者对正方形的全部八种旋转和镜像取平均（`d4`，数学里这个群的名字）。
-# - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络在 01 到 08 号孩子（仿真眼底图是 41 到 46 号）身上接着训练这么多步。两个 CPU 核上，100 步要十五到三十秒。数据增强用第 06 章的，也可以换成你自己的。
+# - `STEPS`：**微调** (fine-tuning)，也就是让随课程提供的网络用 01 到 08 号孩子的眼睛（仿真眼底图是 41 到 46 号）接着训练这么多步。两个 CPU 核上，100 步要十五到三十秒。数据增强用第 06 章的，也可以换成你自己的。
 #
 # 如果改写了 `predict`，就在 `NOTE` 里写下改了什么：报告里会显示。
 #
@@ -325,16 +325,16 @@ best_threshold = lesson.exercise("14.3", best_threshold)
 #
 # </details>
 #
-# Which eyes may choose? A network that was fine-tuned on children 01 to 08 knows these by heart, in part, and is surer of them than of new eyes. Then only 09 and 10 choose (phantoms 47 to 50). Without fine-tuning all of them may: more eyes, less luck.
+# Which eyes may choose? A network that was fine-tuned on children 01 to 08 knows these by heart, in part, and is surer of them than of new eyes. Then only 09 and 10 choose (phantoms 47 to 50). Without fine-tuning all of them may: more eyes, less luck. (The first lines of the cell hold you to rule 1: without a plan they measure the example, whatever the knobs say.)
 
-# %% [markdown] lang="zh" of="de0f9aa3"
+# %% [markdown] lang="zh" of="1f3c8e16"
 # <details><summary>参考答案</summary>
 #
 # {{solution 14.3}}
 #
 # </details>
 #
-# 哪些眼睛可以用来选？在 01 到 08 号孩子身上微调过的网络，已经部分记住了他们的眼睛，判断起来比对新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。
+# 哪些眼睛可以用来选？用 01 到 08 号孩子的眼睛微调过的网络，已经部分记住了这些眼睛，判断它们时比判断新眼睛更有把握。这时只由 09 和 10 号来选（仿真眼底图是 47 到 50 号）。没有微调，就可以全用上：眼睛多一些，偶然就少一些。（单元格开头几行守着第 1 条规则：没有计划，不管你怎么设置，都只测例子。）
 
 # %%
 early = not turn.entries("plan") and settings != turn.example
@@ -400,9 +400,9 @@ for moved in (threshold, min(0.98, threshold + 0.1)):
 # %% [markdown] lang="en" minutes="4"
 # ## Submit, once
 #
-# When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. Once you have submitted, the cell shows the stored scores, however often it runs. For a second submission tick `SECOND_LOOK`, too: it is graded, and counted as a second look.
+# When your plan is done, switch `SUBMIT` on and run the cell. It asks your `predict` for all test photographs and hands the answers over with your threshold; only then are the labels read. The baseline is predicted beside it, on the same eyes. Once you have submitted, the cell shows the stored scores, however often it runs. For a second submission tick `SECOND_LOOK`, too: it is scored, and counted as a second look.
 
-# %% [markdown] lang="zh" of="5842db05"
+# %% [markdown] lang="zh" of="97cef8c5"
 # ## 只提交一次
 #
 # 计划做完了，就打开 `SUBMIT`，运行这个单元格。它用你的 `predict` 处理全部测试照片，连同你的阈值一起交上去；到这时才读标签。基线也在同一批眼睛上预测，放在旁边。提交过之后，这个单元格无论运行多少次，都只显示存下的分数。要再提交一次，还得勾选 `SECOND_LOOK`：同样会评分，但算作第二次看测试集。
@@ -466,12 +466,12 @@ print(f"{len(selections)} selections, from {''.join(selections[0])} to {''.join(
 # %% [markdown] lang="en" minutes="2"
 # ## The report
 #
-# One page, to hand in: plan, measurements, scores, protocol, one eye, and three sentences of yours. It lies in your output folder as `report.html` and opens in any browser. Its last line says what may be concluded; check whether your sentences say more.
+# One page, to hand in: plan, measurements, scores, protocol, one eye, and three sentences of yours. `EXPECTED`: what did you expect, and why? `FOUND`: what came out, beside the baseline? `NEXT`: what would you try next, and on which eyes? The page lies in your output folder as `report.html` and opens in any browser. Its last line says what may be concluded; check whether your sentences say more.
 
-# %% [markdown] lang="zh" of="0b22a662"
+# %% [markdown] lang="zh" of="00fb36e0"
 # ## 报告
 #
-# 一页纸，可以上交：计划、测量、分数、规则、一只眼睛，加上你的三句话。它在输出文件夹里，名叫 `report.html`，用浏览器就能打开。最后一行写着能得出什么结论；看看你的三句话有没有多说。
+# 一页纸，可以上交：计划、测量、分数、规则、一只眼睛，加上你的三句话。`EXPECTED`：你原来的预期是什么，为什么？`FOUND`：和基线相比，结果如何？`NEXT`：接下来想试什么，用哪些眼睛？这一页在输出文件夹里，名叫 `report.html`，用浏览器就能打开。最后一行写着能得出什么结论；看看你的三句话有没有说过头。
 
 # %% title="Your report" title_zh="你的报告"
 NAME_ON_REPORT = ""  # @param {type:"string"}
@@ -491,14 +491,10 @@ print(turn.conclusion())
 course.record(task=turn.dataset, task_measured=measured["dice"])
 
 # %% [markdown] lang="en"
-# `EXPECTED`: what did you expect, and why? `FOUND`: what came out, beside the baseline? `NEXT`: what would you try next, and on which eyes?
-#
 # What others reached on children 11 to 14 is in [results](../results/README.md#other-cameras). Look after you have submitted.
 
-# %% [markdown] lang="zh" of="780d1637"
-# `EXPECTED`：你原来的预期是什么，为什么？`FOUND`：和基线相比，结果如何？`NEXT`：接下来想试什么，用哪些眼睛？
-#
-# 别人在 11 到 14 号孩子身上达到多少分，见[结果](../results/README.md#other-cameras)（英文）。提交之后再看。
+# %% [markdown] lang="zh" of="5c59b4ab"
+# 别人在 11 到 14 号孩子的眼睛上达到多少分，见[结果](../results/README.md#other-cameras)（英文）。提交之后再看。
 
 # %% include="recall"
 

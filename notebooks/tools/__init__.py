@@ -4,6 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {"en": "notebooks", "zh": "notebooks/zh"}  # folders of what is built
+SIDE = {"en": 0, "zh": 1}  # of a pair of words
 
 
 def chosen(paths: list[Path], numbers: list[str], what: str = "chapter") -> list[Path]:

@@ -17,6 +17,7 @@ edition and the slides need the course's own environment.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import importlib.util
 import subprocess
@@ -178,10 +179,10 @@ class Chapter:
         for cell in self.cells:
             if "lang" in cell.metadata:
                 self.numbers.fill(cell.source, functools.partial(self.say, cell))
-        if minutes.is_timed(self.cells):
-            for cell, problem in minutes.problems(self.cells):
-                self.say(cell, problem)
-            code = [cell for cell in self.cells if cell.cell_type == "code"]
+        for cell, problem in minutes.problems(self.cells):
+            self.say(cell, problem)
+        code = [cell for cell in self.cells if cell.cell_type == "code"]
+        with contextlib.suppress(SyntaxError):  # named already, with its cell
             found = needs.origins(code[1:])
             self.problems += [f"{self.path.name}: {problem}" for problem in found]
 
@@ -263,7 +264,7 @@ class Chapter:
             and "course" in donor["metadata"]
         ):
             metadata["course"] = donor["metadata"]["course"]
-            line = outputs.ORIGIN[language].format(**metadata["course"]["outputs"])
+            line = outputs.origin(metadata["course"]["outputs"], language)
             head["source"] += f"\n\n{line}"  # the id stays as it is without them
         whole = {"cells": cells, "metadata": metadata, "nbformat": 4}
         return nbformat.from_dict(whole | {"nbformat_minor": 5})
@@ -340,18 +341,18 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         parser.add_argument(f"--{edition}", type=Path, metavar="FOLDER")
     parser.add_argument("--repo", metavar="ADDRESS", nargs="?", const="")
     parser.add_argument("--tag", default="", help="with --repo: a branch or tag")
-    args = parser.parse_args(arguments)
+    args, problems = parser.parse_args(arguments), []
     try:
         paths = sources(root, args.chapters)
         if args.check:
             chapters = everything(root)
             wanted = [chapter for chapter in chapters if chapter.path in paths]
-            problems = [p for chapter in wanted for p in chapter.check()]
+            problems += [p for chapter in wanted for p in chapter.check()]
             problems += numbers.check(root, timed(root, chapters))
             problems += glossary.check(root)
             problems += teaching.check(root, chapters)
         elif wanted := [x for x in editions.EDITIONS if getattr(args, x)]:
-            chapters, problems = [Chapter(root, path) for path in paths], []
+            chapters = [Chapter(root, path) for path in paths]
             for edition in wanted:
                 folder = getattr(args, edition)
                 problems += editions.write(chapters, edition, folder, args.store)
@@ -362,12 +363,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
                 print(f"published at {address}, {tag}")
             for path in paths if args.bless else []:
                 translate.bless(path)
-            problems = build(root, paths, args.store)
+            problems += build(root, paths, args.store)
             chapters = everything(root)
             problems += numbers.mend(root, timed(root, chapters))
             problems += glossary.write(root) + teaching.write(root, chapters)
     except (OSError, ValueError, SyntaxError) as error:
-        problems = [str(error)]
+        problems.append(str(error))
     print("\n".join(problems) or f"{len(paths)} chapters in step")
     return 1 if problems else 0
 

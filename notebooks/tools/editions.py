@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import LANGUAGES
+from . import LANGUAGES, SIDE
 from .address import COLAB, course_address, github_slug
 
 EDITIONS = ("student", "instructor", "slides")
@@ -47,6 +47,11 @@ def student(notebook: dict, language: str) -> dict:
         A notebook as its chapter builds it, without outputs; it is changed.
     language : str
         "en" or "zh".
+
+    Raises
+    ------
+    ValueError
+        Where a solution would be left in it.
     """
     for cell in texts(notebook):
         cell["source"] = FOLD.sub("", cell["source"]).strip()
@@ -142,7 +147,7 @@ def note(kind: str, number: str, language: str) -> str:
     """Return what an instructor should know of a question, an exercise or a recall."""
     from helpers import questions  # brings the chapters' own imports along
 
-    side = {"en": 0, "zh": 1}[language]
+    side = SIDE[language]
     if kind == "recall":
         return recall_note(questions.recalls(number), side)
     say = ("{}: {}", "{}：{}")[side].format
@@ -158,8 +163,10 @@ def note(kind: str, number: str, language: str) -> str:
             if computed
             else f"`{questions.show(task.answer)}`"
         )
-        known = ("; with DRIVE ", "；用 DRIVE 时为 ")[side] + ", ".join(task.known)
-        shown = value + (known if computed and task.known else "")
+        # What is known tells spoilers, in words of both languages, too.
+        numbers = [x for x in task.known if re.fullmatch(r"[\d.,]+(e-\d+)?%?", x)]
+        run = ("; in a run on DRIVE `{}`", "；在 DRIVE 上运行得到 `{}`")[side]
+        shown = value + (run.format(numbers[0]) if computed and numbers else "")
         reason = task.reason[side].replace("{answer}", "…" if computed else value)
         answers = [say(("Answer", "答案")[side], shown), reason]
         answers += [

@@ -20,7 +20,7 @@ CHINESE = re.compile(r"( *)# zh: ?(.*)")
 def _pairs(source: str) -> Iterator[tuple[slice, slice, list[str]]]:
     """Yield a statement's lines, those of its `# zh:` comment, and the comment's code.
 
-    A comment under no statement is left out.
+    A comment under no statement is left out, and all where the code has no syntax.
     """
     lines = source.splitlines()
     marked = (k for k, line in enumerate(lines) if CHINESE.fullmatch(line))
@@ -30,7 +30,10 @@ def _pairs(source: str) -> Iterator[tuple[slice, slice, list[str]]]:
     ]
     if not runs:
         return
-    tree = ast.parse(source)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # `problems` names it
+        return
     statements = [n for n in ast.walk(tree) if isinstance(n, ast.stmt)]
     for run in runs:
         indent = CHINESE.fullmatch(lines[run[0]])[1]
@@ -88,12 +91,12 @@ def problems(source: str) -> list[str]:
     """Name what is wrong with the texts in the code of a cell."""
     found, pairs = [], list(_pairs(source))
     english, chinese = (in_language(source, language) for language in ("en", "zh"))
-    if lost := [x for x in english.splitlines() if CHINESE.fullmatch(x)]:
-        found.append(f"no statement ends right above {lost[0].strip()!r}")
     try:
         tree, same = ast.parse(source), masked(english) == masked(chinese)
     except SyntaxError as error:
-        return [*found, f"{type(error).__name__}: {error}"]
+        return [f"{type(error).__name__} in its line {error.lineno}: {error.msg}"]
+    if lost := [x for x in english.splitlines() if CHINESE.fullmatch(x)]:
+        found.append(f"no statement ends right above {lost[0].strip()!r}")
     if not same:
         found.append("a `# zh:` statement differs from the English by more than texts")
     if re.search(r"\bplt\.show\(", source):

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .translate import FENCE
+
 WORDS, CHARACTERS = 180, 400  # English words, Chinese characters read in a minute
 LINE = 0.1  # minutes for a line of open code
 QUESTION, EXERCISE, RECALL = 1, 6, 3  # minutes for one
@@ -26,7 +28,6 @@ ASIDE = re.compile(  # not read with the text: folds, pictures, targets of links
     r"<details>.*?</details>|!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|<[^>]+>", re.S
 )
 HAN = re.compile(r"[\u4e00-\u9fff]")
-FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 WORD = re.compile(r"[A-Za-z0-9]+(?:['’._-][A-Za-z0-9]+)*")
 
 
@@ -122,14 +123,6 @@ def problems(cells: list) -> Iterator[tuple]:
             yield section.cells[0], f'no minutes="{count:.0f}" (a whole number)'
         elif (off := abs(given - count)) > MINUTE and off > SHARE * count:
             yield section.cells[0], f"{given} minutes are stated, {count:.1f} counted"
-
-
-def is_timed(cells: list) -> bool:
-    """Tell whether the author of a chapter has begun to state minutes.
-
-    One cell has them always, that of the recall questions.
-    """
-    return sum("minutes" in cell.metadata for cell in cells) > 1
 
 
 def total(cells: list) -> int:

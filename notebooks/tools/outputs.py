@@ -11,8 +11,22 @@ import nbformat
 
 ORIGIN = {
     "en": "*Outputs below: {mode} run on {dataset}, {device}, {date}.*",
-    "zh": "*下面的输出：{mode} 模式，数据 {dataset}，设备 {device}，日期 {date}。*",
+    "zh": "*下面的输出：{mode} 模式；数据 {dataset}；设备 {device}；日期 {date}。*",
 }
+
+
+def origin(facts: dict, language: str) -> str:
+    """Return the line that says which run made the outputs."""
+    return ORIGIN[language].format(**in_words(facts, language))
+
+
+def in_words(facts: dict, language: str) -> dict:
+    """Return the facts of a run as a page tells them: the device in its language."""
+    if language != "zh":
+        return facts
+    device = re.sub(r"CPU with (\d+) threads?", r"CPU，\1 个线程", facts["device"])
+    device = re.sub(r", (\d+ GB), compute capability ", r"，\1，计算能力 ", device)
+    return facts | {"device": device}
 
 
 def code_cells(cells: list[dict]) -> list[dict]:
@@ -113,7 +127,7 @@ def tell_origin(notebook: dict, name: str, language: str, facts: dict) -> None:
     notebook["metadata"]["course"] = {"outputs": facts}
     if cell := links_cell(notebook, name):
         links = cell["source"].partition("\n\n")[0]
-        cell["source"] = f"{links}\n\n{ORIGIN[language].format(**facts)}"
+        cell["source"] = f"{links}\n\n{origin(facts, language)}"
 
 
 def executed(fresh: dict, name: str, folder: Path, root: Path) -> dict:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from . import SIDE
+
 LETTERS = "abcd"
 HEADING = {
     "en": "## Recall\n\nWithout scrolling back: {count} questions, {earlier} from "
@@ -38,7 +40,9 @@ def problems(asked: list[dict], chapter: str) -> list[str]:
     where, found = f"chapter_{chapter}.toml", []
     if len(asked) != 5:
         found.append(f"{where}: {len(asked)} recall questions, 5 are needed")
-    earlier = sum(entry.get("of", chapter) < chapter for entry in asked)
+    if lost := [k for k, entry in enumerate(asked, 1) if "of" not in entry]:
+        return [*found, f"{where}: question {lost[0]} lacks its chapter (of)"]
+    earlier = sum(entry["of"] < chapter for entry in asked)
     if chapter > "01" and earlier < 2:
         found.append(
             f"{where}: {earlier} questions from earlier chapters, 2 are needed"
@@ -59,7 +63,7 @@ def problems(asked: list[dict], chapter: str) -> list[str]:
 
 def text(asked: list[dict], chapter: str, language: str) -> str:
     """Return the questions with their choices, as Markdown."""
-    side = {"en": 0, "zh": 1}[language]
+    side = SIDE[language]
     earlier = sum(entry["of"] < chapter for entry in asked)
     heading = (HEADING if earlier else ALL_OWN)[language]
     parts = [heading.format(count=len(asked), earlier=earlier)]

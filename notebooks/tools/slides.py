@@ -15,7 +15,7 @@ from . import outputs, report
 
 ORIGIN = {
     "en": "Figures: {mode} run on {dataset}, {device}, {date}.",
-    "zh": "图：{mode} 模式，数据 {dataset}，设备 {device}，日期 {date}。",
+    "zh": "图：{mode} 模式；数据 {dataset}；设备 {device}；日期 {date}。",
 }
 MAX_LINES = 4  # of what a cell prints: more cannot be read from the last row
 
@@ -29,7 +29,8 @@ def page(notebook: dict, chapter, language: str) -> str:
         The notebook of the language, with outputs.
     chapter : build.Chapter
         Its source; `slides` in notebooks/src/teaching/NN.toml names the cells, each by
-        a word in its English code: the first such cell with a figure is taken.
+        a word in its English code: the first such cell with a figure is taken. `credit`
+        there says whose photographs they are, where they are not of the run's set.
     language : str
         "en" or "zh".
     """
@@ -48,13 +49,16 @@ def page(notebook: dict, chapter, language: str) -> str:
         slides.append(drawn[0])
     title, _, question = notebook["cells"][0]["source"].partition("\n")
     facts = notebook["metadata"].get("course", {}).get("outputs")
+    told = outputs.in_words(facts, language) if facts else ""
     known = datasets.DATASETS.get(facts["dataset"]) if facts else None
+    cited = known.citation if known and not known.drawn else ""
+    side = list(ORIGIN).index(language)
     return report.environment.get_template("slides.html").render(
         language={"zh": "zh-CN"}.get(language, language),
         title=title.lstrip("# "),
         question=question.strip().strip("*"),
-        origin=ORIGIN[language].format(**facts) if facts else "",
-        credit=known.citation if known and not known.drawn else "",
+        origin=told and ORIGIN[language].format(**told),
+        credit=of_teacher(chapter).get("credit", (cited, cited))[side],
         slides=slides,
     )
 
@@ -79,10 +83,15 @@ def slide(cell: dict, heading: str) -> dict:
     return {"heading": heading, "pictures": pictures, "said": said}
 
 
+def of_teacher(chapter) -> dict:
+    """Return what the teacher's file of a chapter says."""
+    path = chapter.root / f"notebooks/src/teaching/{chapter.path.name[:2]}.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
 def named(chapter) -> list[str]:
     """Return the words that name the cells of a chapter's slides."""
-    path = chapter.root / f"notebooks/src/teaching/{chapter.path.name[:2]}.toml"
-    told = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
-    if not told.get("slides"):
-        raise ValueError(f"{path} names no cells for slides: slides = [WORD, ...]")
-    return told["slides"]
+    if not (words := of_teacher(chapter).get("slides")):
+        file = f"notebooks/src/teaching/{chapter.path.name[:2]}.toml"
+        raise ValueError(f"{file} names no cells for slides: slides = [WORD, ...]")
+    return words

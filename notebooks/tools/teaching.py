@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import minutes, needs
+from . import SIDE, minutes, needs
 from .localise import in_language
 
 PAGES = {"en": "TEACHING.md", "zh": "TEACHING.zh-CN.md"}
@@ -51,7 +51,6 @@ WORDS = {  # English, Chinese
     "open": ("[The notebook]({})", "[打开这一章]({})"),
 }
 FOR_LESSON = ("prepare", "leave", "homework")  # what a lesson may say, in this order
-SIDE = {"en": 0, "zh": 1}
 
 
 def span(numbers: list[str]) -> str:
@@ -177,34 +176,23 @@ class Lessons:
 
     # Routes
 
-    def taken(self, lesson: dict) -> Iterator[tuple[str, str, list]]:
-        """Yield chapter, its kind of part and its sections, for each part of a lesson.
+    def taken(self, lesson: dict) -> Iterator[tuple[str, str, list, list]]:
+        """Yield chapter, title, sections and those left out, for each part of a lesson.
 
-        A part is "04", the whole chapter, or "04: One pixel to the right"; what
-        `without` lists in the same way is left out.
+        A part is "04", the whole chapter but for what `without` lists, or one section,
+        "04: One pixel to the right", which has a title.
         """
-        for part in lesson["parts"]:
-            number, _, title = (x.strip() for x in part.partition(":"))
+        without = list(map(chapter_and_section, lesson.get("without", [])))
+        for number, title in map(chapter_and_section, lesson["parts"]):
             if number not in self.sections:
                 self.say(f"routes.toml: there is no chapter {number!r}")
             there = self.sections.get(number, [])
-            dropped = [
-                x[3:].strip() for x in lesson.get("without", []) if x[:2] == number
-            ]
-            named = [title] if title else dropped
-            known = {section.title[0] for section in there}
-            for unknown in [name for name in named if name not in known]:
+            named = [title] if title else [x for of, x in without if of == number]
+            for unknown in set(named) - {section.title[0] for section in there}:
                 self.say(f"routes.toml: chapter {number} has no section {unknown!r}")
-            kept = [
-                section
-                for section in there
-                if (
-                    section.title[0] == title
-                    if title
-                    else section.title[0] not in dropped
-                )
-            ]
-            yield number, title, kept
+            those = [section for section in there if section.title[0] in named]
+            others = [section for section in there if section.title[0] not in named]
+            yield number, title, *((those, []) if title else (others, those))
 
     def routes(self, side: int) -> Iterator[str]:
         """Yield the lines of all routes, lesson by lesson."""
@@ -216,31 +204,21 @@ class Lessons:
     def lesson(self, lesson: dict, side: int) -> Iterator[str]:
         """Yield the lines of a lesson; a sum over its limit is a problem."""
         rows, total, done = [], 0, {}
-        for number, title, sections in self.taken(lesson):
+        for number, title, sections, left_out in self.taken(lesson):
+            what = sections[0].title[side] if title and sections else WORDS["all"][side]
+            if left_out:
+                names = ("; ", "、")[side].join(x.title[side] for x in left_out)
+                but = WORDS["but"][side]
+                what += (f", {but}: {names}", f"，{but}：{names}")[side]
             if number not in done:  # each chapter begins with its head, the set-up
                 done[number] = []
                 if title:
-                    head = self.sections[number][:1] if number in self.sections else []
-                    sections = [*head, *sections]
+                    sections = [*self.sections.get(number, [])[:1], *sections]
             cells = [n for section in sections for n in self.numbers(section)]
             first = [n for n in self.needed(number, cells) if n not in done[number]]
             done[number] += [*first, *cells]
             cost = sum(section.minutes for section in sections)
             total += cost
-            name = next((s.title[side] for s in sections if s.title[0] == title), "")
-            what = name if title else WORDS["all"][side]
-            left_out = [
-                x[3:].strip() for x in lesson.get("without", []) if x[:2] == number
-            ]
-            if left_out and not title:
-                there = {
-                    s.title[0]: s.title[side] for s in self.sections.get(number, [])
-                }
-                names = ("; ", "、")[side].join(there.get(x, x) for x in left_out)
-                what += (
-                    f", {WORDS['but'][side]}: {names}",
-                    f"，{WORDS['but'][side]}：{names}",
-                )[side]
             rows.append([f"{number} {what}", cost, span(cells), span(first)])
         limit = lesson["limit"]
         if total > limit:
@@ -308,7 +286,8 @@ class Lessons:
             side
         ]
         cells = [[row["what"][side], row["points"], row["full"][side]] for row in rows]
-        yield from table(names, cells)
+        points = sum(row["points"] for row in rows)
+        yield from table(names, [*cells, [("in all", "总分")[side], points, ""]])
         yield ""
 
     def texts(self, number: str, language: str) -> list[str]:
@@ -319,6 +298,12 @@ class Lessons:
     def entry(self, words: list[str], side: int, number: str) -> str:
         """Return an entry of a chapter's file in one language, its cells named."""
         return self.cells_named(words[side], number, f"{number}.toml")
+
+
+def chapter_and_section(part: str) -> tuple[str, str]:
+    """Split "04: One pixel to the right" into its two; "04" has no section."""
+    number, _, title = part.partition(":")
+    return number.strip(), title.strip()
 
 
 def faults(told: dict) -> Iterator[str]:

@@ -144,7 +144,10 @@ def wrong_words(text: str, right: set[str], wrong: set[str]) -> list[str]:
 
 
 def bless(path: Path) -> None:
-    """Write into each Chinese cell's header the hash of the English before it."""
+    """Write into each Chinese cell's header the hash of the English before it.
+
+    Whatever else the header says stays.
+    """
     text = path.read_text("utf-8")
     cells = jupytext.reads(text, fmt="py:percent").cells
     hashes = (
@@ -152,8 +155,8 @@ def bless(path: Path) -> None:
         for english, chinese in zip([cells[0], *cells], cells, strict=False)
         if chinese.metadata.get("lang") == "zh"
     )
-    header = re.compile(r'^# %% \[markdown\] lang="zh".*$', re.M)
-    text = header.sub(lambda _: f'# %% [markdown] lang="zh" of="{next(hashes)}"', text)
+    header = re.compile(r'^(# %% \[markdown\] lang="zh")(?: of="\w*")?', re.M)
+    text = header.sub(lambda m: f'{m[1]} of="{next(hashes)}"', text)
     path.write_text(text, "utf-8", newline="\n")
 
 

@@ -51,12 +51,8 @@ def count(images: Iterable[tuple[str, np.ndarray]], segmenter) -> dict:
     for name, image in images:
         fov, parts = fundus.find_fov(image)
         probs = segmenter.probs(image, fov)
-        said = [
-            english
-            for english, _ in doubts.photograph(
-                image, fov, probs, segmenter.threshold, parts=parts
-            )
-        ]
+        at = segmenter.threshold
+        said = doubts.photograph(image, fov, probs, at, parts=parts)
         names.append(name)
         shares.append(float((probs[fov] >= segmenter.threshold).mean()))
         reasons.update(
@@ -71,7 +67,7 @@ def count(images: Iterable[tuple[str, np.ndarray]], segmenter) -> dict:
         "names": doubted,
         "not_doubted": [x for x in names if x not in doubted],
         "vessel_share_range": [min(shares), max(shares)],
-        "batch": [english for english, _ in doubts.batch(shares)],
+        "batch": doubts.batch(shares),
     }
 
 
