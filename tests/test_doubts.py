@@ -45,7 +45,7 @@ def test_doubts_name_what_is_unlike_one_disc():
 
 
 def test_notes_of_the_file_come_first():
-    assert said(notes=[("the file holds 3 pictures", "三张")], parts=2)[0].startswith(
+    assert said(notes=["the file"], parts=2)[0] == "the file"
         "the"
     )
 
