@@ -85,7 +85,7 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 # 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个 Notebook 的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
 # %% title="Your photograph" title_zh="你的照片"
-PHOTO = ""  # @param {type:"string"}
+PHOTO = r""  # @param {type:"string"}
 UPLOAD = False  # @param {type:"boolean"}
 DIAMETER = 0  # @param {type:"integer"}
 
@@ -101,8 +101,14 @@ if UPLOAD:
     except ImportError:
         print("UPLOAD works in Colab only; write a path into PHOTO.")
         # zh: print("UPLOAD 只在 Colab 里能用；请把路径写进 PHOTO。")
+path = places.pasted(PHOTO) if PHOTO.strip() else sample
 try:
-    path = Path(PHOTO.strip() or sample).expanduser()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; let PHOTO name one photograph in it.")
+        # zh: raise ValueError(f"{path} 是文件夹；请在 PHOTO 里写明其中一张照片。")
+    if not path.is_file():
+        raise ValueError(f"There is no {path} here. Check it; in Colab tick UPLOAD.")
+        # zh: raise ValueError(f"这里没有 {path}。检查路径；在 Colab 里可以勾选 UPLOAD。")
     image = fundus.read_photo(path)
 except (OSError, ValueError) as error:
     print(f"{error}\nThe chapter goes on with the photograph of chapter 01.")
