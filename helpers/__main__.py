@@ -356,7 +356,8 @@ def parser() -> argparse.ArgumentParser:
     option = add(train)
     option("--dataset", required=True, choices=sets)
     option("--out", type=Path, required=True)
-    option("--seed", type=int, default=0)
+    text = "the same steps, seed, precision and threads give the same weights on a CPU"
+    option("--seed", type=int, default=0, help=text)
     option("--mode", **modes)
     option("--steps", type=int)
     option("--resume", action="store_true", help="go on from the checkpoint in --out")
