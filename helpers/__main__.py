@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,13 +39,15 @@ def run(args: argparse.Namespace) -> int:
     from helpers import eyes
     from notebooks.tools import run as runner
 
+    out = args.out or places.output_dir()
+    saving.refuse_early(out / "index.html")
     here = eyes.find(args.mode, print)
     if here and here.dataset == eyes.DRAWN:
         bar = "*" * 72
         print(f"{bar}\nThese are PHANTOMS: drawn eyes, no photographs of patients.")
         print(f"Scores on them say nothing about real images. Mode: {args.mode}\n{bar}")
     options = ["--mode", args.mode, "--only", args.only, "--language", args.language]
-    return runner.main([*options, "--out", str(args.out or places.output_dir())])
+    return runner.main([*options, "--out", str(out)])
 
 
 def open_(args: argparse.Namespace) -> int:
@@ -211,6 +214,8 @@ def evaluate(args: argparse.Namespace) -> int:
     """Score weights on a split, inside the field of view, with intervals."""
     from helpers import evaluation
 
+    if args.json:
+        saving.refuse_early(args.json)
     place, split = prepare(args.dataset), args.split
     if split == "test" and datasets.scored_split(args.dataset, place) == "val":
         split = "val"
@@ -229,6 +234,8 @@ def bench(args: argparse.Namespace) -> int:
     """Measure speed, each time beside a naive version; all of it takes ten minutes."""
     from results.experiments import bench as benchmark
 
+    if args.json:
+        saving.refuse_early(args.json)
     prepare("DRIVE")  # a word, where it is not there, before anything starts
     result = benchmark.main(args.names)
     if args.json:
@@ -259,8 +266,6 @@ def segment(args: argparse.Namespace) -> int:
     from helpers import inference, photo
 
     segmenter, failed = inference.Segmenter.load(args.weights), 0
-    if args.diameter is not None and args.diameter <= 0:
-        raise ValueError(f"--diameter {args.diameter} must be a number of pixels")
     segmenter.threshold = args.threshold or segmenter.threshold
     paths, options = photo.find(args.images, args.out), {"diameter": args.diameter}
     rows = photo.segment_files(segmenter, paths, args.out, tta=args.tta, **options)
@@ -281,6 +286,13 @@ def between_0_and_1(text: str) -> float:
     """Read a threshold."""
     if not 0 < float(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 1")
+    return float(text)
+
+
+def pixels(text: str) -> float:
+    """Read a diameter: that of a small picture of an eye, up to that of a huge one."""
+    if not 50 <= float(text) <= 20_000:
+        raise argparse.ArgumentTypeError(f"{text} pixels: take 50 to 20,000")
     return float(text)
 
 
@@ -344,7 +356,8 @@ def parser() -> argparse.ArgumentParser:
     option = add(train)
     option("--dataset", required=True, choices=sets)
     option("--out", type=Path, required=True)
-    option("--seed", type=int, default=0)
+    text = "the same steps, seed, precision and threads give the same weights on a CPU"
+    option("--seed", type=int, default=0, help=text)
     option("--mode", **modes)
     option("--steps", type=int)
     option("--resume", action="store_true", help="go on from the checkpoint in --out")
@@ -366,9 +379,16 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, required=True)
     option("--weights", **weights)
     option("--threshold", **threshold)
-    option("--diameter", type=float, metavar="PIXELS", help="default: measured")
+    option("--diameter", type=pixels, metavar="PIXELS", help="default: measured")
     option("--tta", **copies)
     return top
+
+
+def fills_memory(error: Exception) -> bool:
+    """Tell whether an error means a full memory; torch has two of its own for that."""
+    words = f"{type(error).__name__}: {error}"
+    own = "OutOfMemoryError" in words or "allocate memory" in words
+    return isinstance(error, MemoryError) or own
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -388,6 +408,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not fills_memory(error):
+            raise
+        remedy = "close other programs, or take smaller images"
+        print(f"error: the memory is full: {remedy} ({error})", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         again = "The same command can be given again (train: with --resume)."
         print(f"\nStopped. {again}", file=sys.stderr)
@@ -397,4 +423,8 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     for console in (sys.stdout, sys.stderr):  # a GBK console must not stop a command
         console.reconfigure(errors="replace", line_buffering=True)
+    for name in ("SIGTERM", "SIGHUP"):  # so that temporary folders go
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_DFL:  # nohup's stays
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     sys.exit(main())

@@ -33,8 +33,10 @@ class TrainConfig:
                 f"patch_size {self.patch_size} must be a multiple of {divisor} for "
                 f"{len(self.widths)} levels; try {self.patch_size // divisor * divisor}"
             )
+        if abs(self.seed) >= 10**18:  # 64 bits hold no more
+            raise ValueError(f"seed {self.seed} is too long: take at most 18 digits")
         for field in ("batch_size", "steps", "val_every", "learning_rate"):
-            if getattr(self, field) <= 0:
+            if not getattr(self, field) > 0:  # nor is NaN
                 raise ValueError(
                     f"{field} must be positive, got {getattr(self, field)}"
                 )

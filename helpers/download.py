@@ -25,23 +25,35 @@ def _stem_and_folder(path: str) -> tuple[str, str]:
     return ENDINGS.sub("", last), folders[-1] if folders else ""
 
 
-def _named(name: str, member: str) -> list[str]:
-    """Return the paths in a set that a file can be by its stem and its folder.
+class _Known:
+    """The paths in a set by content and by name, looked up for each file of a source.
 
-    The folder counts only where it tells apart paths of one stem.
+    Read once: a source may hold a hundred thousand files.
     """
-    paths = [path for form in datasets.forms(name)[::-1] for path in form]
-    stem, folder = _stem_and_folder(member)
-    same = [path for path in paths if _stem_and_folder(path)[0] == stem]
-    return [path for path in same if _stem_and_folder(path)[1] == folder] or same
 
+    def __init__(self, name: str):
+        self.stacks = datasets.DATASETS[name].stacks or {}
+        self.digests, self.stems = {}, {}
+        for path, digest in datasets.manifest(name).items():
+            self.digests.setdefault(digest, set()).add(path)
+        for path in [path for form in datasets.forms(name)[::-1] for path in form]:
+            stem, folder = _stem_and_folder(path)
+            self.stems.setdefault(stem, {})[path] = folder
 
-def _originals(name: str, content: bytes) -> set[str]:
-    """Return the paths in a set whose published bytes these are."""
-    digest = hashlib.sha256(content).hexdigest()
-    stacks = datasets.DATASETS[name].stacks or {}
-    files = {path for path, known in datasets.manifest(name).items() if known == digest}
-    return files | {x for x in stacks if datasets.is_original(content, stacks[x])}
+    def by_content(self, content: bytes) -> set[str]:
+        """Return the paths whose published bytes these are."""
+        files = self.digests.get(hashlib.sha256(content).hexdigest(), set())
+        stacks = [x for x in self.stacks.items() if datasets.is_original(content, x[1])]
+        return files.union(dict(stacks))
+
+    def by_name(self, member: str) -> list[str]:
+        """Return the paths that a file can be by its stem and its folder.
+
+        The folder counts only where it tells apart paths of one stem.
+        """
+        stem, folder = _stem_and_folder(member)
+        same = self.stems.get(stem, {})
+        return [path for path in same if same[path] == folder] or list(same)
 
 
 def _is_photograph(name: str, path: str) -> bool:
@@ -93,6 +105,7 @@ class _Import:
     def __init__(self, name: str, data_dir: Path | str, by_name: bool, scratch: Path):
         self.name, self.place = name, datasets.home(name, data_dir)
         self.by_name, self.scratch = by_name, scratch
+        self.known = _Known(name)
         self.wanted = datasets.lacking(name, self.place)
         self.is_new = self.wanted == datasets.forms(name)
         self.taken = set()  # originals
@@ -118,7 +131,7 @@ class _Import:
 
     def _judge(self, member: str, content: bytes) -> None:
         """Take an original; keep a copy or a flaw of what is known by its name."""
-        originals, named = _originals(self.name, content), _named(self.name, member)
+        originals, named = self.known.by_content(content), self.known.by_name(member)
         for path in originals & self.lacking:
             self._take(path, content)
         if originals.intersection(named) or not self.lacking.intersection(named):

@@ -128,6 +128,21 @@ def everything_is_here(command: str) -> bool:
     return all(is_installed(*requirement) for requirement in needed)
 
 
+def this_python_will_do(command: str, is_ours: bool) -> bool:
+    """Tell whether the running Python has all that a command needs, or ``is_ours``.
+
+    It does without PYTHONPATH where it can, here and in its children: what that names
+    often is another Python's. On clusters the packages themselves may come by it.
+    """
+    given, other = list(sys.path), places.of_pythonpath()
+    sys.path[:] = [folder for folder in given if folder not in other]
+    if is_ours or everything_is_here(command):
+        places.forget("PYTHONPATH")
+        return True
+    sys.path[:] = given
+    return bool(other) and everything_is_here(command)
+
+
 def python_of(folder: Path) -> Path:
     """Return the Python of an environment, where Windows or the others place it."""
     windows = sys.platform == "win32"
@@ -245,7 +260,8 @@ def make_environment(name: str) -> None:
 def run_elsewhere(command: str, arguments: list[str]) -> int | None:
     """Run the command in .venv and return its code; None if this Python will do."""
     inside = Path(sys.prefix).resolve() == VENV.resolve()
-    if not inside and everything_is_here(command):
+    places.forget("MPLBACKEND")  # no command opens a window; a wrong name stops some
+    if this_python_will_do(command, inside) and not inside:
         return None
     mark, name = VENV / "stamp", DEVELOPER if command == "test" else READER
     good = {stamp(name), stamp(DEVELOPER)}  # a developer's holds what a reader needs

@@ -32,7 +32,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from . import datasets, saving
+from . import datasets, places, saving
 
 STALL = 20  # seconds without a byte after which a source is given up
 LIMIT = 1800  # seconds that one source may take altogether
@@ -84,6 +84,11 @@ class _Progress:
             self.say(f"  {self.what}: {done / 1e6:.1f}{of} MB, {speed:.2f} MB/s")
 
 
+def plain(text: str) -> str:
+    """Return a text from elsewhere as a terminal can show it without obeying it."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _reason(error: Exception) -> str:
     """Return what a source answered as one line."""
     if type(error) is urllib.error.URLError and isinstance(error.reason, OSError):
@@ -92,10 +97,11 @@ def _reason(error: Exception) -> str:
         return "its name cannot be looked up; is there a network?"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = plain(" ".join(str(error).split())[:300]) or type(error).__name__
     if isinstance(error, urllib.error.HTTPError) and "Retry-After" in error.headers:
         wait = error.headers["Retry-After"][:40]
-        text += "; try again " + (f"in {wait} s" if wait.isdigit() else f"after {wait}")
+        when = f"in {wait} s" if wait.isdigit() else f"after {plain(wait)}"
+        text += f"; try again {when}"
     return text
 
 
@@ -105,7 +111,7 @@ def _refuse_web_page(head: bytes, label: str) -> None:
     if not re.match(r"(?is)<!doctype html|<.*<html|<html", text):
         return
     title = re.search(r"(?is)<title[^>]*>\s*(.*?)\s*</title>", text)
-    named = f' (title "{title[1][:80]}")' if title else ""
+    named = f' (title "{plain(title[1][:80])}")' if title else ""
     if re.search(r"(?i)quota|too many users", text):
         why = "the download quota is used up: take another source, or try tomorrow"
     else:
@@ -271,7 +277,7 @@ def _unpacked(file: BinaryIO, label: str) -> Files:
             # No more than is allowed, whatever its header says and comes out of it.
             content = member.read(datasets.MAX_FILE + 1)
             _refuse_size(label, name, len(content), datasets.MAX_FILE)
-            yield name, content
+            yield plain(name), content
     except DAMAGE as error:
         what = _reason(error).partition(": ")[0][:60]
         raise ValueError(
@@ -318,9 +324,9 @@ def _folder(source: Path, label: str, say: Say) -> Files:
                 with path.open("rb") as file:
                     yield from _archive(file, f"{label}/{name}")
             elif path.stat().st_size <= datasets.MAX_FILE:
-                yield name, _gunzipped(name, path.read_bytes(), label)
+                yield plain(name), _gunzipped(name, path.read_bytes(), label)
         except (OSError, ValueError) as error:
-            say(f"  left out: {error}")
+            say(f"  left out: {plain(str(error))}")
 
 
 def _web_folder(
@@ -362,7 +368,7 @@ def contents(
     elif scheme == "file":
         path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(source).path))
     else:
-        path = Path(source).expanduser()
+        path = places.pasted(source)
     if not path.exists():
         raise FileNotFoundError(
             f"{source} does not exist; give a folder, a zip or tar, or an address"

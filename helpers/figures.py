@@ -112,6 +112,7 @@ def show_images(
     axes = np.atleast_1d(axes).ravel()
     for ax, picture, title in zip(axes, pictures, titles, strict=False):
         low, high = limits
+        picture = np.asarray(picture)  # a tensor is not copied as NumPy 2 wants it
         ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
         ax.set_title(title, fontsize=9)
     for ax in axes:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import math
+import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,8 +23,11 @@ from .unet import UNet
 
 SHIPPED = Path(__file__).parent / "weights" / "drive.pt"
 DIAMETER = 540.0  # pixels, of DRIVE's fields of view
+CHANNELS = 4  # that ``prepare`` makes of a photograph
 PRECISION = "fp32"  # on every machine, so that every machine finds the same vessels
 TILE = 1024  # pixels; a photograph at DRIVE's resolution goes through in one piece
+MAX_LEVELS = 10  # of a U: at the bottom of such a one a pixel is 512 wide
+SMALLEST, MOST = 16, 40_000_000  # pixels: a side, and all, of what the network is shown
 TTA = {"none": (0,), "flips": (0, 2, 4, 6), "d4": tuple(range(8))}  # see augment.d4
 
 
@@ -100,6 +107,18 @@ def scale_to(known: float, diameter: float) -> float:
     return 1.0 if abs(factor - 1) < 0.05 else factor
 
 
+def working_size(height: int, width: int, factor: float) -> tuple[int, int]:
+    """Return rows and columns after resizing; ValueError where the factor is absurd."""
+    least, most = SMALLEST / max(height, width), math.sqrt(MOST / (height * width))
+    if not least <= factor <= most:  # nor is it NaN
+        raise ValueError(
+            f"{height} x {width} pixels would be resized by {factor:.3g}: the diameter "
+            "of the lit disc, given or measured, makes no sense; give the width in "
+            "pixels that the whole disc has in this photograph (--diameter)"
+        )
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
 def _surroundings(fov: np.ndarray) -> tuple[slice, slice]:
     """Return rows and columns of the field of view with a margin of 8 % round it."""
     margin = round(0.08 * fundus.fov_diameter(fov))
@@ -145,15 +164,25 @@ class Segmenter:
         in ``scale``. Only the field of view and a margin are looked at; ``tile``
         (pixels after resizing) bounds the memory and changes nothing else.
         """
+        if self.sizes["in_channels"] != CHANNELS:
+            raise ValueError(
+                f"these weights take {self.sizes['in_channels']} channels, a prepared "
+                f"photograph has {CHANNELS}; take weights of the usual recipe"
+            )
         fov = fundus.automatic_fov(image) if fov is None else fov
         factor = self.scale(fov, diameter)
         place = (slice(None), *_surroundings(fov))
         part = image[place]
         height, width = part.shape[1:]
         if factor != 1:
-            part = resized(part, round(height * factor), round(width * factor))
+            part = resized(part, *working_size(height, width, factor))
         inputs = self.standardisation(prepare(part))
         probs = predict_probs(self.model, inputs, tta, PRECISION, tile)
+        if not np.isfinite(probs).all():
+            raise ValueError(
+                "the network answers with no numbers (NaN): its weights are broken, "
+                "perhaps by a training that failed; take others"
+            )
         if factor != 1:
             probs = resized(probs, height, width).clip(0, 1)
         result = np.zeros(fov.shape, np.float32)
@@ -170,8 +199,7 @@ class Segmenter:
             "settings": self.sizes,
             "origin": self.origin,
         }
-        with saving.whole(path) as part, part.open("wb") as file:
-            torch.save(content, file)  # by path, the file's name would be in its bytes
+        write_torch_file(path, content)
 
     @classmethod
     def load(
@@ -186,21 +214,81 @@ class Segmenter:
             expected = SHIPPED.with_suffix(".sha256").read_text("utf-8").split()[0]
             if datasets.sha256(SHIPPED) != expected:
                 raise ValueError(f"{SHIPPED} is damaged; restore it from the project")
-        content = read_torch_file(SHIPPED if path is None else Path(path))
+        path = SHIPPED if path is None else Path(path)
+        content = read_torch_file(path)
         try:
-            sizes = content["settings"]
-            model = UNet(sizes["in_channels"], 1, sizes["widths"])
-            model.load_state_dict(content["model"])
-            scaling = Standardisation(**content["standardisation"])
-            rest = {k: content[k] for k in ("threshold", "fov_diameter", "origin")}
-        except (KeyError, TypeError, RuntimeError) as error:
+            rest = _settings(content)
+            sizes = rest["sizes"]
+            model = _network(sizes["in_channels"], sizes["widths"], content["model"])
+        except Exception as error:  # a foreign file can hold anything
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
             raise ValueError(
-                f"{path} holds no weights of this course ({type(error).__name__}: "
-                f"{str(error).splitlines()[0]}); use a weights.pt that train wrote"
+                f"{path} holds no weights of this course ({why}); use a weights.pt "
+                "that train wrote"
             ) from error
         model = model.to(device or runtime.pick_device()).eval()
         model = model.to(memory_format=torch.channels_last)
-        return cls(model, scaling, sizes=sizes, **rest)
+        return cls(model, **rest)
+
+
+def _settings(content: dict) -> dict:
+    """Return what a weights file holds beside the weights; ValueError names nonsense.
+
+    Nothing is built yet, so that no setting can fill the memory.
+    """
+    scaling, sizes = content["standardisation"], content["settings"]
+    limits = {  # of each number; no training comes near them
+        "mean": (scaling["mean"], -1000, 1000),
+        "std": (scaling["std"], 1e-6, 1000),
+        "threshold": (content["threshold"], 0, 1),
+        "fov_diameter": (content["fov_diameter"], SMALLEST, 100_000),
+    }
+    for name, (value, low, high) in limits.items():
+        if not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"{name} is {value!r:.40}, not between {low} and {high}")
+    widths, channels = list(sizes["widths"]), sizes["in_channels"]
+    whole = all(type(x) is int and x > 0 for x in (channels, *widths))
+    if not whole or not 0 < len(widths) <= MAX_LEVELS:
+        raise ValueError(f"no U-Net takes {channels!r:.9} channels to {widths!r:.60}")
+    return {
+        "standardisation": Standardisation(**scaling),
+        "threshold": content["threshold"],
+        "fov_diameter": content["fov_diameter"],
+        "sizes": sizes,
+        "origin": dict(content["origin"]),
+    }
+
+
+def _network(in_channels: int, widths: Sequence[int], weights: dict) -> UNet:
+    """Build a network with the weights of a file; ValueError where they do not fit.
+
+    It is drafted without memory first: only what the file holds in full gets any.
+    """
+    with torch.device("meta"):
+        draft = UNet(in_channels, 1, widths).state_dict()
+    for name, expected in draft.items():
+        found = weights[name]
+        if found.shape != expected.shape:
+            shapes = f"{tuple(found.shape)}, not {tuple(expected.shape)}"
+            raise ValueError(f"{name} has the shape {shapes}")
+        if found.nbytes > found.untyped_storage().nbytes():
+            raise ValueError(f"{name} is stretched: not all of it is in the file")
+        if not found.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity: the training had failed")
+    model = UNet(in_channels, 1, widths)
+    model.load_state_dict(weights)
+    return model
+
+
+def write_torch_file(path: Path | str, content: dict) -> None:
+    """Write a dict of tensors and plain values, whole or not at all.
+
+    By way of memory: where torch writes by itself, a disk that gets full ends in an
+    error of its own that names no reason, and the file's name is in the bytes.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    saving.write_bytes(path, buffer.getvalue())
 
 
 def read_torch_file(path: Path) -> dict:
@@ -211,6 +299,10 @@ def read_torch_file(path: Path) -> dict:
             "--resume), or leave --weights out for the shipped ones"
         )
     try:
+        with zipfile.ZipFile(path) as archive:  # torch packs nothing in it
+            size = sum(member.file_size for member in archive.infolist())
+        if size > path.stat().st_size:
+            raise zipfile.BadZipFile("it unpacks to more than it has")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError
         raise ValueError(

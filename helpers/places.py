@@ -5,6 +5,7 @@ Standard library only, so that it can be imported before anything is installed.
 
 from __future__ import annotations
 
+import contextlib
 import locale
 import os
 import shutil
@@ -57,6 +58,18 @@ def is_writable(folder: Path) -> bool:
     return True
 
 
+def pasted(text: str) -> Path:
+    """Return the path in a text that a person pasted, with ``~`` spelled out.
+
+    Quotes round it go: Windows' "Copy as path" brings them along, and cmd.exe keeps
+    those of a variable. The ``~`` of somebody unknown stays: no such file is there.
+    """
+    path = Path(text.strip(" \t\r\n\"'"))
+    with contextlib.suppress(RuntimeError):  # nobody knows whose home that is
+        return path.expanduser()
+    return path
+
+
 def _variable(name: str) -> str:
     """Return a FUNDUS_ variable as cmd.exe may have passed it: without its quotes."""
     return os.environ.get(f"FUNDUS_{name}", "").strip(" \"'")
@@ -81,7 +94,7 @@ def data_dir() -> Path:
     if that place is read-only, beside the results.
     """
     if given := _variable("DATA"):
-        return Path(given).expanduser().resolve()
+        return pasted(given).resolve()
     places = (ROOT / "data", MY_DRIVE)
     there = [place for place in places if place.is_dir()]
     full = [place for place in there if any(place.glob("[!.]*"))]
@@ -124,8 +137,8 @@ def output_dir() -> Path:
     in the user's own folder where that one is, too.
     """
     if given := _variable("OUT"):
-        return Path(given).expanduser().resolve()
-    homes = (ROOT, Path.cwd(), Path.home() / "fundus-course")
+        return pasted(given).resolve()
+    homes = (ROOT, Path.cwd(), pasted("~/fundus-course"))
     home = next(filter(is_writable, homes), homes[-1])
     return (home / "outputs").resolve()
 
@@ -144,6 +157,18 @@ def report_file() -> Path | None:
 def run_id() -> str | None:
     """Return the name that ``helpers run`` gave to this run of the whole course."""
     return _variable("RUN") or None
+
+
+def of_pythonpath() -> list[str]:
+    """Return the entries of ``sys.path`` that PYTHONPATH put there, but the course."""
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    named = {Path(folder).resolve() for folder in given} - {ROOT}
+    return [folder for folder in sys.path if Path(folder).resolve() in named]
+
+
+def forget(name: str) -> None:
+    """Take a variable out of the environment, for this process and its children."""
+    os.environ.pop(name, None)
 
 
 def for_another_python() -> dict[str, str]:
@@ -177,5 +202,5 @@ def export(**variables: Path | str) -> None:
     A path is made absolute first: a child may have another working directory.
     """
     for name, value in variables.items():
-        text = value if isinstance(value, str) else str(value.expanduser().resolve())
+        text = value if isinstance(value, str) else str(pasted(str(value)).resolve())
         os.environ[f"FUNDUS_{name}"] = text

@@ -9,17 +9,21 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 # What the system answers where a path cannot be written.
 REFUSALS = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
-    errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
 }  # fmt: skip
-
-
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # no other file could be written
+SHORTER = "give a shorter name"
+ELSEWHERE = (
+    "make room, or name another folder (--data or FUNDUS_DATA for data, --out or "
+    "FUNDUS_OUT for results, TMPDIR for temporary files)"
+)
 
 
 class DiskError(OSError):
@@ -35,9 +39,8 @@ def refusals_named(path: Path | str) -> Iterator[None]:
         if error.errno not in REFUSALS:
             raise
         raise DiskError(
-            f"{path} cannot be written ({error.strerror}): make room, or name another "
-            "folder (--data or FUNDUS_DATA for data, --out or FUNDUS_OUT for results, "
-            "TMPDIR for temporary files)"
+            f"{path} cannot be written ({error.strerror}): "
+            + (SHORTER if error.errno == errno.ENAMETOOLONG else ELSEWHERE)
         ) from error
 
 
@@ -59,6 +62,19 @@ def whole(path: Path | str) -> Iterator[Path]:
         finally:
             with contextlib.suppress(OSError):
                 part.unlink()
+
+
+def refuse_early(path: Path | str) -> None:
+    """Raise DiskError now where a file could not be written after hours of work.
+
+    Its folder is made; what lies there stays as it is.
+    """
+    path = Path(path)
+    with refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Presets, refusals and places."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,15 @@ def test_bad_settings_are_refused_with_the_remedy():
         config.TrainConfig(patch_size=100)
     with pytest.raises(ValueError, match="steps must be positive, got 0"):
         config.TrainConfig(steps=0)
+    with pytest.raises(ValueError, match="learning_rate must be positive, got nan"):
+        config.TrainConfig(learning_rate=float("nan"))
+
+
+@pytest.mark.parametrize("seed", [10**18, -(10**18), 12345678901234567890])
+def test_a_seed_longer_than_torch_takes(seed):
+    with pytest.raises(ValueError, match=f"seed {seed} is too long: .* 18 digits"):
+        config.TrainConfig(seed=seed)
+    assert config.TrainConfig(seed=seed // 100).seed == seed // 100
 
 
 def test_mode(monkeypatch):
@@ -43,7 +53,8 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     assert places.output_dir() == places.Path.home().resolve() / "out"
     monkeypatch.delenv("FUNDUS_OUT")
     monkeypatch.setattr(places, "is_writable", lambda _: False)  # neither may be
-    monkeypatch.setattr(places.Path, "home", lambda: tmp_path.resolve() / "me")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path.resolve() / "me"))
     assert places.output_dir() == tmp_path.resolve() / "me/fundus-course/outputs"
     monkeypatch.setattr(places, "is_writable", lambda x: x != places.ROOT)
     assert places.output_dir() == tmp_path.resolve() / "outputs"  # a read-only course
@@ -52,6 +63,44 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
     monkeypatch.delenv("FUNDUS_DATA", raising=False)
     monkeypatch.setattr(places, "ROOT", tmp_path)
     assert places.data_dir() == tmp_path / "data"
+
+
+NOBODY = "~nobody-of-that-name"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('"C:/my eyes/1.jpg"', "C:/my eyes/1.jpg"),  # Windows' Copy as path
+        (" 'a b.png'\n", "a b.png"),
+        ("a'b.png", "a'b.png"),
+        (f"{NOBODY}/eye.jpg", f"{NOBODY}/eye.jpg"),
+        ("~/eye.jpg", str(Path("~").expanduser() / "eye.jpg")),
+    ],
+)
+def test_a_path_as_people_paste_it(text, path):
+    assert places.pasted(text) == Path(path)
+
+
+def test_the_home_of_somebody_unknown_is_a_folder_that_is_not_there(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATA", "OUT"):
+        monkeypatch.setenv(f"FUNDUS_{name}", f"{NOBODY}/x")
+    assert places.data_dir() == tmp_path.resolve() / NOBODY / "x"
+    assert places.output_dir() == tmp_path.resolve() / NOBODY / "x"
+    places.export(DATA=Path(NOBODY))
+    assert places.data_dir() == tmp_path.resolve() / NOBODY
+
+
+def test_a_user_without_a_home_has_results_all_the_same(monkeypatch):
+    def homeless(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("FUNDUS_OUT", raising=False)
+    monkeypatch.setattr(places.Path, "expanduser", homeless)
+    assert places.output_dir().is_absolute()
 
 
 def test_a_program_is_written_as_a_terminal_takes_it(monkeypatch):

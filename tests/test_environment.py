@@ -168,6 +168,31 @@ def test_the_command_does_not_see_the_packages_of_another_python(monkeypatch, ho
     assert environment.run_elsewhere("run", ["run"]) == 5
 
 
+@pytest.fixture
+def other(monkeypatch, house, tmp_path) -> str:
+    """Put a folder of packages on the path as PYTHONPATH does; return it."""
+    folder = str(tmp_path / "other")
+    monkeypatch.setattr(sys, "path", [str(environment.places.ROOT), folder, *sys.path])
+    monkeypatch.setattr(sys, "prefix", "/somewhere")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{environment.places.ROOT}")
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    return folder
+
+
+def test_what_pythonpath_names_is_left_out_where_all_is_here(monkeypatch, other):
+    monkeypatch.setattr(environment, "is_installed", lambda *_: True)
+    assert environment.run_elsewhere("segment", []) is None
+    assert other not in sys.path and str(environment.places.ROOT) in sys.path
+    assert "PYTHONPATH" not in os.environ, "children see none of it"
+    assert "MPLBACKEND" not in os.environ
+
+
+def test_packages_that_come_by_pythonpath_are_taken(monkeypatch, other):
+    monkeypatch.setattr(environment, "is_installed", lambda *_: other in sys.path)
+    assert environment.run_elsewhere("segment", []) is None
+    assert other in sys.path and other in os.environ["PYTHONPATH"]
+
+
 # Which torch
 
 

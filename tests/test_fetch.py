@@ -59,6 +59,23 @@ def test_fetch_names_the_reason_and_the_place_by_hand(server, tmp_path, bad, wor
     assert not list(tmp_path.iterdir())
 
 
+def test_a_servers_words_reach_no_terminal_as_orders(server, tmp_path):
+    bell = "\x1b]0;owned\x07"
+    server.bodies["/page"] = f"<html><title>{bell}Sign in</title></html>".encode()
+    server.headers = {"Retry-After": f"{bell}tomorrow"}
+    sources = [f"{server.url}/page", f"{server.url}/429"]
+    with pytest.raises(fetch.DownloadError) as error:
+        get(tmp_path / "a", sources, None)
+    said = str(error.value)
+    assert "?]0;owned?Sign in" in said and "after ?]0;owned?tomorrow" in said
+    assert all(line.isprintable() for line in said.splitlines())
+
+
+def test_names_in_an_archive_reach_no_terminal_as_orders(tmp_path):
+    (tmp_path / "a.tar").write_bytes(loopback.tarred({"\x1b[2J眼.tif": b"1"}))
+    assert read(tmp_path / "a.tar", tmp_path) == {"?[2J眼.tif": b"1"}
+
+
 def test_web_page_is_refused_where_no_sha256_is_known(server, tmp_path):
     with pytest.raises(fetch.DownloadError, match="web page"):
         get(tmp_path / "a", [f"{server.url}/quota"], None)

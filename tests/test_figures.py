@@ -53,6 +53,13 @@ def test_error_map_colours():
     assert np.diff(grey).min() > 0.08, "printed in grey, the five differ"
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_tensor_is_drawn_without_a_warning():
+    picture = torch.linspace(0, 1, 12).reshape(3, 4)
+    (ax,) = figures.show_images([picture], ["a tensor"]).axes
+    assert np.array_equal(ax.images[0].get_array(), picture.numpy())
+
+
 def test_overlay_paints_vessels_only():
     image = np.full((3, 4, 5), 0.5, np.float32)
     vessels = np.zeros((1, 4, 5), bool)

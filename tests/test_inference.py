@@ -1,5 +1,7 @@
 """Whole-image prediction, test-time augmentation, working scale, weights, scoring."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -233,3 +235,123 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch.save({"model": Evil()}, tmp_path / "evil.pt")
     with pytest.raises(ValueError, match="cannot be read as weights"):
         Segmenter.load(tmp_path / "evil.pt")
+
+
+def saved(path, **changes):
+    """Write weights in which something is other than training would have it."""
+    small_segmenter().save(path)
+    content = torch.load(path, weights_only=True)
+    for key, value in changes.items():
+        outer, _, inner = key.partition("__")
+        (content[outer] if inner else content)[inner or outer] = value
+    torch.save(content, path)
+    return path
+
+
+ENORMOUS = [16384, 32768, 65536, 131072]
+HEAD = "head.weight"  # (1, 4, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"settings__widths": []}, r"no U-Net takes 4 channels to \[\]"),
+        ({"settings__widths": [4] * 11}, "no U-Net"),
+        ({"settings__widths": [4, 8.0]}, "no U-Net"),
+        ({"settings__widths": 8}, "TypeError"),
+        ({"settings__widths": ENORMOUS}, r"shape \(4, 4, 3, 3\), not \(16384"),
+        ({"settings__widths": [4, 10**15]}, "RuntimeError|shape"),
+        ({"settings__in_channels": -1}, "no U-Net takes -1 channels"),
+        ({"settings": "x"}, "TypeError"),
+        ({"threshold": "x"}, "threshold is 'x', not between 0 and 1"),
+        ({"threshold": float("nan")}, "threshold is nan"),
+        ({"threshold": [0.5] * 10**5}, "threshold is .{30,50}, not between"),
+        ({"fov_diameter": 1e9}, "fov_diameter is 1000000000.0, not between 16"),
+        ({"fov_diameter": 0}, "fov_diameter is 0, not between"),
+        ({"standardisation__std": 0.0}, "std is 0.0, not between"),
+        ({"standardisation__mean": float("inf")}, "mean is inf"),
+        ({"standardisation": {}}, "KeyError: 'mean'"),
+        ({"origin": 3}, "TypeError"),
+        ({"model": {}}, "KeyError: 'encoder"),
+        ({"model": [1]}, "TypeError"),
+        ({f"model__{HEAD}": "x"}, "AttributeError"),
+        ({f"model__{HEAD}": torch.zeros(4)}, r"head.weight has the shape \(4,\)"),
+        ({f"model__{HEAD}": torch.full((1, 4, 1, 1), torch.nan)}, "holds NaN"),
+        ({f"model__{HEAD}": torch.zeros(1).expand(1, 4, 1, 1)}, "is stretched"),
+        ({"model__more": torch.zeros(1)}, "RuntimeError: .*UNet"),
+    ],
+    ids=str,
+)
+def test_weights_that_make_no_sense_are_refused_with_the_reason(
+    tmp_path, changes, words
+):
+    path = saved(tmp_path / "weights.pt", **changes)
+    with pytest.raises(ValueError, match=f"weights.pt holds no weights.*{words}"):
+        Segmenter.load(path)
+
+
+def test_nothing_is_built_of_weights_that_would_fill_the_memory(monkeypatch, tmp_path):
+    """Not for their settings, nor where one number stands for all of a layer."""
+    widths, made = [2**15, 2**15], []
+    with torch.device("meta"):
+        draft = UNet(4, 1, widths).state_dict()
+    weights = {name: torch.zeros(()).expand(x.shape) for name, x in draft.items()}
+    changes = {"settings__widths": widths, "model": weights}
+    path = saved(tmp_path / "weights.pt", **changes)
+    assert path.stat().st_size < 1e5
+    monkeypatch.setattr(
+        UNet, "load_state_dict", lambda *_: made.append("a network of 100 GB")
+    )
+    with pytest.raises(ValueError, match="is stretched: not all of it is in the file"):
+        Segmenter.load(path)
+    assert not made
+
+
+def test_weights_that_unpack_to_more_than_they_have_are_not_unpacked(tmp_path):
+    path = saved(tmp_path / "weights.pt", model={"x": torch.zeros(10**6)})
+    packed = tmp_path / "packed.pt"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(packed, "w", 8) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(ValueError, match=r"cannot be read as weights \(BadZipFile\)"):
+        Segmenter.load(packed)
+
+
+def test_good_weights_come_back_as_they_were(tmp_path):
+    before = small_segmenter(threshold=0.0, origin={"dataset": "PHANTOM"})
+    before.save(tmp_path / "weights.pt")
+    after = Segmenter.load(tmp_path / "weights.pt", torch.device("cpu"))
+    for name in ("standardisation", "threshold", "fov_diameter", "sizes", "origin"):
+        assert getattr(after, name) == getattr(before, name)
+    ours, theirs = after.model.state_dict(), before.model.state_dict()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_an_answer_that_is_no_number_is_an_error_and_not_a_black_map():
+    segmenter, x = small_segmenter(), phantom.draw(0, 68, 66)
+    nn.init.constant_(segmenter.model.head.bias, torch.nan)
+    with pytest.raises(ValueError, match="no numbers .NaN.: its weights are broken"):
+        segmenter.probs(x.image, x.fov)
+
+
+def test_weights_for_other_channels_are_told_from_the_usual():
+    x, sizes = phantom.draw(0, 68, 66), {"in_channels": 1, "widths": [4, 8]}
+    segmenter = small_segmenter(model=UNet(1, 1, (4, 8)).eval(), sizes=sizes)
+    with pytest.raises(
+        ValueError, match="take 1 channels, a prepared photograph has 4"
+    ):
+        segmenter.probs(x.image, x.fov)
+
+
+@pytest.mark.parametrize("diameter", [1e-3, 1e6, 1e12, np.inf, np.nan, -70.0])
+def test_an_absurd_diameter_is_a_sentence_and_fills_no_memory(diameter):
+    segmenter, x = small_segmenter(), phantom.draw(0, 68, 66)
+    with pytest.raises(ValueError, match="makes no sense; give the width in pixels"):
+        segmenter.probs(x.image, x.fov, diameter=diameter)
+
+
+@pytest.mark.parametrize("diameter", [None, 60.0])
+def test_an_empty_field_of_view_is_a_sentence(diameter):
+    segmenter, x = small_segmenter(), phantom.draw(0, 68, 66)
+    with pytest.raises(ValueError, match="the field of view is empty"):
+        segmenter.probs(x.image, np.zeros_like(x.fov), diameter=diameter)

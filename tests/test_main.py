@@ -7,8 +7,10 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +120,10 @@ def test_wrong_arguments_are_named(arguments, word, capsys):
             "does not exist",
         ),
         (["train", "--dataset", "DRIVE", "--out", "o", "--steps", "-1"], "positive"),
+        (
+            ["train", "--dataset", "DRIVE", "--out", "o", "--seed", "9" * 20],
+            f"seed {'9' * 20} is too long: take at most 18 digits",
+        ),
         (["run", "--only", "77", "--mode", "smoke"], "there is no chapter 77"),
         (["data", "DRIVE", "--from", "nothing.zip"], "does not exist"),
     ],
@@ -146,6 +152,89 @@ def test_commands_work_from_any_folder_and_under_a_gbk_console(tmp_path, trained
     assert "cannot be read as an image" in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "o").iterdir()] == ["segment.csv"]
+
+
+@pytest.mark.parametrize("diameter", ["inf", "nan", "1", "1e12", "-5", "0"])
+def test_a_diameter_that_no_eye_has_is_refused_before_anything(diameter, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        commands.main(["segment", "x.png", "--out", "o", f"--diameter={diameter}"])
+    assert f"{diameter} pixels: take 50 to 20,000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "--dataset", "PHANTOM", "--json"],
+        ["bench", "--json"],
+        ["run", "--mode", "smoke", "--out"],
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(
+    monkeypatch, arguments, tmp_path, capsys
+):
+    monkeypatch.setattr(commands, "prepare", lambda _: pytest.fail("began"))
+    monkeypatch.setattr(run, "main", lambda _: pytest.fail("began"))
+    (tmp_path / "file").write_bytes(b"1")
+    place = "file" if "run" in arguments else "file/scores.json"
+    assert commands.main([*arguments, place]) == 2
+    assert "cannot be written (" in capsys.readouterr().err
+    assert (tmp_path / "file").read_bytes() == b"1"
+
+
+class OutOfMemoryError(RuntimeError):
+    """torch's is of this name and this kind."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 1.05 TiB"),
+        OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+    ids=repr,
+)
+def test_a_full_memory_is_a_sentence(monkeypatch, capsys, error):
+    def fill(*_):
+        raise error
+
+    monkeypatch.setattr(environment, "run_elsewhere", fill)
+    assert commands.main(["progress"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: the memory is full: close other programs")
+    assert str(error) in said
+    error = RecursionError("a fault of ours")
+    with pytest.raises(RecursionError):
+        commands.main(["progress"])
+
+
+def test_other_packages_and_a_backend_that_is_none_do_not_reach_a_command(tmp_path):
+    """What the shell of another project has set; photo imports matplotlib."""
+    for name in ("numpy", "torch", "matplotlib"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('of another Python')")
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    given = {"PYTHONPATH": str(tmp_path), "MPLBACKEND": "nonsense"}
+    done = outside("segment", folder, "--out", "o", **given)
+    assert done.returncode == 2, done.stderr
+    assert "holds no image file" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_command_that_is_ended_leaves_no_temporary_folder(tmp_path, monkeypatch):
+    scratch, pipe = tmp_path / "tmp", tmp_path / "source"
+    scratch.mkdir()
+    os.mkfifo(pipe)  # it waits there for bytes, its folder made
+    command = [sys.executable, ROOT / "helpers", "data", "DRIVE", "--from", pipe]
+    env = {**os.environ, "TMPDIR": str(scratch)}
+    with subprocess.Popen([*command, "--data", tmp_path / "sets"], env=env) as process:
+        for _ in range(2000):
+            if any(scratch.glob("fundus-*")):
+                break
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert not list(scratch.iterdir())
 
 
 def test_ctrl_c_is_not_a_traceback(monkeypatch, capsys):
@@ -579,7 +668,6 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
         (["empty", "--out", "o"], "holds no image file"),
         (["empty", "--out", "empty"], "holds the photographs"),
         ([eye, "--out", "mine"], "is not a table of this command"),
-        ([eye, "--out", "o", "--diameter", "-1"], "must be a number of pixels"),
     ):
         assert commands.main(["segment", *arguments]) == 2
         assert word in capsys.readouterr().err

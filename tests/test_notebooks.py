@@ -9,13 +9,14 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import datasets, phantom
+from helpers import datasets, fundus, phantom, pictures, places
 from notebooks.tools import LANGUAGES, address, build, localise, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -177,6 +178,72 @@ def test_no_chapter_imports_how_it_was_made():
     for name in CHAPTERS:
         for cell in code(load(name)):
             assert not re.search(r"^\s*(from|import) notebooks\b", cell.source, re.M)
+
+
+# A path in chapter 11, as people write it
+
+
+@pytest.fixture(params=LANGUAGES)
+def chosen(request, tmp_path, monkeypatch, capsys):
+    """Return what [11-02] makes of a line for PHOTO: the name, and what it prints."""
+    cells = code(load("11_your_images", request.param))
+    (text,) = [c.source for c in cells if c.source.startswith("# @title [11-02]")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    pixels = np.full((64, 64, 3), 99, np.uint8)
+    for name in ("eye.png", "new/tan.png", "C:\\Users\\me\\eye.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+
+    def run_with(line: str) -> tuple[str, str]:
+        names = {"course": SimpleNamespace(out=tmp_path / "out", mode="smoke")}
+        names |= {"Image": Image, "Path": Path, "places": places, "fundus": fundus}
+        names |= {"pictures": pictures}
+        names["data"] = SimpleNamespace(retina=lambda: np.tile(pixels, (3, 3, 1)))
+        exec(re.sub(r"(?m)^PHOTO = .*$", lambda _: line, text), names)
+        assert names["image"].shape == (3, 64, 64)
+        return names["path"].name, capsys.readouterr().out
+
+    run_with.own = re.search(r"(?m)^PHOTO = (\S*)", text)[1]
+    return run_with
+
+
+def test_the_line_for_a_path_takes_backslashes(chosen):
+    assert chosen.own == 'r""'
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash is no letter there")
+@pytest.mark.parametrize(
+    "line", [r'r"C:\Users\me\eye.png"', r"""r'"C:\Users\me\eye.png"'"""]
+)
+def test_a_path_of_windows_is_no_error_of_syntax(chosen, line):
+    assert chosen(f"PHOTO = {line}")[0] == "C:\\Users\\me\\eye.png"
+
+
+@pytest.mark.parametrize("text", ["eye.png", " 'eye.png' ", '"eye.png"\n', "./eye.png"])
+def test_quotes_and_spaces_round_a_path(chosen, text):
+    assert chosen(f"PHOTO = {text!r}")[0] == "eye.png"
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_no_path_is_the_photograph_of_chapter_01(chosen, text):
+    name, said = chosen(f"PHOTO = {text!r}")
+    assert name == "retina.png" and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("new", "folder|文件夹"),
+        ("~nobody-of-that-name/eye.png", "UPLOAD"),
+        ("no.png", "UPLOAD"),
+        ("x" * 300, "too long|UPLOAD"),
+        ("a\0b", "UPLOAD|null"),
+    ],
+)
+def test_a_wrong_path_gets_the_remedy_and_the_chapter_goes_on(chosen, text, words):
+    name, said = chosen(f"PHOTO = {text!r}")
+    assert name == "retina.png" and re.search(words, said)
+    assert "helpers data" not in said and "FUNDUS_DATA" not in said
 
 
 # As in Colab: an empty folder, the course only at an address

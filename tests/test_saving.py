@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 from helpers import config, fetch, inference, phantom, photo, saving, training
 
+ROOT = Path(__file__).resolve().parents[1]
 FULL = Path("/dev/full")  # takes no byte
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
 
@@ -54,13 +57,31 @@ def test_the_longest_name_that_is_allowed(tmp_path):
     assert path.read_bytes() == b"1"
 
 
-@pytest.mark.parametrize("code", sorted(saving.REFUSALS))
+@pytest.mark.parametrize("code", sorted(saving.REFUSALS - {errno.ENAMETOOLONG}))
 def test_a_refusal_names_place_reason_and_remedy(tmp_path, code):
     path = tmp_path / "file.txt"
     words = rf"file\.txt cannot be written \({os.strerror(code)}\): make room, or name"
     with pytest.raises(saving.DiskError, match=words):
         write_half(path, OSError(code, os.strerror(code)))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_too_long_for_the_system(tmp_path):
+    with pytest.raises(saving.DiskError, match="cannot be written .*a shorter name"):
+        saving.write_bytes(tmp_path / ("x" * 300), b"1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "folder").mkdir()
+    for place in ("a/file", "folder", "x" * 300):
+        with pytest.raises(saving.DiskError, match="cannot be written"):
+            saving.refuse_early(tmp_path / place)
+    before = tree(tmp_path)
+    for place in ("a", "folder/file"):
+        saving.refuse_early(tmp_path / place)
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("place", ["a/file", "folder"])
@@ -110,6 +131,27 @@ WRITERS = {
     "weights": lambda path: inference.Segmenter.load().save(path),
     "table": lambda path: photo._write_table(path.parent, []),
 }
+
+
+LITTLE_ROOM = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from helpers import inference, saving
+network = inference.Segmenter.load()
+resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, 32 << 10))
+try:
+    network.save(sys.argv[1])
+except saving.DiskError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_disk_that_gets_full_in_the_middle(tmp_path):
+    command = [sys.executable, "-c", LITTLE_ROOM, str(tmp_path / "out/weights.pt")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "weights.pt cannot be written (File too large): make room" in done.stdout
+    assert tree(tmp_path) == {}, done.stderr
 
 
 @needs_full

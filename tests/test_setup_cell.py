@@ -188,6 +188,41 @@ def test_a_pack_at_an_address_is_checked_where_its_digest_is_given(
     assert str(content / "fundus_course/helpers") in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("way", ['"{}"', " {} ", "'{}'"])
+def test_an_address_as_it_is_pasted(content, course_zip, way):
+    done = set_up(content, FUNDUS_REPO=way.format(course_zip))
+    assert str(content / "fundus_course/helpers") in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "rest", ["?dl=1", "?rlkey=a&dl=1", ".ZIP?raw=1&x=.zip", "&a=b"]
+)
+def test_what_comes_after_the_name_of_a_pack(content, course_zip, web, rest):
+    folder, address = web
+    name = "course.zip.ZIP" if rest.startswith(".ZIP") else "course.zip"
+    (folder / (name + rest * rest.startswith("&"))).write_bytes(course_zip.read_bytes())
+    done = set_up(content, FUNDUS_REPO=f"{address}/course.zip{rest}")
+    assert str(content / "fundus_course/helpers") in done.stdout, done.stderr
+
+
+def test_a_broken_folder_of_that_name_is_no_obstacle(content, course_zip):
+    (content / "fundus_course/helpers").mkdir(parents=True)
+    (content / "fundus_course1").symlink_to("nowhere")
+    for _ in range(2):  # the second time it is found there
+        done = set_up(content, FUNDUS_REPO=str(course_zip))
+        assert str(content / "fundus_course2/helpers") in done.stdout, done.stderr
+    assert "Fetching" not in done.stdout
+    assert not list((content / "fundus_course/helpers").iterdir())
+
+
+def test_a_pack_that_unpacks_to_too_much_is_not_unpacked(content):
+    with zipfile.ZipFile(content / "fundus-course.zip", "w", 8) as archive:
+        archive.writestr("helpers/lesson.py", bytes(10**7))
+    done = set_up(content)
+    assert "it would unpack to too much" in done.stderr, done.stderr
+    assert [path.name for path in content.iterdir()] == ["fundus-course.zip"]
+
+
 def test_a_pack_may_have_a_folder_around_it(content):
     with zipfile.ZipFile(content / "main.zip", "w") as archive:
         for path in (ROOT / "helpers").glob("*.*"):

@@ -53,6 +53,7 @@ from skimage.transform import downscale_local_mean, resize
 
 from helpers import (
     datasets,
+    doubts,
     figures,
     fundus,
     inference,
@@ -60,6 +61,7 @@ from helpers import (
     metrics,
     phantom,
     photo,
+    pictures,
     places,
 )
 from helpers.preprocess import prepare
@@ -85,7 +87,7 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 # 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个 Notebook 的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
 # %% title="Your photograph" title_zh="你的照片"
-PHOTO = ""  # @param {type:"string"}
+PHOTO = r""  # @param {type:"string"}
 UPLOAD = False  # @param {type:"boolean"}
 DIAMETER = 0  # @param {type:"integer"}
 
@@ -101,13 +103,15 @@ if UPLOAD:
     except ImportError:
         print("UPLOAD works in Colab only; write a path into PHOTO.")
         # zh: print("UPLOAD 只在 Colab 里能用；请把路径写进 PHOTO。")
+path = places.pasted(PHOTO) if PHOTO.strip() else sample
 try:
-    path = Path(PHOTO.strip() or sample).expanduser()
-    image = fundus.read_photo(path)
+    image, notes = pictures.read_photo(path)
 except (OSError, ValueError) as error:
-    print(f"{error}\nThe chapter goes on with the photograph of chapter 01.")
-    # zh: print(f"{error}\n本章接着用第 01 章的照片。")
-    path, image = sample, fundus.read_photo(sample)
+    print(f"{error}. In Colab, UPLOAD brings a file here.")
+    # zh: print(f"{error}。在 Colab 里勾选 UPLOAD 可以上传文件。")
+    print("The chapter goes on with the photograph of chapter 01.")
+    # zh: print("本章接着用第 01 章的照片。")
+    path, (image, notes) = sample, pictures.read_photo(sample)
 print(f"{path.name}: {image.shape[1]} rows, {image.shape[2]} columns")
 # zh: print(f"{path.name}：{image.shape[1]} 行，{image.shape[2]} 列")
 
@@ -124,7 +128,7 @@ print(f"{path.name}: {image.shape[1]} rows, {image.shape[2]} columns")
 # %% title="The result; a threshold of 0 means the network's own" title_zh="结果；阈值填 0 就用网络自带的"
 THRESHOLD = 0.0  # @param {type:"slider", min:0, max:1, step:0.05}
 
-fov = fundus.automatic_fov(image)
+fov, parts = fundus.find_fov(image)
 diameter = DIAMETER or fundus.fov_diameter(fov)
 probs = segmenter.probs(image, fov, diameter=diameter)
 threshold = THRESHOLD or segmenter.threshold
@@ -159,9 +163,10 @@ print(f"working size: {factor:.2f} of the photograph's own")
 # zh: print(f"缩放系数：照片原大小的 {factor:.2f} 倍")
 print(f"{pred[fov].mean():.1%} of the field of view marked as vessels")
 # zh: print(f"视野里有 {pred[fov].mean():.1%} 标为血管")
-doubts = photo.doubts(image, fov, probs, segmenter.threshold)
-print("unusual: " + ("; ".join(doubts) or "nothing"))
-# zh: print("不寻常之处：" + ("；".join(doubts) or "没有"))
+own = segmenter.threshold  # doubts do not hang on yours
+unusual = doubts.photograph(image, fov, probs, own, notes, parts)
+print("unusual: " + ("; ".join(unusual) or "nothing"))
+# zh: print("不寻常之处：" + ("；".join(unusual) or "没有"))
 
 # %% [markdown] lang="en"
 # The first panel is the one to look at first: where the blue covers part of the eye, no vessel is found; where it spares part of the frame, the diameter is wrong, and with it the size at which the network sees the vessels. Then write the true one into `DIAMETER` above.
