@@ -100,6 +100,23 @@ def scale_to(known: float, diameter: float) -> float:
     return 1.0 if abs(factor - 1) < 0.05 else factor
 
 
+def to_diameter(x: fundus.FundusImage, known: float) -> fundus.FundusImage:
+    """Return a labelled photograph at the size at which its field of view is so wide.
+
+    ``known`` in pixels; within 5 % it comes back as it is. A pixel of a label is True
+    where at least half of what it covers is.
+    """
+    factor = scale_to(known, fundus.fov_diameter(x.fov))
+    if factor == 1:
+        return x
+    size = [max(1, round(factor * side)) for side in x.image.shape[1:]]
+    labels = {
+        key: None if label is None else resized(label.astype(np.float32), *size) >= 0.5
+        for key, label in (("vessels", x.vessels), ("fov", x.fov), ("second", x.second))
+    }
+    return fundus.FundusImage(x.name, resized(x.image, *size).clip(0, 1), **labels)
+
+
 def _surroundings(fov: np.ndarray) -> tuple[slice, slice]:
     """Return rows and columns of the field of view with a margin of 8 % round it."""
     margin = round(0.08 * fundus.fov_diameter(fov))

@@ -26,6 +26,8 @@ MAY_IMPORT = {
     "datasets": set(),
     "fundus": {"datasets"},
     "fetch": {"datasets"},
+    "labelled": {"datasets"},
+    "inspection": {"fundus", "labelled"},
     "download": {"datasets", "fundus", "fetch"},
     "pack": {"datasets", "download"},
     "classroom": {"datasets"},
@@ -57,9 +59,10 @@ MAY_IMPORT = {
     },
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
-            "wheels", "classroom", "progress", "tickets", "roster")  # fmt: skip
+            "wheels", "classroom", "progress", "tickets", "roster",
+            "labelled")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "pack", "phantom",
-            "preprocess", "metrics", "figures")  # fmt: skip
+            "preprocess", "metrics", "figures", "inspection")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 
