@@ -155,7 +155,7 @@ def _each(
 
 
 def split_table(folder: Folder) -> bytes:
-    """Return a ``split.csv`` that keeps a folder's splits as they are, for Excel, too."""
+    """Return a ``split.csv`` that keeps the splits of a folder, for Excel, too."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(["id", "split", "person"])

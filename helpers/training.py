@@ -459,8 +459,8 @@ def train(
         origin |= {"init": before | {"weights_sha256": run.init}}
     network = segmenter(run, images, threshold, **origin)
     network.save(out / "weights.pt")
-    facts_of = facts.identity() | {"trained_on": network.origin["trained_on"]}
-    result = record(run, images, **facts_of)
+    trained_on = network.origin["trained_on"]
+    result = record(run, images, **facts.identity(), trained_on=trained_on)
     result |= {"init_sha256": run.init} if run.init else {}
     result |= {"threshold": network.threshold}
     result |= {} if choose else {"best": None, "history": []}
