@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -155,7 +156,8 @@ def look(folder: Folder, image_id: str) -> Pair:
             file = folder.files["fov"][image_id]
             raise ValueError(f"{file} marks nothing; the lit disc must be white")
     except (OSError, ValueError) as error:
-        return replace(found, fault=str(error))
+        fault = str(error).replace(f"{folder.place}{os.sep}", "")
+        return replace(found, fault=fault)
     share = share_of(x)
     why = fault_of_share(share)
     return replace(

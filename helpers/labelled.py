@@ -283,8 +283,8 @@ def _read(
         return {}
     if not {"id", column} <= set(head):
         raise ValueError(
-            f"{path} has the columns {', '.join(head)}; its first line must name id "
-            f"and {column}"
+            f"{path} has the columns {', '.join(head) or '-'}; its first line must "
+            f"name id and {column}"
         )
     known = {x.casefold(): i for i, p in images.items() for x in (i, _plain(p.name))}
     values = {}

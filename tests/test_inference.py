@@ -1,5 +1,7 @@
 """Whole-image prediction, test-time augmentation, working scale, weights, scoring."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -233,3 +235,17 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch.save({"model": Evil()}, tmp_path / "evil.pt")
     with pytest.raises(ValueError, match="cannot be read as weights"):
         Segmenter.load(tmp_path / "evil.pt")
+
+
+def test_labelled_photographs_come_to_the_size_that_is_known():
+    x = phantom.draw(0, 192, 186)
+    diameter = fundus.fov_diameter(x.fov)
+    assert inference.to_diameter(x, 1.04 * diameter) is x
+    half, expected = inference.to_diameter(x, diameter / 2), fundus.halve(x)
+    assert half.name == x.name and half.image.shape == expected.image.shape
+    assert fundus.fov_diameter(half.fov) == pytest.approx(diameter / 2, abs=1)
+    for label in ("vessels", "fov", "second"):
+        a, b = getattr(half, label), getattr(expected, label)
+        assert a.dtype == bool and 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.9
+    alone = inference.to_diameter(dataclasses.replace(x, second=None), diameter / 2)
+    assert alone.second is None

@@ -1,5 +1,7 @@
 """Labels before the first step: what can be read, what is refused, what is shown."""
 
+import base64
+import io
 import re
 
 import numpy as np
@@ -113,10 +115,16 @@ def test_a_good_folder_is_told_about_and_drawn(mine, tmp_path):
     }
 
 
-def test_the_outline_lies_round_the_vessels():
-    x = EYES[0]
-    picture = inspection._picture(x)
-    assert picture.startswith("data:image/jpeg;base64,")
+def test_the_outline_lies_round_the_vessels_and_not_on_them():
+    wide = np.zeros((1, 700, 700), bool)
+    wide[:, 300:340] = True
+    grey = np.full((3, 700, 700), 0.5, np.float32)
+    x = fundus.FundusImage("x", grey, wide, np.ones_like(wide))
+    content = base64.b64decode(inspection._picture(x).partition(",")[2])
+    drawn = np.asarray(Image.open(io.BytesIO(content))).astype(int)
+    assert drawn.shape == (350, 350, 3), "at most 640 pixels a side"
+    blue = np.abs(drawn - inspection.VESSELS).max(2) < 40
+    assert set(np.flatnonzero(blue.all(1))) == {149, 170}
 
 
 SPECK = np.zeros_like(GREY)
@@ -149,7 +157,8 @@ def test_a_pair_that_cannot_be_right_is_refused(mine, tmp_path, file, pixels, wo
         inspection.check(labelled.scan(mine), tmp_path / "out", lambda _: None)
     assert "1 of 4 pairs of mine cannot be used" in str(error.value)
     assert file.partition("/")[2] in str(error.value), "the file is named"
-    assert 'class="bad"' in (tmp_path / "out/report.html").read_text("utf-8")
+    page = (tmp_path / "out/report.html").read_text("utf-8")
+    assert 'class="bad"' in page and str(tmp_path) not in page
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A folder of one's own: pairs, persons, splits; and the same scores as a named set."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def test_the_hash_divides_persons_always_alike(forty):
     assert {k: len(x) for k, x in mine.splits.items()} == {
         "train": 24, "val": 8, "test": 8,
     }  # fmt: skip
-    assert mine.splits["val"] == ("06", "10", "14", "17", "27", "28", "29", "37")
+    assert mine.splits["val"] == ("03", "07", "08", "09", "13", "17", "29", "39")
     assert "a hash of the person, each photograph a person" in mine.divided_by
     rows = "".join(f"{k:02d};p{k // 2}\n" for k in range(40))
     (forty / "persons.csv").write_text(f"ID; Person\n{rows}", "utf-8-sig")
@@ -125,7 +124,7 @@ def test_a_table_decides_and_can_be_written_again(tmp_path):
 def test_a_table_that_does_not_fit_is_refused(tmp_path, file, text, message):
     place = lay_out(tmp_path, "a.png b.png c.png", "a.png b.png c.png")
     (place / file).write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match=f"{re.escape(file)}.*{message}|{message}"):
+    with pytest.raises(ValueError, match=message):
         labelled.scan(place)
 
 
