@@ -19,6 +19,7 @@ from string import Template
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from skimage import measure
 
 from . import fundus, labelled, saving
 from .labelled import Folder
@@ -274,9 +275,8 @@ def _picture(x: fundus.FundusImage) -> str:
     small = np.rint(255 * x.image[:, ::step, ::step]).astype(np.uint8)
     painted = np.ascontiguousarray(small.transpose(1, 2, 0))
     for label, colour in ((x.fov, FOV), (x.vessels, VESSELS)):
-        # A thin vessel lies between two pixels that are looked at, so it is spread.
-        inside = ndimage.maximum_filter(label[0], step)[::step, ::step]
+        inside = measure.block_reduce(label[0], step, np.max)  # keeps thin vessels
         painted[ndimage.binary_dilation(inside) & ~inside] = colour
     file = io.BytesIO()
-    Image.fromarray(painted).save(file, "jpeg", quality=80)
+    Image.fromarray(painted).save(file, "jpeg", quality=80, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
