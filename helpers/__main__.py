@@ -206,8 +206,8 @@ def train(args: argparse.Namespace) -> int:
 
     Of a folder of one's own every pair is looked at before the first step: what is
     there is said, three labels are drawn in report.html, what cannot be right is
-    refused. Its photographs are brought to one size, by their fields of view; with
-    --init to that which the weights know.
+    refused. Its photographs are brought to one size, that of the median field of view
+    and at most twice that of DRIVE; with --init to the size that the weights know.
     """
     from helpers import fundus, inference, inspection, training
 
@@ -226,9 +226,10 @@ def train(args: argparse.Namespace) -> int:
     known = None
     if args.init:
         known = inference.Segmenter.load(args.init).fov_diameter
-    elif facts.place:
-        known = fundus.median_diameter(images)
+    elif facts.place:  # a patch of a larger one would show too little of the eye
+        known = min(fundus.median_diameter(images), 2 * inference.DIAMETER)
     if known:
+        print(f"  trained on with fields of view {known:.0f} pixels wide")
         images, val = (
             [inference.to_diameter(x, known) for x in part] for part in (images, val)
         )

@@ -25,6 +25,7 @@ from . import fundus, labelled, saving
 from .labelled import Folder
 
 LEAST, MOST = 0.01, 0.30  # of the field of view; DRIVE's labels mark 7 to 16 %
+LIT = 0.5  # share of a field of view that the photograph must agree with
 NOISE = 0.01, 0.001  # pixels between two values: all, and those of one value alone
 SIDE = 640  # pixels of a picture on the page
 VESSELS, FOV = (86, 180, 233), (230, 159, 0)  # colours of the outlines
@@ -153,9 +154,13 @@ def look(folder: Folder, image_id: str) -> Pair:
             if file := folder.files[kind].get(image_id):
                 values = values_of(folder.place / file)
         x = fundus.load_one(folder, image_id, folder.place)
-        if not x.fov.any():
-            file = folder.files["fov"][image_id]
-            raise ValueError(f"{file} marks nothing; the lit disc must be white")
+        if file := folder.files["fov"].get(image_id):
+            lit = (x.fov & fundus.automatic_fov(x.image)).sum() / max(1, x.fov.sum())
+            if lit < LIT:
+                raise ValueError(
+                    f"{file}: {lit:.0%} of what it marks is lit in the photograph; it "
+                    "is empty, inverted or of another one: the lit disc must be white"
+                )
     except (OSError, ValueError) as error:
         fault = str(error).replace(f"{folder.place}{os.sep}", "")
         return replace(found, fault=fault)

@@ -102,6 +102,8 @@ def scan(folder: Path | str) -> Folder:
         kind: {ids[name]: found[kind][name] for name in names if name in found[kind]}
         for kind in FOLDERS
     }
+    digests = _each(files, datasets.sha256)
+    _refuse_copies(place, digests["image"])
     used = {path for known in files.values() for path in known.values()}
     every = [path for paths in listed.values() for path in paths]
     persons, splits, divided_by = _divide(place, files["image"])
@@ -115,7 +117,7 @@ def scan(folder: Path | str) -> Folder:
         place=place,
         **{kind: kind for kind in FOLDERS},
         files=_each(files, lambda path: _inside(place, path)),
-        digests=_each(files, datasets.sha256),
+        digests=digests,
         persons=persons,
         left_out=tuple(_plain(_inside(place, x)) for x in every if x not in used),
         divided_by=divided_by,
@@ -152,6 +154,17 @@ def _each(
 ) -> dict[str, dict[str, str]]:
     """Apply a function to every file of a folder."""
     return {k: {i: function(x) for i, x in v.items()} for k, v in files.items()}
+
+
+def _refuse_copies(place: Path, digests: dict[str, str]) -> None:
+    """Raise ValueError where one photograph is there under two names."""
+    first: dict[str, str] = {}
+    for image_id, digest in digests.items():
+        if (other := first.setdefault(digest, image_id)) != image_id:
+            raise ValueError(
+                f"{place}: {other} and {image_id} are the same photograph; remove one, "
+                "else it may be trained on and tested, too"
+            )
 
 
 def split_table(folder: Folder) -> bytes:

@@ -142,7 +142,12 @@ SPECK[40:44, 40:44] = 255
         ("labels/eye1.png", b"no image", "cannot be read as an image"),
         ("images/eye1.png", b"no image", "cannot be read as an image"),
         ("images/eye1.png", np.zeros((20, 20, 3), np.uint8), "20 x 20 pixels"),
-        ("fov/eye1_mask.png", GREY * 0, "marks nothing; the lit disc"),
+        ("fov/eye1_mask.png", GREY * 0, "0% of what it marks is lit"),
+        (
+            "fov/eye1_mask.png",
+            np.where(EYES[1].fov[0], 0, 255).astype(np.uint8),
+            "is lit in the photograph; it is empty, inverted",
+        ),
         ("fov/eye1_mask.png", GREY[:, :90], r"fov is 96 x 90"),
         ("second/eye1_b.png", coloured((255, 0, 0), (0, 0, 255)), "arteries and veins"),
     ],

@@ -128,6 +128,13 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, file, text, message):
         labelled.scan(place)
 
 
+def test_a_photograph_under_two_names_is_refused(tmp_path):
+    place = lay_out(tmp_path, "a.png b.png c.png", "a.png b.png c.png")
+    shutil.copy(place / "images/a.png", place / "images/c.png")
+    with pytest.raises(ValueError, match="a and c are the same photograph"):
+        labelled.scan(place)
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
