@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from skimage.transform import resize
 from torch import Tensor, nn
 
@@ -109,12 +110,19 @@ def to_diameter(x: fundus.FundusImage, known: float) -> fundus.FundusImage:
     factor = scale_to(known, fundus.fov_diameter(x.fov))
     if factor == 1:
         return x
-    size = [max(1, round(factor * side)) for side in x.image.shape[1:]]
-    labels = {
-        key: None if label is None else resized(label.astype(np.float32), *size) >= 0.5
-        for key, label in (("vessels", x.vessels), ("fov", x.fov), ("second", x.second))
-    }
-    return fundus.FundusImage(x.name, resized(x.image, *size).clip(0, 1), **labels)
+    height, width = (max(1, round(factor * side)) for side in x.image.shape[1:])
+
+    def shrunk(label: np.ndarray | None) -> np.ndarray | None:
+        if label is None:
+            return None
+        # The mean of what a pixel covers, no more: a wider one would lose thin vessels.
+        share = Image.fromarray(label[0].astype(np.float32))
+        share = share.resize((width, height), Image.Resampling.BOX)
+        return (np.asarray(share) >= 0.5)[None]
+
+    image = resized(x.image, height, width).clip(0, 1)
+    labels = {key: shrunk(getattr(x, key)) for key in ("vessels", "fov", "second")}
+    return fundus.FundusImage(x.name, image, **labels)
 
 
 def _surroundings(fov: np.ndarray) -> tuple[slice, slice]:

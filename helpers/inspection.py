@@ -93,8 +93,12 @@ def _colours(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
         values, counts = np.unique(np.asarray(picture), return_counts=True)
         colours = values[:, None]
     else:
-        table = picture.convert("RGB").getcolors(1 << 24)
-        counts, colours = (np.array(x) for x in zip(*table, strict=True))
+        red, green, blue = np.asarray(picture.convert("RGB"), np.int32).transpose(
+            2, 0, 1
+        )
+        packed = red << 16 | green << 8 | blue  # as one number a pixel: quick to sort
+        values, counts = np.unique(packed, return_counts=True)
+        colours = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1)
     return colours.astype(float), counts / counts.sum()
 
 

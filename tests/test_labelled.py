@@ -1,5 +1,6 @@
 """A folder of one's own: pairs, persons, splits; and the same scores as a named set."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -182,12 +183,14 @@ def test_photographs_are_known_by_their_bytes_as_trained_on(forty, monkeypatch):
     assert datasets.seen(mine, "all", {"dataset": "DRIVE", "trained_on": ["07"]}) == []
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory) -> tuple[Path, Path]:
-    """Return PHANTOM's data folder and the same eyes as a folder of one's own."""
-    base = tmp_path_factory.mktemp("sets")
+@pytest.fixture
+def both(tmp_path, monkeypatch) -> tuple[Path, Path]:
+    """Return a small PHANTOM's data folder and its eyes as a folder of one's own."""
+    splits = {"train": ("21", "22"), "val": ("33",), "test": ("01", "02")}
+    facts = dataclasses.replace(datasets.get("PHANTOM"), splits=splits)
+    monkeypatch.setitem(datasets.DATASETS, "PHANTOM", facts)
+    base, own = tmp_path / "sets", tmp_path / "sets/眼睛 mine"
     phantom.write(base / "PHANTOM", 96, 93)
-    facts, own = datasets.get("PHANTOM"), base / "眼睛 mine"
     lines = ["id,split"]
     for split in ("train", "val", "test"):
         for image_id in datasets.ids(facts, split):
@@ -238,7 +241,7 @@ def test_a_set_laid_out_as_a_folder_trains_and_scores_alike(
     assert str(tmp_path) not in json.dumps(results[1])
     assert str(own.parent) not in json.dumps([results[1], networks[1].origin])
     said = capsys.readouterr().out
-    assert "split by split.csv, each photograph a person: train 12 of 12" in said
+    assert "split by split.csv, each photograph a person: train 2 of 2" in said
     written = {path.name for path in (tmp_path / "run1").iterdir()}
     assert {"report.html", "split.csv"} <= written
     assert set(datasets.seen(labelled.scan(own), "all", networks[1].origin)) == set(
