@@ -54,6 +54,9 @@ class Dataset:
     sources: tuple[Source, ...] = ()  # in the order in which they are tried
     place: Path | None = None  # where it lies; None: looked for in the data folder
 
+    def __str__(self) -> str:
+        return self.name
+
     def split_of(self, image_id: str) -> str:
         """Return the split ("train", "val" or "test") an image belongs to."""
         for split, members in self.splits.items():
@@ -157,7 +160,7 @@ def get_eyes(name: str | Dataset) -> Dataset:
     return get(name)
 
 
-def _holds_some(place: Path, name: str) -> bool:
+def _holds_some(place: Path, name: str | Dataset) -> bool:
     """Tell whether a folder holds any file of a set."""
     dataset = get(name)
     files = {f for form in forms(name) for f in form} or {
@@ -166,7 +169,7 @@ def _holds_some(place: Path, name: str) -> bool:
     return place.is_dir() and any(locate(place, f).is_file() for f in files)
 
 
-def _holds_each_split(place: Path, name: str) -> bool:
+def _holds_each_split(place: Path, name: str | Dataset) -> bool:
     """Tell whether a folder holds the last image of each split: no mere fragment."""
     dataset = get(name)
     last = [members[-1] for members in dataset.splits.values() if members]
@@ -174,7 +177,7 @@ def _holds_each_split(place: Path, name: str) -> bool:
     return place.is_dir() and all(locate(place, f).is_file() for f in images)
 
 
-def _places(name: str, base: Path) -> Iterator[Path]:
+def _places(name: str | Dataset, base: Path) -> Iterator[Path]:
     """Yield the folders below a data folder that a set may be in, the usual one first.
 
     It may have another letter case (drive), more to its name (DRIVE (1)), lie one
@@ -186,11 +189,11 @@ def _places(name: str, base: Path) -> Iterator[Path]:
 
     yield base / get(name).name
     for place in (base, *sorted(base.glob("*")), *sorted(base.glob("*/*"))):
-        if spelled(name) in spelled(place.name):
+        if spelled(get(name).name) in spelled(place.name):
             yield place
 
 
-def _find(name: str, bases: Iterable[Path]) -> Path | None:
+def _find(name: str | Dataset, bases: Iterable[Path]) -> Path | None:
     """Return the folder of a set, rather a whole one than a fragment."""
     for fits in (_holds_each_split, _holds_some):
         for base in bases:
@@ -199,7 +202,7 @@ def _find(name: str, bases: Iterable[Path]) -> Path | None:
     return None
 
 
-def home(name: str, data_dir: Path | str) -> Path:
+def home(name: str | Dataset, data_dir: Path | str) -> Path:
     """Return the folder of a set in the data folder: where it lies, or would."""
     return _find(name, [Path(data_dir)]) or Path(data_dir) / get(name).name
 
@@ -224,7 +227,7 @@ def folder(name: str | Dataset, data_dir: Path | str) -> Path:
     )
 
 
-def found(name: str, data_dir: Path | str) -> bool:
+def found(name: str | Dataset, data_dir: Path | str) -> bool:
     """Tell whether anything of a set is there; ``absent`` tells what is not."""
     try:
         return bool(folder(name, data_dir))
@@ -232,7 +235,7 @@ def found(name: str, data_dir: Path | str) -> bool:
         return False
 
 
-def absent(name: str, data_dir: Path | str) -> list[str]:
+def absent(name: str | Dataset, data_dir: Path | str) -> list[str]:
     """Return the files that a set lacks, its content unread; [] where it will do.
 
     It will do, too, where whole folders lack that its owner does not publish.
@@ -332,7 +335,7 @@ def forms(name: str | Dataset) -> list[dict[str, str]]:
     return [manifest(name), stacks] if stacks else [manifest(name)]
 
 
-def unpublished(name: str) -> set[str]:
+def unpublished(name: str | Dataset) -> set[str]:
     """Return the files of a set that no source covered by the owner's terms gives."""
     gives = tuple(g for s in get(name).sources if s.covered for g in s.gives)
     return {f for f in manifest(name) if gives and not f.startswith(gives)}
