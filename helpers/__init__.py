@@ -10,6 +10,8 @@ lab          JupyterLab, opened at a chapter
 runtime      seed, device, numeric precision, report of the machine
 datasets     the data sets: facts, splits, layout on disk, checksums
 fundus       images and labels: reading, checking, field of view
+labelled     a folder of one's own labelled photographs: pairs, persons, splits
+inspection   labels looked at before the first step: faults, a report
 fetch        bytes from elsewhere: an address, a folder, an archive
 download     data sets fetched and imported, every file verified
 pack         course, data and wheels in one file

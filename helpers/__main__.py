@@ -172,15 +172,30 @@ def bring(name: str, args: argparse.Namespace) -> bool:
     return True
 
 
-def prepare(name: str) -> Path:
+def eyes_of(text: str) -> datasets.Dataset:
+    """Return the set of a name, else what a folder of labelled photographs holds."""
+    from helpers import labelled
+
+    sets = [name for name, facts in datasets.DATASETS.items() if facts.vessels]
+    if text in sets:
+        return datasets.get(text)
+    if not Path(text).expanduser().is_dir():
+        raise ValueError(
+            f"--dataset {text}: known are {', '.join(sets)}, and there is no such "
+            f"folder; {labelled.LAYOUT}"
+        )
+    return labelled.scan(text)
+
+
+def prepare(name: str | datasets.Dataset) -> Path:
     """Draw phantoms where they are asked for; warn of files not as published."""
     from helpers import phantom
 
-    place = places.data_dir()
-    if datasets.get(name).drawn and not datasets.found(name, place):
-        phantom.write(place / name)
-    for file in datasets.verify(name, place)["differs"]:
-        warn(f"{name}/{file} is not the published file")
+    facts, place = datasets.get(name), places.data_dir()
+    if facts.drawn and not datasets.found(facts, place):
+        phantom.write(place / facts.name)
+    for file in datasets.verify(facts, place)["differs"]:
+        warn(f"{facts.name}/{file} is not the published file")
     return place
 
 
@@ -190,38 +205,64 @@ def warn(text: str) -> None:
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train a network; writes checkpoint, weights, history and a result record."""
-    from helpers import fundus, inference, training
+    """Train a network; writes checkpoint, weights, history and a result record.
+
+    Of a folder of one's own every pair is looked at before the first step: what is
+    there is said, three labels are drawn in report.html, what cannot be right is
+    refused. Its photographs are brought to one size, that of the median field of view
+    and at most twice that of DRIVE; with --init to the size that the weights know.
+    """
+    from helpers import fundus, inference, inspection, training
 
     threshold = args.threshold and inference.Segmenter.load(args.threshold).threshold
     if args.with_val and not threshold:
         raise ValueError("--with-val leaves no image to choose by: give --threshold")
     steps = {} if args.steps is None else {"steps": args.steps}
     config = dataclasses.replace(PRESETS[args.mode], seed=args.seed, **steps)
-    place = prepare(args.dataset)
-    images, val = (fundus.load(args.dataset, s, place) for s in ("train", "val"))
+    facts = eyes_of(args.dataset)
+    place = prepare(facts)
+    training.open_folder(args.out, args.resume)
+    if facts.place:
+        inspection.check(facts, args.out, print)
+    images, val = (fundus.load(facts, split, place) for split in ("train", "val"))
+    inspection.check_shares(facts.name, images + val)
+    known = None
+    if args.init:
+        known = inference.Segmenter.load(args.init).fov_diameter
+    elif facts.place:  # a patch of a larger one would show too little of the eye
+        known = min(fundus.median_diameter(images), 2 * inference.DIAMETER)
+    if known:
+        print(f"  trained on with fields of view {known:.0f} pixels wide")
+        images, val = (
+            [inference.to_diameter(x, known) for x in part] for part in (images, val)
+        )
     options = {"resume": args.resume, "choose": not args.with_val, "say": print}
     if args.with_val:
         images = images + val
-    training.train(
-        args.out, args.dataset, images, val, config, threshold=threshold, **options
-    )
+    options |= {"threshold": threshold, "init": args.init}
+    training.train(args.out, facts, images, val, config, **options)
     print(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
     return 0
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Score weights on a split, inside the field of view, with intervals."""
-    from helpers import evaluation
+    """Score weights on a split, inside the field of view, with intervals.
+
+    Of a folder of one's own every pair is looked at first, as in training.
+    """
+    from helpers import evaluation, inspection
 
     if args.json:
         saving.refuse_early(args.json)
-    place, split = prepare(args.dataset), args.split
-    if split == "test" and datasets.scored_split(args.dataset, place) == "val":
+    facts, split = eyes_of(args.dataset), args.split
+    place = prepare(facts)
+    if facts.place:
+        inspection.check(facts, None, print)
+    if split == "test" and datasets.scored_split(facts, place) == "val":
         split = "val"
         warn("no test labels here; the validation images stand in")
     options = {x: getattr(args, x) for x in ("weights", "threshold", "tta", "half")}
-    result = evaluation.evaluate_split(args.dataset, split, place, **options, say=print)
+    result = evaluation.evaluate_split(facts, split, place, **options, say=print)
     if known := result["trained_on_of_these"]:
         warn(f"trained on {len(known)} of these images")
     print_table(result)
@@ -313,6 +354,8 @@ def parser() -> argparse.ArgumentParser:
         return new.add_argument
 
     sets = [name for name, facts in datasets.DATASETS.items() if facts.vessels]
+    text = f"{', '.join(sets)}, or a folder that holds images/ and labels/"
+    eyes = {"required": True, "metavar": "NAME_OR_FOLDER", "help": text}
     modes = {"choices": MODES, "default": places.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
     threshold = {"type": between_0_and_1, "help": "default: that of the weights"}
@@ -354,7 +397,7 @@ def parser() -> argparse.ArgumentParser:
     option = add(progress)
     option("--language", **languages, default=places.language())
     option = add(train)
-    option("--dataset", required=True, choices=sets)
+    option("--dataset", **eyes)
     option("--out", type=Path, required=True)
     text = "the same steps, seed, precision and threads give the same weights on a CPU"
     option("--seed", type=int, default=0, help=text)
@@ -363,8 +406,9 @@ def parser() -> argparse.ArgumentParser:
     option("--resume", action="store_true", help="go on from the checkpoint in --out")
     option("--with-val", action="store_true", help="train on these images, too")
     option("--threshold", type=Path, metavar="FILE", help="use that of these weights")
+    option("--init", type=Path, metavar="FILE", help="start from these weights")
     option = add(evaluate)
-    option("--dataset", required=True, choices=sets)
+    option("--dataset", **eyes)
     option("--split", choices=("test", "val", "train", "all"), default="test")
     option("--half", action="store_true", help="at half resolution (usual for HRF)")
     option("--tta", **copies)

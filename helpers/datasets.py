@@ -52,6 +52,10 @@ class Dataset:
     drawn: bool = False  # by ``phantom``: there is no manifest and no source
     stacks: dict[str, str] | None = None  # {file: git's blob id}, images first
     sources: tuple[Source, ...] = ()  # in the order in which they are tried
+    place: Path | None = None  # where it lies; None: looked for in the data folder
+
+    def __str__(self) -> str:
+        return self.name
 
     def split_of(self, image_id: str) -> str:
         """Return the split ("train", "val" or "test") an image belongs to."""
@@ -63,6 +67,24 @@ class Dataset:
     def has_second(self, image_id: str) -> bool:
         """Tell whether a second observer marked this image, too."""
         return bool(self.second) and self.split_of(image_id) in self.second_in
+
+    def has_fov(self, image_id: str) -> bool:  # noqa: ARG002 -- a folder's may differ
+        """Tell whether this image's field of view is given."""
+        return bool(self.fov)
+
+    def person_of(self, image_id: str) -> str:
+        """Return whose eye it is, as far as names tell."""
+        return image_id[: self.person]
+
+    def photographs(self) -> dict[str, str]:
+        """Return {image id: SHA-256 of its file}, of those that are known."""
+        files = manifest(self.name)
+        found = {i: files.get(self.path(self.image, i)) for i in ids(self, "all")}
+        return {image_id: digest for image_id, digest in found.items() if digest}
+
+    def identity(self) -> dict[str, str]:
+        """Return what a record says of the set."""
+        return {"dataset": self.name}
 
     def path(self, template: str, image_id: str) -> str:
         """Fill a template; DRIVE's folders and file names tell training from test."""
@@ -116,8 +138,14 @@ def read_bytes(path: Path) -> bytes:
         return file.read(MAX_FILE)
 
 
-def get(name: str) -> Dataset:
-    """Return the facts of a set; ValueError lists the names that are known."""
+def get(name: str | Dataset) -> Dataset:
+    """Return the facts of a set; ValueError lists the names that are known.
+
+    Facts are returned as they are: what takes a name takes a folder of one's own, too
+    (``labelled.scan``).
+    """
+    if isinstance(name, Dataset):
+        return name
     if name not in DATASETS:
         raise ValueError(
             f"unknown data set {name!r}; known are {', '.join(sorted(DATASETS))}"
@@ -125,14 +153,14 @@ def get(name: str) -> Dataset:
     return DATASETS[name]
 
 
-def get_eyes(name: str) -> Dataset:
+def get_eyes(name: str | Dataset) -> Dataset:
     """Return the facts of a set that shows eyes."""
     if get(name).vessels is None:
         raise ValueError(f"{name} shows no eyes; read it with fundus.load_cells")
     return get(name)
 
 
-def _holds_some(place: Path, name: str) -> bool:
+def _holds_some(place: Path, name: str | Dataset) -> bool:
     """Tell whether a folder holds any file of a set."""
     dataset = get(name)
     files = {f for form in forms(name) for f in form} or {
@@ -141,7 +169,7 @@ def _holds_some(place: Path, name: str) -> bool:
     return place.is_dir() and any(locate(place, f).is_file() for f in files)
 
 
-def _holds_each_split(place: Path, name: str) -> bool:
+def _holds_each_split(place: Path, name: str | Dataset) -> bool:
     """Tell whether a folder holds the last image of each split: no mere fragment."""
     dataset = get(name)
     last = [members[-1] for members in dataset.splits.values() if members]
@@ -149,7 +177,7 @@ def _holds_each_split(place: Path, name: str) -> bool:
     return place.is_dir() and all(locate(place, f).is_file() for f in images)
 
 
-def _places(name: str, base: Path) -> Iterator[Path]:
+def _places(name: str | Dataset, base: Path) -> Iterator[Path]:
     """Yield the folders below a data folder that a set may be in, the usual one first.
 
     It may have another letter case (drive), more to its name (DRIVE (1)), lie one
@@ -161,11 +189,11 @@ def _places(name: str, base: Path) -> Iterator[Path]:
 
     yield base / get(name).name
     for place in (base, *sorted(base.glob("*")), *sorted(base.glob("*/*"))):
-        if spelled(name) in spelled(place.name):
+        if spelled(get(name).name) in spelled(place.name):
             yield place
 
 
-def _find(name: str, bases: Iterable[Path]) -> Path | None:
+def _find(name: str | Dataset, bases: Iterable[Path]) -> Path | None:
     """Return the folder of a set, rather a whole one than a fragment."""
     for fits in (_holds_each_split, _holds_some):
         for base in bases:
@@ -174,16 +202,18 @@ def _find(name: str, bases: Iterable[Path]) -> Path | None:
     return None
 
 
-def home(name: str, data_dir: Path | str) -> Path:
+def home(name: str | Dataset, data_dir: Path | str) -> Path:
     """Return the folder of a set in the data folder: where it lies, or would."""
     return _find(name, [Path(data_dir)]) or Path(data_dir) / get(name).name
 
 
-def folder(name: str, data_dir: Path | str) -> Path:
+def folder(name: str | Dataset, data_dir: Path | str) -> Path:
     """Return the folder that holds a set, or say how to get it.
 
-    Looked for in the data folder, then in what Kaggle attached.
+    Looked for in the data folder, then in what Kaggle attached; one's own is known.
     """
+    if place := get(name).place:
+        return place
     if place := _find(name, [Path(data_dir), *places.attached()]):
         return place
     place, state = Path(data_dir) / get(name).name, "does not exist"
@@ -197,7 +227,7 @@ def folder(name: str, data_dir: Path | str) -> Path:
     )
 
 
-def found(name: str, data_dir: Path | str) -> bool:
+def found(name: str | Dataset, data_dir: Path | str) -> bool:
     """Tell whether anything of a set is there; ``absent`` tells what is not."""
     try:
         return bool(folder(name, data_dir))
@@ -205,7 +235,7 @@ def found(name: str, data_dir: Path | str) -> bool:
         return False
 
 
-def absent(name: str, data_dir: Path | str) -> list[str]:
+def absent(name: str | Dataset, data_dir: Path | str) -> list[str]:
     """Return the files that a set lacks, its content unread; [] where it will do.
 
     It will do, too, where whole folders lack that its owner does not publish.
@@ -218,7 +248,7 @@ def absent(name: str, data_dir: Path | str) -> list[str]:
     return [] if set(fewest) <= closed and len(whole) == len(fewest) else fewest
 
 
-def ids(name: str, split: str) -> tuple[str, ...]:
+def ids(name: str | Dataset, split: str) -> tuple[str, ...]:
     """Return the image ids of "train", "val", "test" or "all"."""
     splits = get(name).splits
     if split == "all":
@@ -228,7 +258,9 @@ def ids(name: str, split: str) -> tuple[str, ...]:
     return splits[split]
 
 
-def second_path(name: str, image_id: str, data_dir: Path | str) -> Path | None:
+def second_path(
+    name: str | Dataset, image_id: str, data_dir: Path | str
+) -> Path | None:
     """Return the file of an image's second observer; None where there is none.
 
     Many copies of DRIVE lack the whole folder; one missing file is a fault, and is
@@ -241,12 +273,31 @@ def second_path(name: str, image_id: str, data_dir: Path | str) -> Path | None:
     return path if path.parent.is_dir() else None
 
 
-def person(name: str, image_id: str) -> str:
+def person(name: str | Dataset, image_id: str) -> str:
     """Return whose eye it is, as far as names tell: CHASE_DB1's 05L is child 05."""
-    return image_id[: get(name).person]
+    return get(name).person_of(image_id)
 
 
-def scored_split(name: str, data_dir: Path | str) -> str:
+def seen(name: str | Dataset, split: str, origin: dict) -> list[str]:
+    """Return the images of a split that weights of this origin were trained on.
+
+    They are known by set and name, else by the bytes of their files; what the weights
+    started from counts, too.
+    """
+    facts, known, files = get(name), set(), set()
+    while origin:
+        names = set(origin.get("trained_on", ()))
+        files.update(origin.get("photographs", ()))
+        if "photographs" not in origin and origin.get("dataset") in DATASETS:
+            theirs = get(origin["dataset"])
+            known |= names if theirs is facts else set()
+            files |= {d for i, d in theirs.photographs().items() if i in names}
+        origin = origin.get("init")
+    ours = facts.photographs()
+    return [i for i in ids(facts, split) if i in known or ours.get(i) in files]
+
+
+def scored_split(name: str | Dataset, data_dir: Path | str) -> str:
     """Return the split to report: "test", or "val" where no test label is there.
 
     The official DRIVE download has had no test labels since 2019. One missing label
@@ -258,9 +309,12 @@ def scored_split(name: str, data_dir: Path | str) -> str:
     return "test" if any(label.exists() for label in labels) else "val"
 
 
-def manifest(name: str) -> dict[str, str]:
-    """Return {relative path: SHA-256} of every file of a set; {} for a drawn one."""
-    if get(name).drawn:
+def manifest(name: str | Dataset) -> dict[str, str]:
+    """Return {relative path: SHA-256} of every file of a set.
+
+    {} for a drawn one and for a folder of one's own.
+    """
+    if get(name).drawn or get(name).place:
         return {}
     path = HERE / "manifests" / f"{name}.sha256"
     if not path.exists():
@@ -272,7 +326,7 @@ def manifest(name: str) -> dict[str, str]:
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in lines)}
 
 
-def forms(name: str) -> list[dict[str, str]]:
+def forms(name: str | Dataset) -> list[dict[str, str]]:
     """Return the lists of files of which one alone is the whole set.
 
     ISBI2012_EM has two, single slices and the challenge's stacks; others have one.
@@ -281,7 +335,7 @@ def forms(name: str) -> list[dict[str, str]]:
     return [manifest(name), stacks] if stacks else [manifest(name)]
 
 
-def unpublished(name: str) -> set[str]:
+def unpublished(name: str | Dataset) -> set[str]:
     """Return the files of a set that no source covered by the owner's terms gives."""
     gives = tuple(g for s in get(name).sources if s.covered for g in s.gives)
     return {f for f in manifest(name) if gives and not f.startswith(gives)}
@@ -312,7 +366,7 @@ def is_whole(path: Path, digest: str) -> bool:
         return False
 
 
-def lacking(name: str, place: Path) -> list[dict[str, str]]:
+def lacking(name: str | Dataset, place: Path) -> list[dict[str, str]]:
     """Return {path: digest} of what misses in a folder or differs, a dict a form."""
     return [
         {f: d for f, d in form.items() if not is_whole(locate(place, f), d)}
@@ -320,7 +374,7 @@ def lacking(name: str, place: Path) -> list[dict[str, str]]:
     ]
 
 
-def verify(name: str, data_dir: Path | str) -> dict[str, list[str]]:
+def verify(name: str | Dataset, data_dir: Path | str) -> dict[str, list[str]]:
     """Compare a set on disk with its manifest: {"missing": [...], "differs": [...]}.
 
     Where a set has several ``forms``, the one with the fewest missing files counts.

@@ -156,7 +156,7 @@ def ridges(x: fundus.FundusImage) -> np.ndarray:
 
 
 def evaluate_split(
-    name: str,
+    name: str | datasets.Dataset,
     split: str,
     data_dir: Path | str,
     weights: Sequence[Path | str] = (),
@@ -173,6 +173,7 @@ def evaluate_split(
     one; the filter's threshold is from the validation images. ``half`` scores at half
     resolution. Intervals and differences are by bootstrap over persons.
     """
+    facts = datasets.get(name)
     images, val = (fundus.OnDisk(name, s, data_dir, half) for s in (split, "val"))
     networks = [Segmenter.load(file) for file in weights or [None]]
     if threshold is None:
@@ -191,7 +192,7 @@ def evaluate_split(
     objects = {way: Objects(at) for way, (_, at) in ways.items()}
     digest, seconds = fundus.DataDigest(), dict.fromkeys(ways, 0.0)
     for number, x in enumerate(images, start=1):
-        say(f"  {name} {x.name}, {number} of {len(images)}")
+        say(f"  {facts.name} {x.name}, {number} of {len(images)}")
         digest.add(x)
         widths = metrics.vessel_widths(x.vessels)
         for way, (predict, _) in ways.items():
@@ -200,11 +201,10 @@ def evaluate_split(
             seconds[way] += time.perf_counter() - start
             rows[way].add(x, probs)
             objects[way].add(x, probs, widths)
-    origins = [n.origin for n in networks if n.origin.get("dataset") == name]
-    known = {image_id for o in origins for image_id in o.get("trained_on", ())}
+    known = {i for n in networks for i in datasets.seen(name, split, n.origin)}
     network = rows["network"]
     return {
-        "dataset": name,
+        **facts.identity(),
         "split": split,
         "tta": tta,
         "half_resolution": half,
@@ -212,7 +212,7 @@ def evaluate_split(
         "precision": PRECISION,
         "environment": runtime.environment(),
         "data_sha256": digest.hexdigest(),
-        "trained_on_of_these": sorted(known.intersection(datasets.ids(name, split))),
+        "trained_on_of_these": sorted(known),
         "objects": objects["network"].means(),
         "images": len(images),
         "threshold": threshold,

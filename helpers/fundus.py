@@ -14,6 +14,7 @@ from skimage import measure, morphology
 from . import pictures, places
 from .datasets import (
     DATASETS,
+    Dataset,
     folder,
     get_eyes,
     ids,
@@ -76,30 +77,38 @@ def read_label(path: Path | str, page: int = 0) -> np.ndarray:
     the largest value. A label without a single True pixel stays empty.
     """
     picture = pictures.open_image(_present(Path(path)), page)
-    grey = np.asarray(picture.convert("L"))
+    deep = picture.mode in ("F", "I") or picture.mode.startswith("I;16")
+    grey = np.asarray(picture if deep else picture.convert("L"))
     return (grey > grey.max() / 2)[None]
 
 
-def load_one(name: str, image_id: str, data_dir: Path | str) -> FundusImage:
+def load_one(name: str | Dataset, image_id: str, data_dir: Path | str) -> FundusImage:
     """Read one image with its labels and check that they fit together."""
     dataset, place = get_eyes(name), folder(name, data_dir)
 
     def file(template: str) -> Path:
         return locate(place, dataset.path(template, image_id))
 
-    image = read_image(file(dataset.image))
-    vessels = read_label(file(dataset.vessels))
-    fov = read_label(file(dataset.fov)) if dataset.fov else automatic_fov(image)
-    path = second_path(name, image_id, data_dir)
-    second = read_label(path) if path else None
-    for what, label in (("vessels", vessels), ("fov", fov), ("second", second)):
+    # One's own come from any camera and are read as ``segment`` will read them.
+    path = file(dataset.image)
+    image = pictures.read_photo(path)[0] if dataset.place else read_image(path)
+    files = {
+        "vessels": file(dataset.vessels),
+        "fov": file(dataset.fov) if dataset.has_fov(image_id) else None,
+        "second": second_path(name, image_id, data_dir),
+    }
+    labels = {what: path and read_label(path) for what, path in files.items()}
+    for what, label in labels.items():
         if label is not None and label.shape[1:] != image.shape[1:]:
             raise ValueError(
-                f"{name} {image_id}: {what} is {label.shape[1]} x {label.shape[2]}, "
-                f"the image {image.shape[1]} x {image.shape[2]} (rows x columns); "
-                "labels must have the image's own size: fetch the original file again"
+                f"{dataset.name} {image_id}: {what} is {label.shape[1]} x "
+                f"{label.shape[2]}, the image {image.shape[1]} x {image.shape[2]} "
+                "(rows x columns); labels must have the image's own size: get "
+                f"{files[what].name} again in that size"
             )
-    return FundusImage(image_id, image, vessels, fov, second)
+    if labels["fov"] is None:
+        labels["fov"] = automatic_fov(image)
+    return FundusImage(image_id, image, **labels)
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ class OnDisk(Sequence):
     them at half resolution (``halve``), as most papers score HRF.
     """
 
-    name: str
+    name: str | Dataset
     split: str  # "train", "val", "test" or "all"
     data_dir: Path | str
     half: bool = False
@@ -123,7 +132,7 @@ class OnDisk(Sequence):
         return halve(x) if self.half else x
 
 
-def load(name: str, split: str, data_dir: Path | str) -> list[FundusImage]:
+def load(name: str | Dataset, split: str, data_dir: Path | str) -> list[FundusImage]:
     """Read all images of a split ("train", "val", "test", "all") into memory."""
     return list(OnDisk(name, split, data_dir))
 
@@ -274,6 +283,11 @@ def fov_diameter(fov: np.ndarray) -> float:
     if not len(rows):
         raise ValueError("the field of view is empty; pass the whole frame instead")
     return float(max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1)
+
+
+def median_diameter(images: Sequence[FundusImage]) -> float:
+    """Return the median diameter in pixels of the fields of view of images."""
+    return float(np.median([fov_diameter(x.fov) for x in images]))
 
 
 class DataDigest:

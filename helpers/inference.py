@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from skimage.transform import resize
 from torch import Tensor, nn
 
@@ -117,6 +118,30 @@ def working_size(height: int, width: int, factor: float) -> tuple[int, int]:
             "pixels that the whole disc has in this photograph (--diameter)"
         )
     return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def to_diameter(x: fundus.FundusImage, known: float) -> fundus.FundusImage:
+    """Return a labelled photograph at the size at which its field of view is so wide.
+
+    ``known`` in pixels; within 5 % it comes back as it is. A pixel of a label is True
+    where at least half of what it covers is.
+    """
+    factor = scale_to(known, fundus.fov_diameter(x.fov))
+    if factor == 1:
+        return x
+    height, width = (max(1, round(factor * side)) for side in x.image.shape[1:])
+
+    def shrunk(label: np.ndarray | None) -> np.ndarray | None:
+        if label is None:
+            return None
+        # The mean of what a pixel covers, no more: a wider one would lose thin vessels.
+        share = Image.fromarray(label[0].astype(np.float32))
+        share = share.resize((width, height), Image.Resampling.BOX)
+        return (np.asarray(share) >= 0.5)[None]
+
+    image = resized(x.image, height, width).clip(0, 1)
+    labels = {key: shrunk(getattr(x, key)) for key in ("vessels", "fov", "second")}
+    return fundus.FundusImage(x.name, image, **labels)
 
 
 def _surroundings(fov: np.ndarray) -> tuple[slice, slice]:

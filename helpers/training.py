@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -110,6 +111,7 @@ class TrainingRun:
         config: TrainConfig,
         precision: str,
         data: str = "",
+        init: str = "",
     ):
         self.model, self.batches, self.loss_fn = model, batches, loss_fn
         self.validate, self.config, self.precision = validate, config, precision
@@ -128,6 +130,7 @@ class TrainingRun:
         self.step, self.seconds, self.history = 0, 0.0, []
         self.recent: list[Tensor] = []  # losses since the last validation
         self.data = data  # hash of the training images, where they are known
+        self.init = init  # hash of the file of weights it began with, if any
         self.best: dict = {}  # its history entry and its weights
 
     def steps(self, until: int | None = None) -> Iterator[Tensor]:
@@ -149,8 +152,10 @@ class TrainingRun:
             self.step += 1
             self.recent.append(loss)
             due = self.step % self.config.val_every == 0
-            if due or self.step == self.config.steps:
-                loss.item()  # a GPU is done before the clock is read
+            due = due or self.step == self.config.steps
+            if due or loss.device.type == "cpu":  # a GPU is not to wait at each step,
+                self._check_losses()  # and is done here before the clock is read
+            if due:
                 self.seconds += time.perf_counter() - start
                 self._validate()
             else:
@@ -162,6 +167,19 @@ class TrainingRun:
         for _ in self.steps():
             pass
         return self
+
+    def _check_losses(self) -> None:
+        """Raise ValueError at the first loss that is no number, since the last look."""
+        device = self.recent[-1].device  # after a resume there are plain numbers, too
+        losses = torch.stack([torch.as_tensor(x, device=device) for x in self.recent])
+        if bad := (~losses.isfinite()).nonzero().flatten().tolist():
+            step = self.step - len(losses) + bad[0] + 1
+            raise ValueError(
+                f"the loss is {losses[bad[0]].item()} at step {step}, so that nothing "
+                "can be learnt any more; lower learning_rate (now "
+                f"{self.config.learning_rate:g}), or look for photographs or a loss "
+                "of your own that are no numbers, and start anew"
+            )
 
     def _validate(self) -> None:
         """Write the history's next entry, keep the weights if they are the best."""
@@ -193,12 +211,15 @@ class TrainingRun:
             "best": self.best,
             "config": asdict(self.config),
             "data": self.data,
+            "init": self.init,
         }
 
     def load_state_dict(self, state: dict) -> None:
         """Go back or on to a state; its settings and images must be this run's."""
-        theirs = state["config"] | {"training images": state["data"]}
-        ours = asdict(self.config) | {"training images": self.data}
+        # a checkpoint of an earlier edition knows no init
+        begun = {"training images": state["data"], "init": state.get("init", "")}
+        theirs = state["config"] | begun
+        ours = asdict(self.config) | {"training images": self.data, "init": self.init}
         keys = (theirs | ours).keys()
         if changed := [k for k in keys if theirs.get(k) != ours.get(k)]:
             raise ValueError(
@@ -231,6 +252,7 @@ def new_run(
     config: TrainConfig,
     *,
     model: nn.Module | None = None,
+    init: Path | str | None = None,
     loss_fn: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
     augment: Callable = augmentation.augment,
     prepare: Callable[[np.ndarray], np.ndarray] = prepare,
@@ -242,9 +264,19 @@ def new_run(
     Images are prepared, the standardisation is fitted on ``train``. The validation
     images are prepared the same way and never augmented. By default the model is a
     U-Net with weights drawn from the seed, the loss BCE and soft Dice.
+
+    ``init`` is a file of weights to start from, in place of ``model``: its sizes are
+    taken over, and its standardisation, since its network knows inputs of that scale.
+    The images must be of its scale, too (``inference.to_diameter``).
     """
     device = device or runtime.pick_device()
     precision = precision or runtime.pick_precision(device)
+    scaling = None
+    if init is not None:
+        start = Segmenter.load(init, device)
+        model, scaling = start.model, start.standardisation
+        sizes = {"in_channels": start.sizes["in_channels"]}
+        config = replace(config, **sizes, widths=tuple(start.sizes["widths"]))
     if model is None:
         runtime.seed_everything(config.seed)
         model = UNet(config.in_channels, 1, config.widths)
@@ -252,7 +284,7 @@ def new_run(
         weight = config.dice_weight
         loss_fn = functools.partial(losses.bce_dice_loss, dice_weight=weight)
     inputs = [prepare(x.image) for x in train]
-    scaling = fit_standardisation(inputs, [x.fov for x in train])
+    scaling = scaling or fit_standardisation(inputs, [x.fov for x in train])
     batches = PatchBatches(
         [scaling(x) for x in inputs],
         [x.vessels for x in train],
@@ -267,7 +299,10 @@ def new_run(
     runtime.tune(device)
     model = model.to(device).to(memory_format=torch.channels_last)
     data = fundus.data_sha256(train)
-    return TrainingRun(model, batches, loss_fn, validate, config, precision, data)
+    begun = "" if init is None else datasets.sha256(init)
+    return TrainingRun(
+        model, batches, loss_fn, validate, config, precision, data, begun
+    )
 
 
 class Validation:
@@ -334,7 +369,7 @@ def segmenter(
         )
     model = copy.deepcopy(run.model)
     model.load_state_dict(run.best["weights"])
-    diameter = float(np.median([fundus.fov_diameter(x.fov) for x in train]))
+    diameter = fundus.median_diameter(train)
     origin |= {"trained_on": [x.name for x in train], "steps": run.step}
     return Segmenter(
         model.eval(),
@@ -361,9 +396,24 @@ def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> d
     } | facts
 
 
+def open_folder(out: Path | str, resume: bool = False) -> Path:
+    """Make the folder of a run and return it; fails now where it would fail later.
+
+    ValueError where it holds a run that is not to be resumed, DiskError where nothing
+    can be written.
+    """
+    out = Path(out)
+    if (out / "checkpoint.pt").exists() and not resume:
+        raise ValueError(f"{out} holds a run: add --resume or choose another --out")
+    with saving.refusals_named(out):
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    return out
+
+
 def train(
     out: Path | str,
-    dataset: str,
+    dataset: str | datasets.Dataset,
     images: Sequence[fundus.FundusImage],
     val: Sequence[fundus.FundusImage],
     config: TrainConfig,
@@ -371,22 +421,22 @@ def train(
     threshold: float | None = None,
     choose: bool = True,
     resume: bool = False,
+    init: Path | str | None = None,
     say: Callable[[str], None] = lambda _: None,
     **parts,
 ) -> Segmenter:
     """Train into a folder: checkpoint.pt, weights.pt, history.json and result.json.
 
     ``choose=False`` takes the last weights and looks at ``val`` once, at the end: for
-    images that are trained on, too. ``parts`` of the recipe are those of ``new_run``.
-    A folder that holds a run is a ValueError, unless it is to ``resume``.
+    images that are trained on, too. ``init`` and the ``parts`` of the recipe are those
+    of ``new_run``. A folder that holds a run is a ValueError, unless it is to
+    ``resume``.
     """
-    out, every = Path(out), config.val_every  # steps between two checkpoints
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise ValueError(f"{out} holds a run: add --resume or choose another --out")
+    out, every = open_folder(out, resume), config.val_every  # between two checkpoints
+    checkpoint, facts = out / "checkpoint.pt", datasets.get(dataset)
     if not choose:
         config = replace(config, val_every=config.steps)
-    run = new_run(images, val, config, **parts)
+    run = new_run(images, val, config, init=init, **parts)
     if resume:
         run.resume(checkpoint)
     said = time.monotonic()
@@ -400,11 +450,18 @@ def train(
                 f", val Dice {run.history[-1]['dice']:.4f}" if kept and choose else ""
             )
             say(f"  step {run.step}/{config.steps}, loss {loss:.4f}{dice}")
-    network = segmenter(run, images, threshold, dataset=dataset)
+    origin = facts.identity()
+    if facts.place:  # one's own are known by their bytes, a published set by its name
+        digests = facts.photographs()
+        origin |= {"photographs": [digests[x.name] for x in images]}
+    if init is not None:
+        before = Segmenter.load(init).origin
+        origin |= {"init": before | {"weights_sha256": run.init}}
+    network = segmenter(run, images, threshold, **origin)
     network.save(out / "weights.pt")
-    result = record(
-        run, images, dataset=dataset, trained_on=network.origin["trained_on"]
-    )
+    trained_on = network.origin["trained_on"]
+    result = record(run, images, **facts.identity(), trained_on=trained_on)
+    result |= {"init_sha256": run.init} if run.init else {}
     result |= {"threshold": network.threshold}
     result |= {} if choose else {"best": None, "history": []}
     saving.write_json(out / "history.json", {"history": result.pop("history")})

@@ -30,6 +30,8 @@ MAY_IMPORT = {
     "measures": {"fundus"},
     "sheet": set(),
     "fetch": {"datasets"},
+    "labelled": {"datasets"},
+    "inspection": {"pictures", "fundus", "labelled"},
     "download": {"datasets", "pictures", "fetch"},
     "pack": {"datasets", "download"},
     "classroom": {"datasets"},
@@ -64,11 +66,11 @@ MAY_IMPORT = {
     },
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
-            "wheels", "classroom", "progress", "standing", "tickets",
-            "roster")  # fmt: skip
-NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "fetch",
-            "download", "pack", "phantom",
-            "preprocess", "metrics", "figures")  # fmt: skip
+            "wheels", "classroom", "progress", "standing", "tickets", "roster",
+            "labelled")  # fmt: skip
+NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "inspection",
+            "fetch", "download", "pack", "phantom", "preprocess", "metrics",
+            "figures")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 

@@ -46,8 +46,6 @@ def test_doubts_name_what_is_unlike_one_disc():
 
 def test_notes_of_the_file_come_first():
     assert said(notes=["the file"], parts=2)[0] == "the file"
-        "the"
-    )
 
 
 def test_a_batch_is_doubted_by_its_middle():

@@ -107,6 +107,20 @@ def test_refusals_name_the_remedy(data_dir, tmp_path):
         datasets.ids("DRIVE", "valid")
 
 
+def test_the_facts_of_a_set_do_where_its_name_does(data_dir):
+    for name in datasets.DATASETS:
+        facts = datasets.get(name)
+        assert datasets.get(facts) is facts and str(facts) == name
+        assert datasets.manifest(facts) == datasets.manifest(name)
+        assert datasets.unpublished(facts) == datasets.unpublished(name)
+        assert datasets.home(facts, data_dir) == datasets.home(name, data_dir)
+    facts = datasets.get("PHANTOM")
+    assert datasets.verify(facts, data_dir) == datasets.verify("PHANTOM", data_dir)
+    assert datasets.absent(facts, data_dir) == []
+    with pytest.raises(FileNotFoundError, match="DRIVE does not exist; fetch the set"):
+        datasets.folder(datasets.get("DRIVE"), data_dir)
+
+
 @pytest.fixture
 def own_copy(tmp_path):
     """Return a data folder whose files a test may spoil."""

@@ -1,5 +1,6 @@
 """Whole-image prediction, test-time augmentation, working scale, weights, scoring."""
 
+import dataclasses
 import zipfile
 
 import numpy as np
@@ -355,3 +356,17 @@ def test_an_empty_field_of_view_is_a_sentence(diameter):
     segmenter, x = small_segmenter(), phantom.draw(0, 68, 66)
     with pytest.raises(ValueError, match="the field of view is empty"):
         segmenter.probs(x.image, np.zeros_like(x.fov), diameter=diameter)
+
+
+def test_labelled_photographs_come_to_the_size_that_is_known():
+    x = phantom.draw(0, 192, 186)
+    diameter = fundus.fov_diameter(x.fov)
+    assert inference.to_diameter(x, 1.04 * diameter) is x
+    half, expected = inference.to_diameter(x, diameter / 2), fundus.halve(x)
+    assert half.name == x.name and half.image.shape == expected.image.shape
+    assert fundus.fov_diameter(half.fov) == pytest.approx(diameter / 2, abs=1)
+    for label in ("vessels", "fov", "second"):
+        a, b = getattr(half, label), getattr(expected, label)
+        assert a.dtype == bool and (a == b).all()
+    alone = inference.to_diameter(dataclasses.replace(x, second=None), diameter / 2)
+    assert alone.second is None

@@ -93,7 +93,6 @@ def test_every_command_has_help(command, capsys):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["evaluate", "--dataset", "NONE"], "invalid choice"),
         (["evaluate", "--dataset", "DRIVE", "--fast"], "unknown arguments: --fast"),
         ([], "COMMAND"),
     ],
@@ -110,6 +109,8 @@ def test_wrong_arguments_are_named(arguments, word, capsys):
     [
         (["evaluate", "--dataset", "DRIVE", "--data", "no"], "there is no such folder"),
         (["run", "--data", "no"], "there is no such folder"),
+        (["evaluate", "--dataset", "NONE"], "known are DRIVE, CHASEDB1"),
+        (["evaluate", "--dataset", "."], "holds no images and no labels"),
         (
             ["evaluate", "--dataset", "PHANTOM", "--weights", "no.pt"],
             "no.pt is missing",

@@ -2,12 +2,22 @@
 
 import dataclasses
 import functools
+import json
 
 import numpy as np
 import pytest
 import torch
 
-from helpers import augment, config, fundus, phantom, preprocess, training
+from helpers import (
+    augment,
+    config,
+    datasets,
+    fundus,
+    phantom,
+    preprocess,
+    saving,
+    training,
+)
 from helpers.inference import Segmenter
 from helpers.losses import bce_dice_loss
 from helpers.unet import UNet
@@ -288,3 +298,65 @@ def test_segmenter_file_round_trip(images, tmp_path):
     x = images[1][0]
     assert np.array_equal(loaded.probs(x.image, x.fov), made.probs(x.image, x.fov))
     assert loaded.threshold == made.threshold
+
+
+def test_a_loss_that_is_no_number_ends_the_training_at_its_step(images):
+    def loss_fn(logits, vessels, fov):
+        spoilt = float("nan") if run.step == 5 else 1
+        return bce_dice_loss(logits, vessels, fov) * spoilt
+
+    run = new_run(images, loss_fn=loss_fn)
+    with pytest.raises(ValueError, match=r"the loss is nan at step 6.*learning_rate"):
+        run.finish()
+    assert run.step == 6 and [entry["step"] for entry in run.history] == [4]
+
+
+def test_a_gpu_is_asked_when_it_is_looked_at_and_names_the_step(images):
+    run = new_run(images)
+    run.step, run.recent = 12, [0.5, torch.tensor(float("inf")), torch.tensor(0.5)]
+    with pytest.raises(ValueError, match="the loss is inf at step 11"):
+        run._check_losses()
+
+
+def test_a_run_starts_from_weights_and_keeps_their_scaling(images, tmp_path):
+    first = new_run(images).finish()
+    network = training.segmenter(first, images[0], dataset="PHANTOM")
+    network.standardisation = preprocess.Standardisation(0.25, 0.5)
+    network.save(tmp_path / "weights.pt")
+    wide = dataclasses.replace(SMALL, widths=(2, 4), steps=4)
+    options = {"device": torch.device("cpu"), "precision": "fp32"}
+    run = training.new_run(*images, wide, init=tmp_path / "weights.pt", **options)
+    assert run.config.widths == (4, 8), "the sizes are those of the file"
+    assert run.validate.scaling == network.standardisation
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(value, first.best["weights"][name]), name
+    run.finish().save(tmp_path / "checkpoint.pt")
+    fresh = training.new_run(*images, run.config, **options)
+    with pytest.raises(ValueError, match=r"other settings \(init\)"):
+        fresh.resume(tmp_path / "checkpoint.pt")
+
+
+def test_what_it_began_with_is_recorded(images, tmp_path):
+    out, options = tmp_path / "first", {"precision": "fp32"}
+    training.train(out, "PHANTOM", *images, SMALL, **options)
+    init = out / "weights.pt"
+    shorter = dataclasses.replace(SMALL, steps=4)
+    second = training.train(
+        tmp_path / "second", "PHANTOM", *images, shorter, init=init, **options
+    )
+    digest = datasets.sha256(init)
+    assert second.origin["init"]["weights_sha256"] == digest
+    assert second.origin["init"]["trained_on"] == [x.name for x in images[0]]
+    result = json.loads((tmp_path / "second/result.json").read_text("utf-8"))
+    assert result["init_sha256"] == digest
+    plain = json.loads((out / "result.json").read_text("utf-8"))
+    assert "init_sha256" not in plain
+
+
+def test_a_bad_out_is_known_before_the_first_step(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "new_run", None)  # nothing is wired
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(saving.DiskError, match="cannot be written"):
+            training.train(out, "PHANTOM", *images, SMALL)
+    assert (tmp_path / "file").read_text() == "mine"

@@ -143,10 +143,10 @@ def small(layer, side=400):
 
 edge = small(image).copy()
 edge[:, small(fov)[0] < 0.5] = [[0.0], [0.45], [0.7]]  # blue: taken for frame
-pictures = [figures.to_picture(edge), small(probs)[0]]
-pictures.append(figures.overlay(small(image), small(probs) >= threshold))
+panels = [figures.to_picture(edge), small(probs)[0]]
+panels.append(figures.overlay(small(image), small(probs) >= threshold))
 names = ["photograph, frame blue", "probs", f"pred at {threshold:.2f}"]
-figures.show_images(pictures, names, 3, 2.7)
+figures.show_images(panels, names, 3, 2.7)
 figures.show(
     "Three panels: the photograph, blue where it was taken for the frame; the "
     "probabilities, bright where the network sees vessels; the photograph with what "
@@ -302,11 +302,11 @@ lesson.ask("11.2", guess, gained)
 # %% fold="Draw what is found and what is missed" fold_zh="画出找到的和漏掉的" tags=["answer"]
 top, left = (n // 3 for n in eye.fov.shape[1:])
 crop = (slice(None), slice(top, top + 240), slice(left, left + 240))
-pictures = [figures.to_picture(eye.image[crop])]
+panels = [figures.to_picture(eye.image[crop])]
 for p in ways.values():
     layers = (p >= segmenter.threshold, eye.vessels, eye.fov)
-    pictures.append(figures.error_map(*(layer[crop] for layer in layers)))
-figures.show_images(pictures, ["photograph", *ways], 3, 2.7)
+    panels.append(figures.error_map(*(layer[crop] for layer in layers)))
+figures.show_images(panels, ["photograph", *ways], 3, 2.7)
 before, after = found.values()  # narrow, wide
 figures.show(
     "A part of the eye: the photograph, the map at its own size, the map after resizing; "
@@ -639,8 +639,8 @@ for word, (p, cure) in mistakes.items():
     # zh: print(f"{word:17} 标出 {shown[lit].mean():5.1%}，", end="")
     print(f"Dice with the right map {metrics.scores(counts)['dice']:.2f}   {cure}")
     # zh: print(f"和正确结果的 Dice {metrics.scores(counts)['dice']:.2f}   {cure}")
-pictures = [small(p * 1.0, 300)[0] for p, _ in mistakes.values()]
-figures.show_images(pictures, list(mistakes), 3, 2.4)
+panels = [small(p * 1.0, 300)[0] for p, _ in mistakes.values()]
+figures.show_images(panels, list(mistakes), 3, 2.4)
 figures.show(
     "Six maps of probabilities: without a mistake, four that still show vessels, more or "
     "less of them, and one that is black, whole numbers."
