@@ -1,52 +1,163 @@
-"""Photographs of one's own: from files and folders to pictures and a table."""
+"""One photograph of one's own: from a file to pictures and a row of numbers."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from . import datasets, figures, fundus, saving
-from .inference import Segmenter
+from . import datasets, figures, fundus, inference, seal
 
-TABLE = "segment.csv"
-COLUMNS = (
-    "file",
-    "result",  # how the names of its pictures begin
-    "rows",
-    "columns",
-    "fov_diameter",  # pixels
-    "fov_share",  # of the frame
-    "vessel_share",  # of the field of view
-    "seconds",
-    "warnings",  # see doubts
-    "error",
-)
+# Raised when the same photograph gives other files, so that they are made anew.
+VERSION = "1"
+# What may be kept of a photograph, and how the names of its files end.
+ENDINGS = {
+    "prob": "_prob.png",
+    "vessels": "_vessels.png",
+    "overlay": "_overlay.jpg",
+    "fov": "_fov.png",
+}
+DIAMETERS = 50, 20_000  # pixels of a lit disc
+LARGEST_RATIO = 10  # of the lit part to a diameter that is given: bounds the memory
 
 
-def find(given: Sequence[Path], out: Path) -> list[Path]:
-    """Return the files that are named, and the images in the folders that are named.
+@dataclass(frozen=True)
+class Method:
+    """How photographs are segmented: equal notes mean equal files.
 
-    Folders in these folders are not read. ValueError where a folder holds no image or
-    is ``out`` itself.
+    networks : their probabilities are averaged; weights : SHA-256 of each file, 12
+    digits, joined by +; diameter : pixels, None where it is measured; copies : the
+    ``tta`` of ``Segmenter.probs``.
     """
-    known, found = Image.registered_extensions(), []  # {".jpg": "JPEG", ...}
-    for path in given:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        if path.resolve() == out.resolve():
-            raise ValueError(f"{out} holds the photographs; name another folder as out")
-        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in known]
-        if not inside:
-            raise ValueError(f"{path} holds no image file; folders in it are not read")
-        found += inside
-    return found
+
+    networks: Sequence[inference.Segmenter]
+    weights: str
+    threshold: float
+    diameter: float | None
+    copies: str
+
+    @classmethod
+    def load(
+        cls,
+        files: Sequence[Path] = (),
+        threshold: float | None = None,
+        diameter: float | None = None,
+        copies: str = "none",
+    ) -> Method:
+        """Load networks, () the shipped one; the threshold is the mean of theirs."""
+        low, high = DIAMETERS
+        if diameter is not None and not low <= diameter <= high:
+            raise ValueError(
+                f"a diameter of {diameter:g} pixels: the lit disc of an eye has {low} "
+                f"to {high:,}; without --diameter it is measured"
+            )
+        networks = [inference.Segmenter.load(file) for file in files or [None]]
+        if threshold is None:
+            threshold = sum(n.threshold for n in networks) / len(networks)
+        digests = map(datasets.sha256, files or [inference.SHIPPED])
+        weights = "+".join(digest[:12] for digest in digests)
+        return cls(networks, weights, threshold, diameter, copies)
+
+    def note(self, mask: Path | None = None) -> dict[str, str]:
+        """Return all that a result hangs on, but for the photograph itself."""
+        return {
+            "weights": self.weights,
+            "threshold": str(self.threshold),
+            "diameter": "" if self.diameter is None else f"{self.diameter:g}",
+            "mask": "" if mask is None else datasets.sha256(mask)[:12],
+            "copies": self.copies,
+            "version": VERSION,
+        }
+
+    def probs(self, image: np.ndarray, fov: np.ndarray) -> np.ndarray:
+        """Return the mean probabilities, (3, H, W) -> (1, H, W) float32."""
+        measured = fundus.fov_diameter(fov)
+        if self.diameter and measured > LARGEST_RATIO * self.diameter:
+            raise ValueError(
+                f"the lit part is {measured:.0f} pixels wide, far more than a diameter "
+                f"of {self.diameter:g}: give that of the whole disc"
+            )
+        options = {"tta": self.copies, "diameter": self.diameter}
+        total = sum(n.probs(image, fov, **options) for n in self.networks)
+        return total / len(self.networks)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photograph, and what is to be kept of it: ``keep`` (see ENDINGS) in ``out``.
+
+    ``name`` is how the names of its files begin; ``note`` holds the photograph's
+    SHA-256 as "source", and the method's note; ``mask`` is a file with its field of
+    view, None where it is to be found.
+    """
+
+    path: Path
+    out: Path
+    name: str
+    note: dict[str, str]
+    keep: Sequence[str] = tuple(ENDINGS)
+    mask: Path | None = None
+
+    def file(self, kind: str) -> Path:
+        """Return the file of one kind of picture."""
+        return self.out / f"{self.name}{ENDINGS[kind]}"
+
+
+def given_fov(mask: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Read a field of view that somebody drew, (1, H, W) bool, for a (H, W) picture."""
+    fov = fundus.read_label(mask)
+    if fov.shape[1:] != shape:
+        mine, theirs = (" x ".join(map(str, s)) for s in (fov.shape[1:], shape))
+        raise ValueError(
+            f"{mask} is {mine}, the photograph {theirs} (rows x columns): a mask has "
+            "the photograph's own size"
+        )
+    if not fov.any():
+        raise ValueError(f"{mask} is black: a mask is white inside the field of view")
+    return fov
+
+
+def segment(method: Method, job: Job) -> dict[str, str]:
+    """Segment one photograph: write what is to be kept, return its part of a row.
+
+    NAME_prob.png is the probability times 65535 (16 bits), NAME_vessels.png and
+    NAME_fov.png are 0 or 255, NAME_overlay.jpg is the photograph with vessels painted
+    over; all have its size. What was made of it under this name in another way goes.
+    """
+    image = fundus.read_photo(job.path)
+    shape = image.shape[1:]
+    fov = given_fov(job.mask, shape) if job.mask else fundus.automatic_fov(image)
+    probs = method.probs(image, fov)
+    pred = probs >= method.threshold
+    pictures = {  # made one after the other, to spare memory
+        "prob": lambda: np.rint(probs[0] * 65535).astype(np.uint16),
+        "vessels": lambda: pred[0].astype(np.uint8) * 255,
+        "overlay": lambda: _bytes(figures.overlay(image, pred)),
+        "fov": lambda: fov[0].astype(np.uint8) * 255,
+    }
+    for kind, picture in pictures.items():
+        file = job.file(kind)
+        if kind in job.keep:
+            seal.write(file, Image.fromarray(picture()), job.note)
+        elif (old := seal.read(file)) and old != job.note:
+            file.unlink()
+    return {
+        "rows": str(shape[0]),
+        "columns": str(shape[1]),
+        "fov_diameter": f"{method.diameter or fundus.fov_diameter(fov):.0f}",
+        "fov_share": f"{fov.mean():.4f}",
+        "vessel_share": f"{pred.sum() / fov.sum():.4f}",
+        "warnings": "; ".join(doubts(image, fov, probs, method.threshold)),
+    }
+
+
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    """Turn [0, 1] into 0 to 255, in place as far as it goes."""
+    picture *= 255
+    return np.rint(picture, out=picture).astype(np.uint8)
 
 
 def likeness_to_disc(inside: np.ndarray) -> float:
@@ -90,103 +201,3 @@ def doubts(
     if unsure > 0.7:
         reasons.append("the network is unsure about most of what it marks")
     return reasons
-
-
-def _free_stem(out: Path, image: Path, digest: str) -> str:
-    """Return a name under which no other image's result lies in ``out``."""
-    numbered = (f"{image.stem}-{number}" for number in itertools.count(2))
-    for stem in itertools.chain((image.stem, image.name.replace(".", "_")), numbered):
-        result = out / f"{stem}_prob.png"
-        if not result.exists():
-            return stem
-        with Image.open(result) as picture:
-            if picture.info.get("source") == digest:
-                return stem
-
-
-def segment_file(
-    segmenter: Segmenter, path: Path, out: Path, **options
-) -> dict[str, str | int]:
-    """Segment one photograph; write three PNG files to ``out``, return a table row.
-
-    NAME_vessels.png is 0 or 255, NAME_prob.png the probability times 65535 (16 bits),
-    NAME_overlay.png the photograph with vessels painted over; all have its size. No
-    other photograph's result is overwritten. ``options`` (tta, diameter) are
-    those of ``Segmenter.probs``.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    image = fundus.read_photo(path)
-    fov = fundus.automatic_fov(image)
-    probs = segmenter.probs(image, fov, **options)
-    pred = probs >= segmenter.threshold
-
-    def pictures() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
-        yield "vessels", pred[0].astype(np.uint8) * 255
-        yield "prob", np.rint(probs[0] * 65535).astype(np.uint16)
-        painted = figures.overlay(image, pred)
-        painted *= 255
-        yield "overlay", np.rint(painted, out=painted).astype(np.uint8)
-
-    digest = datasets.sha256(path)
-    stem, note = _free_stem(out, path, digest), PngImagePlugin.PngInfo()
-    note.add_text("source", digest)
-    for kind, picture in pictures():
-        with saving.whole(out / f"{stem}_{kind}.png") as part:
-            Image.fromarray(picture).save(part, "png", pnginfo=note, compress_level=1)
-    return {
-        "result": stem,
-        "rows": image.shape[1],
-        "columns": image.shape[2],
-        "fov_diameter": round(options.get("diameter") or fundus.fov_diameter(fov)),
-        "fov_share": f"{fov.mean():.4f}",
-        "vessel_share": f"{pred.sum() / fov.sum():.4f}",
-        "warnings": "; ".join(doubts(image, fov, probs, segmenter.threshold)),
-    }
-
-
-def segment_files(
-    segmenter: Segmenter, paths: Sequence[Path], out: Path, **options
-) -> Iterator[dict[str, str]]:
-    """Segment photographs one after the other; yield a row of the table for each.
-
-    A file that cannot be read gets a row with its ``error`` and does not stop the
-    rest. The table in ``out`` is whole after each photograph; rows of earlier calls
-    stay in it.
-    """
-    table = read_table(out)
-    for path in paths:
-        start, row = time.monotonic(), dict.fromkeys(COLUMNS, "") | {"file": str(path)}
-        try:
-            row |= segment_file(segmenter, path, out, **options)
-        except (OSError, ValueError) as error:
-            if getattr(error.__cause__, "errno", None) in saving.FULL:
-                raise  # it would say the same of every other photograph
-            row["error"] = str(error)
-        row["seconds"] = f"{time.monotonic() - start:.2f}"
-        table[row["file"]] = row
-        _write_table(out, table.values())
-        yield row
-
-
-def read_table(out: Path) -> dict[str, dict[str, str]]:
-    """Read the table of earlier calls as {file: row}; {} where there is none."""
-    path = out / TABLE
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is not a table of this command: move it away")
-        return {row["file"]: row for row in reader}
-
-
-def _write_table(out: Path, rows: Iterable[dict]) -> None:
-    """Write the table whole; the mark before its UTF-8 is for Excel."""
-    with (
-        saving.whole(out / TABLE) as part,
-        part.open("w", encoding="utf-8-sig", newline="") as file,
-    ):
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)

@@ -46,7 +46,13 @@ MAY_IMPORT = {
     },
     "evaluation": {"datasets", "fundus", "inference", "metrics"},
     "figures": set(),
-    "photo": {"datasets", "fundus", "inference", "figures"},
+    "pictures": set(),
+    "seal": set(),
+    "locks": set(),
+    "table": {"locks"},
+    "workers": set(),
+    "photo": {"datasets", "fundus", "inference", "figures", "seal"},
+    "batch": {"datasets", "photo", "pictures", "seal", "table", "workers"},
     "eyes": {"datasets", "fetch", "download", "phantom"},
     "task": {"datasets", "fundus", "phantom", "inference", "metrics", "evaluation"},
     "questions": {"progress"},
@@ -59,7 +65,8 @@ MAY_IMPORT = {
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "wheels", "classroom", "progress", "tickets", "roster")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "fundus", "fetch", "download", "pack", "phantom",
-            "preprocess", "metrics", "figures")  # fmt: skip
+            "preprocess", "metrics", "figures", "pictures", "seal", "locks", "table",
+            "workers")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 
