@@ -109,12 +109,12 @@ def _images_in(
     """Return the images of a folder, and how many files of which ending are none."""
     known, images, other = pictures.suffixes(), [], collections.Counter()
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") for part in parts) or not path.is_file():
+        hidden = any(p.startswith(".") for p in path.relative_to(folder).parts)
+        if hidden or not path.is_file() or out.resolve() in path.resolve().parents:
             continue
         if path.suffix.lower() not in known:
             other[path.suffix.lower()] += 1
-        elif out.resolve() in path.resolve().parents or seal.read(path):
+        elif seal.read(path):
             other["results"] += 1
         else:
             images.append(path)

@@ -1,12 +1,8 @@
 """Photographs of one's own: what is doubted."""
 
-import errno
-import os
-
 import numpy as np
-import pytest
 
-from helpers import phantom, photo, saving
+from helpers import phantom, photo
 
 
 def test_doubts_name_what_is_unlike_a_retina():
@@ -28,18 +24,3 @@ def test_doubts_name_what_is_unlike_a_retina():
     cut = x.fov.copy()
     cut[:, :40], cut[:, -40:] = False, False  # HRF's and STARE's discs are cut off
     assert photo.doubts(x.image, cut, probs, 0.5) == []
-
-
-def test_a_full_disk_ends_a_folder_and_one_locked_file_does_not(monkeypatch, tmp_path):
-    def refused(number):
-        def segment_file(_, path, out, **__):
-            with saving.whole(out / "x.png"):
-                raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(photo, "segment_file", segment_file)
-        return photo.segment_files(None, [tmp_path / "a.png"] * 3, tmp_path)
-
-    with pytest.raises(saving.DiskError, match="No space"):
-        list(refused(errno.ENOSPC))
-    rows = list(refused(errno.EACCES))
-    assert len(rows) == 3 and all("cannot be written" in row["error"] for row in rows)
