@@ -7,6 +7,7 @@ import csv
 import functools
 import glob
 import hashlib
+import io
 import itertools
 import os
 import re
@@ -73,7 +74,7 @@ def find(
     found, left = [], collections.Counter()
     for path in itertools.chain.from_iterable(map(_expanded, given)):
         if not path.is_dir():
-            if seal.read(path):  # named by a pattern, once results lie beside
+            if path.is_file() and seal.read(path):  # a pattern may name results
                 left["results"] += 1
             else:
                 found.append(path)
@@ -144,7 +145,8 @@ def listed(file: Path) -> list[Photograph]:
     try:
         text = file.read_text("utf-8-sig")
         mark = next(iter(re.findall("[,;\t]", text)), ",")  # spreadsheets have habits
-        rows = list(csv.DictReader(text.splitlines(), delimiter=mark, restval=""))
+        options = {"delimiter": mark, "restval": "", "skipinitialspace": True}
+        rows = list(csv.DictReader(io.StringIO(text), **options))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} is no CSV file in UTF-8 ({error})") from error
     if not rows or not {"id", "path"} <= rows[0].keys():

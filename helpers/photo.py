@@ -81,8 +81,12 @@ class Method:
                 f"of {self.diameter:g}: give that of the whole disc"
             )
         options = {"tta": self.copies, "diameter": self.diameter}
-        total = sum(n.probs(image, fov, **options) for n in self.networks)
-        return total / len(self.networks)
+        maps = (n.probs(image, fov, **options) for n in self.networks)
+        mean = next(maps)
+        for other in maps:
+            mean += other
+        mean /= len(self.networks)
+        return mean
 
 
 @dataclass(frozen=True)

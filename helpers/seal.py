@@ -20,7 +20,10 @@ from . import saving
 KEY = b"fundus-course"
 # Where the note begins: behind the size of a PNG, behind the JFIF mark of a JPEG.
 PNG, JPEG = 33, 20
-OPTIONS = {PNG: {"format": "png", "compress_level": 1}, JPEG: {"format": "jpeg"}}
+OPTIONS = {
+    PNG: {"format": "png", "compress_level": 1},
+    JPEG: {"format": "jpeg", "quality": 90},
+}
 LONGEST_SIDE = 65500  # pixels, of a JPEG
 
 
@@ -66,6 +69,6 @@ def read(path: Path) -> dict[str, str] | None:
         intact = content[place:].startswith(frame)
         if intact and note.pop("rest") == hashlib.sha256(rest).hexdigest():
             return note
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError):
         pass  # not readable, or somebody else's
     return None

@@ -599,7 +599,7 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
     for arguments, word in (
         (["empty", "--out", "o"], "holds no image file"),
         (["empty", "--out", "empty"], "holds the photographs"),
-        ([eye, "--out", "mine"], "is not a table of this command"),
+        ([eye, "--out", "mine"], "is not a table of this version"),
         ([eye, "--out", "o", "--diameter", "-1"], "a diameter of -1 pixels"),
         ([eye, "--out", "o", "--keep", "all"], "name some of prob,vessels"),
         ([eye, "--out", "o", "--list", "a.csv"], "or a list of them"),
