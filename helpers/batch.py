@@ -413,11 +413,10 @@ def _adopt(photograph: Photograph, source: str, rows: Rows) -> None:
     """Hand the row of a file that was moved on to where it is now."""
     if photograph.file in rows:
         return
-    for file, row in rows.items():
-        gone = not os.path.lexists(file) and not ESCAPED.search(file)
-        if row["sha256"] == source and gone:
+    for file in [file for file, row in rows.items() if row["sha256"] == source]:
+        if not os.path.lexists(file) and not ESCAPED.search(file):
             rows[photograph.file] = rows.pop(file) | {"file": photograph.file}
-            return
+            break
 
 
 def attempt(
@@ -444,7 +443,8 @@ def attempt(
 
 def reason(error: Exception) -> str:
     """Say in words why a photograph failed."""
-    if isinstance(error, MemoryError) or "memory" in str(error):
+    in_torch = isinstance(error, RuntimeError) and "memory" in str(error)
+    if in_torch or MemoryError in map(type, (error, error.__cause__)):
         return "not enough memory: shrink the photograph, or give fewer --jobs"
     known = isinstance(error, OSError | ValueError)
     return str(error) if known else f"{type(error).__name__}: {error}"

@@ -99,7 +99,7 @@ class Table:
 
     def __init__(self, out: Path, say: Callable[[str], None] = lambda _: None):
         self.path, self.spare, self._say = out / NAME, out / SPARE, say
-        self._said: set[str] = set()
+        self._said, self._patience = set(), PATIENCE
         with saving.refusals_named(out):
             out.mkdir(parents=True, exist_ok=True)
         self.rows = self._read()
@@ -125,15 +125,17 @@ class Table:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = locks.held(self.path.with_name(f".{NAME}.lock"), PATIENCE)
+        lock = locks.held(self.path.with_name(f".{NAME}.lock"), self._patience)
         with contextlib.ExitStack() as stack:
             try:
                 with saving.refusals_named(self.path):
                     safe = stack.enter_context(lock)
-            except locks.BusyError:
-                safe = False
+            except locks.BusyError:  # by something dead, on a strange file system
+                safe = self._patience = 0
             if not safe:
-                self._once(f"{self.path.parent} has no locks: one process at a time")
+                self._once(
+                    f"{self.path} cannot be locked: fill it with one process at a time"
+                )
             yield
 
     def _save(self) -> None:

@@ -265,6 +265,7 @@ def test_row_and_note_say_how_it_was_made(segment, net):
     [
         (MemoryError(), "not enough memory"),
         (RuntimeError("can't allocate memory"), "not enough memory"),
+        (ValueError("memory/a.png is cut off"), "memory/a.png is cut off"),
         (RuntimeError("odd"), "RuntimeError: odd"),
         (IndexError("one"), "IndexError: one"),
         (OSError(errno.EACCES, "locked"), "locked"),
