@@ -444,7 +444,8 @@ def attempt(
 def reason(error: Exception) -> str:
     """Say in words why a photograph failed."""
     in_torch = isinstance(error, RuntimeError) and "memory" in str(error)
-    if in_torch or MemoryError in map(type, (error, error.__cause__)):
+    in_numpy = any(isinstance(e, MemoryError) for e in (error, error.__cause__))
+    if in_torch or in_numpy:
         return "not enough memory: shrink the photograph, or give fewer --jobs"
     known = isinstance(error, OSError | ValueError)
     return str(error) if known else f"{type(error).__name__}: {error}"
