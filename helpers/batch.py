@@ -109,9 +109,11 @@ def _images_in(
 ) -> tuple[list[Path], collections.Counter]:
     """Return the images of a folder, and how many files of which ending are none."""
     known, images, other = pictures.suffixes(), [], collections.Counter()
+    mine = out.resolve()
+    results = mine if folder.resolve() in mine.parents else None  # within
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         hidden = any(p.startswith(".") for p in path.relative_to(folder).parts)
-        if hidden or not path.is_file() or out.resolve() in path.resolve().parents:
+        if hidden or not path.is_file() or results in path.resolve().parents:
             continue
         if path.suffix.lower() not in known:
             other[path.suffix.lower()] += 1
@@ -130,8 +132,9 @@ def _left_out(other: collections.Counter) -> str:
     if not kinds:
         return results
     total = sum(n for _, n in kinds)
-    listed = ", ".join(f"{n} {kind or 'without ending'}" for kind, n in kinds)
-    text = f"{total} other file{'s' * (total > 1)} left out: {listed}"
+    shown = [f"{n} {plain(kind) or 'without ending'}" for kind, n in kinds[:6]]
+    shown += ["..."] * (len(kinds) > 6)
+    text = f"{total} other file{'s' * (total > 1)} left out: {', '.join(shown)}"
     remedies = [EXPORT[kind] for kind, _ in kinds if kind in EXPORT]
     return "; ".join([text, *remedies, *filter(None, [results])])
 
@@ -225,15 +228,11 @@ def free_name(photograph: Photograph, source: str, out: Path, rows: Rows) -> str
     photograph's SHA-256.
     """
     promised = {_same(row["result"]): row["sha256"] for row in rows.values()}
+    path, asked = photograph.path, photograph.name
     before = rows.get(photograph.file, {}).get("result")
-    path = photograph.path
-    own = [before, path.stem, path.name.replace(".", "_")]
-    firsts = [photograph.name] if photograph.name else list(filter(None, own))
-    names = itertools.chain(
-        map(portable, firsts),
-        (portable(firsts[0], f"-{n}") for n in itertools.count(2)),
-    )
-    for name in names:
+    firsts = [asked] if asked else [before, path.stem, path.name.replace(".", "_")]
+    numbered = (portable(asked or path.stem, f"-{n}") for n in itertools.count(2))
+    for name in itertools.chain(map(portable, filter(None, firsts)), numbered):
         files = [out / f"{name}{ending}" for ending in photo.ENDINGS.values()]
         ours = all((seal.read(f) or {}).get("source") == source for f in _there(files))
         if ours and promised.get(_same(name), source) == source:

@@ -359,6 +359,8 @@ def test_results_are_no_photographs(segment):
     Path("photos/maps/mine.png").write_bytes(b"")
     found, text = batch.find([Path("photos")], Path("photos/maps"), recursive=True)
     assert len(found) == 3, "nothing in the folder of the results is a photograph"
+    found, _ = batch.find([Path("photos")], Path(), recursive=True)
+    assert len(found) == 4, "a folder may lie in that of the results"
     pattern = [Path("photos/maps/a_*")]
     with pytest.raises(ValueError, match=r"no photograph is named \(4 results passed"):
         batch.find(pattern, Path("x"))
