@@ -313,9 +313,9 @@ def segment_files(
             if not job:
                 yield outcome(photograph, row, skipped=not row["error"])
                 continue
+            crew.send((photograph, job))
             if crew.full:
                 yield outcome(*run.finish(*crew.take()))
-            crew.send((photograph, job))
         while crew.busy:
             yield outcome(*run.finish(*crew.take()))
     finally:

@@ -174,13 +174,20 @@ def test_long_names_that_differ_at_the_end_stay_apart():
 # What was done is not done again
 
 
-def test_a_run_goes_on_where_it_was_stopped(segment, net):
+def test_a_run_goes_on_where_it_was_stopped(segment, monkeypatch):
     whole = segment("photos", out="whole")
     assert [o.left is None for o in whole] == [False] * 3
-    photographs, _ = batch.find([Path("photos")], Path("out"))
-    stopped = batch.segment_files(photographs, Path("out"), [net])
-    next(stopped)
-    stopped.close()
+
+    def stop(path, *_):
+        if path.name == "b_vessels.png":
+            raise KeyboardInterrupt
+        write(path, *_)
+
+    write = seal.write
+    monkeypatch.setattr(seal, "write", stop)
+    with pytest.raises(KeyboardInterrupt):
+        segment("photos")
+    monkeypatch.setattr(seal, "write", write)
     assert [r["error"] for r in rows().values()] == ["", batch.UNFINISHED]
     outcomes = segment("photos")
     assert [o.skipped for o in outcomes] == [True, False, False]
