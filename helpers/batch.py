@@ -279,7 +279,8 @@ def segment_files(
     fails has the reason in its row and does not stop the rest; a full disk does. The
     table is whole at any time; rows of earlier calls stay in it. What a row says was
     done in the same way is not done ``again``. With several ``jobs`` as many processes
-    work; the files are the same.
+    work and share the threads; the files are the same, but that another number of
+    threads may round a probability otherwise (by 1 / 65535).
     """
     if not keep or set(keep) - photo.ENDINGS.keys():
         raise ValueError(
@@ -298,13 +299,17 @@ def segment_files(
             f"{GB_PER_MEGAPIXEL} GB per megapixel of its photograph (24 megapixels: "
             f"{GB + 24 * GB_PER_MEGAPIXEL:.1f} GB)"
         )
-    start, worked, finished = time.monotonic(), 0, 0
+    start, worked, finished = 0.0, 0, 0
 
     def outcome(photograph: Photograph, row: dict, skipped: bool = False) -> Outcome:
-        nonlocal worked, finished
+        nonlocal start, worked, finished
         finished, worked = finished + 1, worked + (not skipped)
-        pace = (time.monotonic() - start) / worked if worked else None
-        left = pace and pace * (len(photographs) - finished)
+        if worked <= 1:  # not from the start: processes take their time to start
+            start = time.monotonic()
+        left = None
+        if worked > jobs:
+            pace = (time.monotonic() - start) / (worked - 1)
+            left = pace * (len(photographs) - finished)
         return Outcome(photograph, row, skipped, left)
 
     try:

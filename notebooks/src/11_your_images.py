@@ -754,7 +754,7 @@ checkup(wrong, net, 127, right.astype(np.uint8), eye.vessels * 255)
 #
 # `python3 -m helpers segment FOLDER --out maps` does a folder: four pictures of each photograph, and a table, `segment.csv`, that a spreadsheet opens. A broken file is named and does not stop the rest; given again, the command goes on where it was stopped. The next cell makes such a folder: your photograph, one that shows no eye, and a file that was cut off.
 
-# %% [markdown] lang="zh" of="13272b42"
+# %% [markdown] lang="zh" of="0eeedfbd"
 # ## 整个文件夹
 #
 # `python3 -m helpers segment FOLDER --out maps` 处理一个文件夹里的照片。每张照片生成四幅图，另有一个汇总表 `segment.csv`，可以用电子表格软件打开。读不了的文件会报出文件名，不影响其余的照片；中断以后再执行一次，就从断的地方接着做。下面的单元格建一个这样的文件夹：你的照片、一张不是眼睛的照片、一个不完整的文件。
