@@ -781,7 +781,7 @@ for done in batch.segment_files(photographs, out):
         print(
             textwrap.indent(textwrap.fill(text.replace(str(folder), "..."), 90), "   ")
         )
-print(out.name, *sorted(p.name for p in out.iterdir()), sep="\n  ")
+print(out.name, *sorted(p.name for p in out.glob("[!.]*")), sep="\n  ")
 course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 
 # %% [markdown] lang="en"
