@@ -111,6 +111,19 @@ def test_a_result_that_was_painted_on_is_the_users(segment):
     assert file.read_bytes() == painted and outcome.row["result"] == "a_png"
 
 
+@pytest.mark.parametrize("promised", ["a", "A"])
+def test_a_name_that_is_promised_is_taken(promised):
+    eye = batch.Photograph(Path("photos/a.png"))
+    rows = {"x": {"result": promised, "sha256": "other"}}
+    assert batch.free_name(eye, "mine", Path("out"), rows) == "a_png"
+    rows["y"] = {"result": "a_png", "sha256": "other"}
+    assert batch.free_name(eye, "mine", Path("out"), rows) == "a-2"
+    rows[eye.file] = {"result": "a-3", "sha256": "mine"}
+    assert batch.free_name(eye, "mine", Path("out"), rows) == "a-3", "its own"
+    eye = batch.Photograph(eye.path, "a")
+    assert batch.free_name(eye, "mine", Path("out"), rows) == "a-2", "as asked for"
+
+
 def test_names_are_promised_before_the_files_are_there(net, eyes):
     """Two processes with one --out, step by step."""
     Path("other").mkdir()

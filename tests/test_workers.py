@@ -50,8 +50,9 @@ def tool():
 if __name__ == "__main__":
     crew = workers.Crew(1, str, tool)
     crew.send(0)
-    print(crew.take(), flush=True)
+    answer = crew.take()
     crew.send(100)
+    print(answer, flush=True)
     time.sleep(100)
 """
 
