@@ -28,7 +28,13 @@ training     the recipe wired, the loop, checkpoints, a run in the background
 inference    from a photograph to a vessel map; shipped weights
 metrics      counts, scores, ROC and PR curves, confidence intervals
 evaluation   the scores of a split, beside a second observer and a ridge filter
-photo        photographs of one's own: files and folders to pictures and a table
+pictures     image files: the formats that are read
+seal         pictures that carry a note: what they were made of, and how
+locks        one process at a time
+table        segment.csv: a row a photograph, safe between processes
+workers      work shared out among processes
+photo        one photograph of one's own: pictures and a row of numbers
+batch        many photographs: found, named, shared out, taken up again
 figures      every drawing; arrays in, figures out
 task         the final task: plan, measurements, one submission, a report
 lesson       the set-up line, and what a chapter's cells call

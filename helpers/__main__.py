@@ -212,7 +212,7 @@ def train(args: argparse.Namespace) -> int:
     refused. Its photographs are brought to one size, that of the median field of view
     and at most twice that of DRIVE; with --init to the size that the weights know.
     """
-    from helpers import fundus, inference, inspection, training
+    from helpers import fundus, inference, inspection, locks, training
 
     threshold = args.threshold and inference.Segmenter.load(args.threshold).threshold
     if args.with_val and not threshold:
@@ -240,7 +240,8 @@ def train(args: argparse.Namespace) -> int:
     if args.with_val:
         images = images + val
     options |= {"threshold": threshold, "init": args.init}
-    training.train(args.out, facts, images, val, config, **options)
+    with locks.alone(args.out):
+        training.train(args.out, facts, images, val, config, **options)
     print(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
     return 0
 
@@ -302,25 +303,73 @@ def print_table(result: dict) -> None:
 def segment(args: argparse.Namespace) -> int:
     """Segment photographs, or folders of them: probability, vessels, overlay, a table.
 
-    Three PNG files a photograph and segment.csv, a line a photograph.
+    A line of segment.csv a photograph, up to five files each, and a contact sheet. What the table says
+    was done in the same way is passed over, so that the same command goes on where it
+    was stopped.
     """
-    from helpers import inference, photo
+    from helpers import batch, doubts, sheet, table
 
-    segmenter, failed = inference.Segmenter.load(args.weights), 0
-    segmenter.threshold = args.threshold or segmenter.threshold
-    paths, options = photo.find(args.images, args.out), {"diameter": args.diameter}
-    rows = photo.segment_files(segmenter, paths, args.out, tta=args.tta, **options)
-    for number, row in enumerate(rows, start=1):
-        failed += bool(row["error"])
+    if bool(args.list) == bool(args.images):
+        raise ValueError("name photographs or folders, or a list of them with --list")
+    left_out = ""
+    if args.list:
+        photographs = batch.listed(args.list)
+    else:
+        photographs, left_out = batch.find(args.images, args.out, args.recursive)
+    if args.mask:
+        photographs = batch.with_masks(photographs, args.mask)
+    if left_out:
+        print(left_out)
+    keys = ("weights", "threshold", "diameter", "jobs", "again")
+    options = {key: getattr(args, key) for key in keys} | {"copies": args.tta}
+    options["keep"] = args.keep.split(",")
+    counts, shares = {"done": 0, "skipped": 0, "failed": 0}, []
+    outcomes = batch.segment_files(photographs, args.out, **options, say=note)
+    for number, outcome in enumerate(outcomes, start=1):
+        shares += [float(share)] if (share := outcome.row["vessel_share"]) else []
+        row, file = outcome.row, table.plain(outcome.photograph.path)
+        if outcome.skipped:
+            counts["skipped"] += 1
+            continue
+        counts["failed" if row["error"] else "done"] += 1
+        place = f"[{number}/{len(photographs)}{time_left(outcome.left)}]"
         if row["error"]:
-            print(f"error: {row['error']}", file=sys.stderr)
+            shown = "" if file in row["error"] else f"{file}: "
+            print(f"error: {place} {shown}{row['error']}", file=sys.stderr)
         else:
-            made = args.out / f"{row['result']}_{{vessels,prob,overlay}}.png"
-            print(f"[{number}/{len(paths)}] {row['file']} -> {made}")
+            print(f"{place} {file} -> {row['result']}")
         if row["warnings"]:
-            warn(f"{row['file']}: {row['warnings']}")
-    print(f"{len(paths) - failed} of {len(paths)} segmented; {args.out / photo.TABLE}")
-    return 2 if failed else 0
+            warn(f"{file}: {row['warnings']}")
+    before = f", {n} done before (--again)" if (n := counts["skipped"]) else ""
+    done = f"{counts['done']} of {len(photographs)} segmented{before}"
+    for doubt in (unusual := doubts.batch(shares)):
+        warn(doubt)
+    rows = table.Table(args.out).rows.values()
+    page = sheet.write(args.out, list(rows), unusual, places.language())
+    print(f"{done}; {args.out / table.NAME}, {page}")
+    return 2 if counts["failed"] else 0
+
+
+def note(text: str) -> None:
+    """Print what is good to know."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def time_left(seconds: float | None) -> str:
+    """Say how long the rest may take."""
+    if not seconds:
+        return ""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f", {seconds / size:.0f} {unit} left"
+    return f", {seconds:.0f} s left"
+
+
+def positive(text: str) -> int:
+    """Read a number of processes."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return int(text)
 
 
 def between_0_and_1(text: str) -> float:
@@ -419,12 +468,23 @@ def parser() -> argparse.ArgumentParser:
     option("names", nargs="*", metavar="WORD", help="only rows with one of these words")
     option("--json", type=Path, metavar="FILE")
     option = add(segment)
-    option("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
+    option("images", nargs="*", type=Path, metavar="IMAGE_OR_FOLDER")
+    text = "photographs: a CSV file with columns id,path; ids become names of results"
+    option("--list", type=Path, metavar="FILE.csv", help=text)
+    option("--recursive", action="store_true", help="read folders in folders, too")
     option("--out", type=Path, required=True)
-    option("--weights", **weights)
+    every = "prob,vessels,overlay,fov,thumb"
+    option("--keep", metavar="KINDS", default=every, help=f"default: {every}")
+    option("--weights", **weights, nargs="+", default=())  # the mean of several
     option("--threshold", **threshold)
-    option("--diameter", type=pixels, metavar="PIXELS", help="default: measured")
+    text = "of the whole lit disc; default: measured"
+    option("--diameter", type=pixels, metavar="PIXELS", help=text)
+    text = "the fields of view, white on black; in a folder: eye_mask.png for eye.jpg"
+    option("--mask", type=Path, metavar="FILE_OR_FOLDER", help=text)
     option("--tta", **copies)
+    text = "photographs at once, a process each; default: 1"
+    option("--jobs", type=positive, default=1, metavar="N", help=text)
+    option("--again", action="store_true", help="make anew what was done before")
     return top
 
 

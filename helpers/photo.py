@@ -1,150 +1,175 @@
-"""Photographs of one's own: from files and folders to pictures and a table."""
+"""One photograph of one's own: from a file to pictures and a row of numbers."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from . import datasets, doubts, figures, fundus, pictures, saving
-from .inference import Segmenter
+from . import datasets, doubts, figures, fundus, inference, measures, pictures, seal
 
-TABLE = "segment.csv"
-COLUMNS = (
-    "file",
-    "result",  # how the names of its pictures begin
-    "rows",
-    "columns",
-    "fov_diameter",  # pixels
-    "fov_share",  # of the frame
-    "vessel_share",  # of the field of view
-    "seconds",
-    "warnings",  # doubts.photograph
-    "error",
-)
+# Raised when the same photograph gives other files, so that they are made anew.
+VERSION = "1"
+# What may be kept of a photograph, and how the names of its files end.
+ENDINGS = {
+    "prob": "_prob.png",
+    "vessels": "_vessels.png",
+    "overlay": "_overlay.jpg",
+    "fov": "_fov.png",
+    "thumb": "_thumb.jpg",
+}
+THUMB = 320  # pixels
 
 
-def find(given: Sequence[Path], out: Path) -> list[Path]:
-    """Return the files that are named, and the images in the folders that are named.
+@dataclass(frozen=True)
+class Method:
+    """How photographs are segmented: equal notes mean equal files.
 
-    Folders in these folders are not read. ValueError where a folder holds no image or
-    is ``out`` itself.
+    networks : their probabilities are averaged; weights : SHA-256 of each file, 12
+    digits, joined by +; own_threshold : that of the networks, by which doubts go,
+    whatever ``threshold`` was chosen; diameter : pixels, None where it is measured;
+    copies : the ``tta`` of ``Segmenter.probs``.
     """
-    known, found = pictures.suffixes(), []
-    for path in given:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        if path.resolve() == out.resolve():
-            raise ValueError(f"{out} holds the photographs; name another folder as out")
-        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in known]
-        if not inside:
-            raise ValueError(f"{path} holds no image file; folders in it are not read")
-        found += inside
-    return found
+
+    networks: Sequence[inference.Segmenter]
+    weights: str
+    threshold: float
+    own_threshold: float
+    diameter: float | None
+    copies: str
+
+    @classmethod
+    def load(
+        cls,
+        files: Sequence[Path] = (),
+        threshold: float | None = None,
+        diameter: float | None = None,
+        copies: str = "none",
+    ) -> Method:
+        """Load networks, () the shipped one; the threshold is the mean of theirs."""
+        networks = [inference.Segmenter.load(file) for file in files or [None]]
+        own = sum(n.threshold for n in networks) / len(networks)
+        digests = map(datasets.sha256, files or [inference.SHIPPED])
+        weights = "+".join(digest[:12] for digest in digests)
+        return cls(networks, weights, threshold or own, own, diameter, copies)
+
+    def note(self, mask: Path | None = None) -> dict[str, str]:
+        """Return all that a result hangs on, but for the photograph itself."""
+        return {
+            "weights": self.weights,
+            "threshold": str(self.threshold),
+            "diameter": "" if self.diameter is None else f"{self.diameter:g}",
+            "mask": "" if mask is None else datasets.sha256(mask)[:12],
+            "copies": self.copies,
+            "version": VERSION,
+        }
+
+    def probs(self, image: np.ndarray, fov: np.ndarray) -> np.ndarray:
+        """Return the mean probabilities, (3, H, W) -> (1, H, W) float32."""
+        options = {"tta": self.copies, "diameter": self.diameter}
+        maps = (n.probs(image, fov, **options) for n in self.networks)
+        mean = next(maps)
+        for other in maps:
+            mean += other
+        mean /= len(self.networks)
+        return mean
 
 
-def _free_stem(out: Path, image: Path, digest: str) -> str:
-    """Return a name under which no other image's result lies in ``out``."""
-    numbered = (f"{image.stem}-{number}" for number in itertools.count(2))
-    for stem in itertools.chain((image.stem, image.name.replace(".", "_")), numbered):
-        result = out / f"{stem}_prob.png"
-        if not result.exists():
-            return stem
-        with Image.open(result) as picture:
-            if picture.info.get("source") == digest:
-                return stem
+@dataclass(frozen=True)
+class Job:
+    """A photograph, and what is to be kept of it: ``keep`` (see ENDINGS) in ``out``.
 
-
-def segment_file(
-    segmenter: Segmenter, path: Path, out: Path, **options
-) -> dict[str, str | int]:
-    """Segment one photograph; write three PNG files to ``out``, return a table row.
-
-    NAME_vessels.png is 0 or 255, NAME_prob.png the probability times 65535 (16 bits),
-    NAME_overlay.png the photograph with vessels painted over; all have its size. No
-    other photograph's result is overwritten. ``options`` (tta, diameter) are
-    those of ``Segmenter.probs``.
+    ``name`` is how the names of its files begin; ``note`` holds the photograph's
+    SHA-256 as "source", and the method's note; ``mask`` is a file with its field of
+    view, None where it is to be found.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    image, notes = pictures.read_photo(path)
+
+    path: Path
+    out: Path
+    name: str
+    note: dict[str, str]
+    keep: Sequence[str] = tuple(ENDINGS)
+    mask: Path | None = None
+
+    def file(self, kind: str) -> Path:
+        """Return the file of one kind of picture."""
+        return self.out / f"{self.name}{ENDINGS[kind]}"
+
+
+def given_fov(mask: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Read a field of view that somebody drew, (1, H, W) bool, for a (H, W) picture."""
+    fov = fundus.read_label(mask)
+    if fov.shape[1:] != shape:
+        mine, theirs = (" x ".join(map(str, s)) for s in (fov.shape[1:], shape))
+        raise ValueError(
+            f"{mask} is {mine}, the photograph {theirs} (rows x columns): a mask has "
+            "the photograph's own size"
+        )
+    if not fov.any():
+        raise ValueError(f"{mask} is black: a mask is white inside the field of view")
+    return fov
+
+
+def segment(method: Method, job: Job) -> dict[str, str]:
+    """Segment one photograph: write what is to be kept, return its part of a row.
+
+    NAME_prob.png is the probability times 65535 (16 bits), NAME_vessels.png and
+    NAME_fov.png are 0 or 255, NAME_overlay.jpg is the photograph with the outlines of
+    vessels and field of view; all have its size. NAME_thumb.jpg is small, for the
+    contact sheet. What was made of it under this name in another way goes.
+    """
+    image, notes = pictures.read_photo(job.path)
     fov, parts = fundus.find_fov(image)
-    probs = segmenter.probs(image, fov, **options)
-    pred = probs >= segmenter.threshold
-
-    def layers() -> Iterator[tuple[str, np.ndarray]]:  # one at a time: memory
-        yield "vessels", pred[0].astype(np.uint8) * 255
-        yield "prob", np.rint(probs[0] * 65535).astype(np.uint16)
-        painted = figures.overlay(image, pred)
-        painted *= 255
-        yield "overlay", np.rint(painted, out=painted).astype(np.uint8)
-
-    digest = datasets.sha256(path)
-    stem, note = _free_stem(out, path, digest), PngImagePlugin.PngInfo()
-    note.add_text("source", digest)
-    for kind, picture in layers():
-        with saving.whole(out / f"{stem}_{kind}.png") as part:
-            Image.fromarray(picture).save(part, "png", pnginfo=note, compress_level=1)
-    said = doubts.photograph(image, fov, probs, segmenter.threshold, notes, parts)
+    if job.mask:
+        fov, parts = given_fov(job.mask, image.shape[1:]), 1
+    probs = method.probs(image, fov)
+    pred = probs >= method.threshold
+    layers = {  # made one after the other, to spare memory
+        "prob": lambda: np.rint(probs[0] * 65535).astype(np.uint16),
+        "vessels": lambda: pred[0].astype(np.uint8) * 255,
+        "overlay": lambda: _bytes(figures.outlined(image, pred, fov)),
+        "fov": lambda: fov[0].astype(np.uint8) * 255,
+        "thumb": lambda: thumb(image, pred, fov),
+    }
+    for kind, layer in layers.items():
+        file = job.file(kind)
+        if kind in job.keep:
+            seal.write(file, Image.fromarray(layer()), job.note)
+        elif (old := seal.read(file)) and old != job.note:
+            file.unlink()
+    measured = measures.vessel_measures(pred, fov)
+    at = method.own_threshold
+    said = doubts.photograph(image, fov, probs, at, notes, parts)
     return {
-        "result": stem,
-        "rows": image.shape[1],
-        "columns": image.shape[2],
-        "fov_diameter": round(options.get("diameter") or fundus.fov_diameter(fov)),
+        "rows": str(image.shape[1]),
+        "columns": str(image.shape[2]),
+        "fov_diameter": f"{method.diameter or fundus.fov_diameter(fov):.0f}",
         "fov_share": f"{fov.mean():.4f}",
-        "vessel_share": f"{pred.sum() / fov.sum():.4f}",
+        "vessel_share": f"{measured['vessel_share']:.4f}",
+        "skeleton_length": f"{measured['skeleton_length']:.1f}",
+        "skeleton_per_diameter": f"{measured['skeleton_per_diameter']:.3f}",
+        "branch_points": str(measured["branch_points"]),
+        "end_points": str(measured["end_points"]),
         "warnings": "; ".join(said),
     }
 
 
-def segment_files(
-    segmenter: Segmenter, paths: Sequence[Path], out: Path, **options
-) -> Iterator[dict[str, str]]:
-    """Segment photographs one after the other; yield a row of the table for each.
+def thumb(image: np.ndarray, pred: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """Return the photograph with its outlines, at most THUMB pixels a side.
 
-    A file that cannot be read gets a row with its ``error`` and does not stop the
-    rest. The table in ``out`` is whole after each photograph; rows of earlier calls
-    stay in it.
+    (3, H, W) in [0, 1], two (1, H, W) bool -> (h, w, 3) uint8.
     """
-    table = read_table(out)
-    for path in paths:
-        start, row = time.monotonic(), dict.fromkeys(COLUMNS, "") | {"file": str(path)}
-        try:
-            row |= segment_file(segmenter, path, out, **options)
-        except (OSError, ValueError) as error:
-            if getattr(error.__cause__, "errno", None) in saving.FULL:
-                raise  # it would say the same of every other photograph
-            row["error"] = str(error)
-        row["seconds"] = f"{time.monotonic() - start:.2f}"
-        table[row["file"]] = row
-        _write_table(out, table.values())
-        yield row
+    step = max(1, round(max(fov.shape) / THUMB / 2))
+    small = figures.outlined(*(x[:, ::step, ::step] for x in (image, pred, fov)))
+    picture = Image.fromarray(_bytes(small))
+    picture.thumbnail((THUMB, THUMB))
+    return np.asarray(picture)
 
 
-def read_table(out: Path) -> dict[str, dict[str, str]]:
-    """Read the table of earlier calls as {file: row}; {} where there is none."""
-    path = out / TABLE
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is not a table of this command: move it away")
-        return {row["file"]: row for row in reader}
-
-
-def _write_table(out: Path, rows: Iterable[dict]) -> None:
-    """Write the table whole; the mark before its UTF-8 is for Excel."""
-    with (
-        saving.whole(out / TABLE) as part,
-        part.open("w", encoding="utf-8-sig", newline="") as file,
-    ):
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    """Turn [0, 1] into 0 to 255, in place as far as it goes."""
+    picture *= 255
+    return np.rint(picture, out=picture).astype(np.uint8)

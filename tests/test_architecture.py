@@ -53,9 +53,15 @@ MAY_IMPORT = {
     },
     "evaluation": {"datasets", "fundus", "inference", "metrics"},
     "figures": set(),
+    "seal": set(),
+    "locks": set(),
+    "table": {"locks"},
+    "workers": set(),
     "photo": {
-        "datasets", "pictures", "fundus", "doubts", "inference", "figures",
+        "datasets", "pictures", "fundus", "doubts", "measures", "inference", "figures",
+        "seal",
     },
+    "batch": {"datasets", "photo", "pictures", "seal", "table", "workers"},
     "eyes": {"datasets", "fetch", "download", "phantom"},
     "task": {"datasets", "fundus", "phantom", "inference", "metrics", "evaluation"},
     "questions": {"progress"},
@@ -69,8 +75,8 @@ STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "wheels", "classroom", "progress", "standing", "tickets", "roster",
             "labelled")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "inspection",
-            "fetch", "download", "pack", "phantom", "preprocess", "metrics",
-            "figures")  # fmt: skip
+            "fetch", "download", "pack", "phantom", "preprocess", "metrics", "figures",
+            "seal", "locks", "table", "workers", "sheet")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 

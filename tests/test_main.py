@@ -27,6 +27,7 @@ from helpers import (
     fetch,
     fundus,
     inference,
+    locks,
     pack,
     phantom,
     places,
@@ -77,6 +78,11 @@ def outside(*arguments, timeout=None, **variables) -> subprocess.CompletedProces
     options = {"capture_output": True, "text": True, "errors": "replace"}
     env = {**os.environ, **variables}
     return subprocess.run(command, env=env, timeout=timeout, **options)
+
+
+def seen(folder: Path) -> set[str]:
+    """Return the names of the files that are not hidden."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 # Help and errors
@@ -152,7 +158,7 @@ def test_commands_work_from_any_folder_and_under_a_gbk_console(tmp_path, trained
     assert done.returncode == 2, done.stderr
     assert "cannot be read as an image" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [path.name for path in (tmp_path / "o").iterdir()] == ["segment.csv"]
+    assert seen(tmp_path / "o") == {"segment.csv"}
 
 
 @pytest.mark.parametrize("diameter", ["inf", "nan", "1", "1e12", "-5", "0"])
@@ -426,8 +432,8 @@ def test_a_new_set_without_a_list_is_told_what_it_lacks(made_up, capsys):
 
 
 def test_train_leaves_checkpoint_weights_history_and_record(trained):
-    names = {path.name for path in trained.iterdir()}
-    assert names == {"checkpoint.pt", "weights.pt", "history.json", "result.json"}
+    names = {"checkpoint.pt", "weights.pt", "history.json", "result.json"}
+    assert seen(trained) == names
     result = json.loads((trained / "result.json").read_text("utf-8"))
     assert result["steps"] == config.PRESETS["smoke"].steps
     assert result["weights_sha256"] == datasets.sha256(trained / "weights.pt")
@@ -440,6 +446,14 @@ def test_train_does_not_overwrite_a_run(trained, phantoms, capsys):
     options = ["--dataset", "PHANTOM", "--out", str(trained), "--data", str(phantoms)]
     assert commands.main(["train", "--mode", "smoke", *options]) == 2
     assert "add --resume" in capsys.readouterr().err
+
+
+def test_train_is_refused_where_another_trains(phantoms, tmp_path, capsys):
+    options = ["--dataset", "PHANTOM", "--mode", "smoke", "--data", str(phantoms)]
+    with locks.alone(tmp_path / "run"):
+        assert commands.main(["train", "--out", str(tmp_path / "run"), *options]) == 2
+    assert "another process works in" in capsys.readouterr().err
+    assert not seen(tmp_path / "run")
 
 
 def test_train_resumed_gives_the_same_weights(trained, phantoms, tmp_path, monkeypatch):
@@ -600,17 +614,18 @@ def test_segment_never_overwrites_another_images_result(phantoms, trained, tmp_p
     options = ["--out", "out", "--weights", str(trained / "weights.pt")]
     assert commands.main(["segment", *images, *options]) == 0
     stems = ["a", "a_png", "a-2"]
-    kinds = ["prob", "vessels", "overlay"]
-    expected = sorted(f"{stem}_{kind}.png" for stem in stems for kind in kinds)
-    assert sorted(path.name for path in Path("out").glob("*.png")) == expected
-    before = {p: p.read_bytes() for p in Path("out").glob("*.png")}
-    assert commands.main(["segment", *images, *options]) == 0, "again: the same files"
-    assert {p: p.read_bytes() for p in Path("out").glob("*.png")} == before
+    kinds = ["prob.png", "vessels.png", "overlay.jpg", "fov.png"]
+    expected = {f"{stem}_{kind}" for stem in stems for kind in kinds}
+    assert seen(Path("out")) == expected | {"segment.csv"}
+    before = {p: p.read_bytes() for p in Path("out").glob("*_*")}
+    command = ["segment", *images, *options, "--again"]
+    assert commands.main(command) == 0, "again: the same files"
+    assert {p: p.read_bytes() for p in Path("out").glob("*_*")} == before
     probs = np.asarray(Image.open("out/a_prob.png"))
     assert probs.dtype == np.uint16 and probs.shape == (146, 141)
     assert probs.max() > 255
     assert set(np.unique(Image.open("out/a_vessels.png"))) <= {0, 255}
-    assert np.asarray(Image.open("out/a_overlay.png")).shape == (146, 141, 3)
+    assert np.asarray(Image.open("out/a_overlay.jpg")).shape == (146, 141, 3)
 
 
 def test_segment_goes_on_after_a_file_that_is_no_image(phantoms, trained, capsys):
@@ -618,8 +633,12 @@ def test_segment_goes_on_after_a_file_that_is_no_image(phantoms, trained, capsys
     eye = phantoms / "PHANTOM/test/images/01_test.tif"
     options = ["--out", "out", "--weights", str(trained / "weights.pt")]
     assert commands.main(["segment", "bad.png", str(eye), *options]) == 2
-    assert "bad.png cannot be read" in capsys.readouterr().err
-    assert len(list(Path("out").glob("*.png"))) == 3
+    said = capsys.readouterr()
+    assert "error: [1/2" in said.err and "bad.png cannot be read" in said.err
+    assert "1 of 2 segmented; " in said.out
+    assert len(list(Path("out").glob("*_*"))) == 4
+    assert commands.main(["segment", "bad.png", str(eye), *options]) == 2
+    assert "0 of 2 segmented, 1 done before (--again)" in capsys.readouterr().out
 
 
 def table(out="out") -> list[dict]:
@@ -638,7 +657,8 @@ def test_segment_takes_a_folder_and_keeps_a_table(phantoms, trained, capsys):
     options = ["--out", "out", "--weights", str(trained / "weights.pt")]
     assert commands.main(["segment", "照片", *options]) == 2
     said = capsys.readouterr()
-    assert "[4/4]" in said.out and "c.jpg cannot be read" in said.err
+    assert "[4/4] " in said.out and "c.jpg cannot be read" in said.err
+    assert " left] 照片/b.PNG -> b\n" in said.out.replace(os.sep, "/")
     a, b, c, d = table()
     assert [Path(row["file"]).name for row in (a, b, c, d)] == [
         "a.tif", "b.PNG", "c.jpg", "d.bmp",
@@ -652,6 +672,7 @@ def test_segment_takes_a_folder_and_keeps_a_table(phantoms, trained, capsys):
     high = ["--threshold", str(np.quantile(probs[probs > 0], 0.99))]
     assert commands.main(["segment", "照片/a.tif", *options, *high]) == 0
     assert 0 < (np.asarray(Image.open("out/a_vessels.png")) > 0).sum() < pred.sum()
+    assert "1 other file left out: 1 .txt" in said.out
     command = ["segment", "照片/b.PNG", "--out", "other", *options[2:]]
     assert commands.main([*command, "--diameter", "400"]) == 0
     assert table("other")[0]["fov_diameter"] == "400"
@@ -668,12 +689,51 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
     for arguments, word in (
         (["empty", "--out", "o"], "holds no image file"),
         (["empty", "--out", "empty"], "holds the photographs"),
-        ([eye, "--out", "mine"], "is not a table of this command"),
+        ([eye, "--out", "mine"], "is not a table of this version"),
+        ([eye, "--out", "o", "--keep", "all"], "name some of prob,vessels"),
+        ([eye, "--out", "o", "--list", "a.csv"], "or a list of them"),
+        (["--out", "o"], "name photographs or folders"),
+        ([eye, "--out", "o", "--mask", "no"], "there is no such mask"),
     ):
         assert commands.main(["segment", *arguments]) == 2
         assert word in capsys.readouterr().err
     assert Path("mine/segment.csv").read_text() == "my,own,table\n1,2,3\n"
     assert not Path("o").exists()
+
+
+def test_segment_takes_a_list_masks_networks_and_jobs(phantoms, trained, capsys):
+    eye = phantoms / "PHANTOM/test/images/01_test.tif"
+    shutil.copy(eye, "a.tif")
+    mask = Image.new("L", (141, 146))
+    mask.paste(255, (30, 30, 110, 110))
+    mask.save("mask.png")
+    Path("list.csv").write_text("id,path\npatient,a.tif\n")
+    weights = [str(trained / "weights.pt")] * 2
+    command = ["segment", "--list", "list.csv", "--out", "out", "--weights", *weights]
+    command += ["--mask", "mask.png", "--keep", "vessels,fov", "--tta", "flips"]
+    assert commands.main(command) == 0
+    assert seen(Path("out")) == {
+        "segment.csv",
+        "patient_vessels.png",
+        "patient_fov.png",
+    }
+    (row,) = table()
+    assert row["weights"] == "+".join([datasets.sha256(weights[0])[:12]] * 2)
+    assert row["fov_diameter"] == "80" and row["mask"] and row["copies"] == "flips"
+    with pytest.raises(SystemExit, match="2"):
+        commands.main(["segment", "a.tif", "--out", "o", "--jobs", "0"])
+    assert "0 must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""), (0.0, ""), (89.4, ", 89 s left"), (90, ", 2 min left"),
+        (500, ", 8 min left"), (5399, ", 90 min left"), (5400, ", 2 h left"),
+    ],
+)  # fmt: skip
+def test_the_time_that_remains_in_words(seconds, text):
+    assert commands.time_left(seconds) == text
 
 
 def mutated(rng: random.Random, content: bytes, kind: str) -> bytes:
@@ -716,9 +776,9 @@ def test_segment_survives_two_hundred_damaged_files(phantoms, trained, tmp_path)
     assert len(rows) == 200
     broken = {name for name, row in rows.items() if row["error"]}
     assert broken >= set(cut) and len(broken) < 150
-    results = {path.stem[:3] for path in (tmp_path / "out").glob("*.png")}
+    results = {path.stem[:3] for path in (tmp_path / "out").glob("*_*")}
     assert results == rows.keys() - broken, "no picture of a broken file"
-    for path in (tmp_path / "out").glob("*.png"):
+    for path in (tmp_path / "out").glob("*_*"):
         Image.open(path).load()
 
 

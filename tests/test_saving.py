@@ -11,7 +11,16 @@ import pytest
 from loopback import tree
 from PIL import Image
 
-from helpers import config, fetch, inference, phantom, photo, saving, training
+from helpers import (
+    batch,
+    config,
+    fetch,
+    inference,
+    phantom,
+    saving,
+    table,
+    training,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = Path("/dev/full")  # takes no byte
@@ -123,13 +132,18 @@ def trained(path):
     training.new_run([image], [image], recipe).save(path)
 
 
+def tabled(path):
+    with table.Table(path.parent).changing() as rows:
+        rows["a"] = dict.fromkeys(table.COLUMNS, "")
+
+
 WRITERS = {
     "bytes": lambda path: saving.write_bytes(path, b"1"),
     "JSON": lambda path: saving.write_json(path, {}),
     "fetch": fetched,
     "checkpoint": trained,
     "weights": lambda path: inference.Segmenter.load().save(path),
-    "table": lambda path: photo._write_table(path.parent, []),
+    "table": tabled,
 }
 
 
@@ -157,7 +171,7 @@ def test_a_disk_that_gets_full_in_the_middle(tmp_path):
 @needs_full
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_the_same_message_for_all(monkeypatch, tmp_path, writer):
-    path = tmp_path / photo.TABLE
+    path = tmp_path / table.NAME
     monkeypatch.setattr(saving.os, "urandom", bytes)
     part = tmp_path / f".{path.name}.00000000.part"
     part.symlink_to(FULL)
@@ -181,8 +195,8 @@ def test_a_segmented_photograph_on_a_full_disk(monkeypatch, tmp_path):
     monkeypatch.setattr(saving.os, "urandom", bytes)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.eye_vessels.png.00000000.part").symlink_to(FULL)
-    files = [tmp_path / "eye.png"], tmp_path / "out"
+    files = [batch.Photograph(tmp_path / "eye.png")], tmp_path / "out"
     with pytest.raises(
         saving.DiskError, match=r"eye_vessels.png cannot be written \(No"
     ):
-        list(photo.segment_files(inference.Segmenter.load(), *files))
+        list(batch.segment_files(*files))

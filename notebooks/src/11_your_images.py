@@ -761,14 +761,16 @@ checkup(wrong, net, 127, right.astype(np.uint8), eye.vessels * 255)
 # %% [markdown] lang="en" minutes="2"
 # ## A whole folder
 #
-# `python3 -m helpers segment FOLDER --out maps` does a folder, one photograph after the other, and writes three pictures each and a table, `segment.csv`, that a spreadsheet opens. A broken file is named and does not stop the rest. The next cell makes such a folder: your photograph, one that shows no eye, and a file that was cut off.
+# `python3 -m helpers segment FOLDER --out maps` does a folder: four pictures of each photograph, and a table, `segment.csv`, that a spreadsheet opens. A broken file is named and does not stop the rest; given again, the command goes on where it was stopped. The next cell makes such a folder: your photograph, one that shows no eye, and a file that was cut off.
 
-# %% [markdown] lang="zh" of="13272b42"
+# %% [markdown] lang="zh" of="0eeedfbd"
 # ## 整个文件夹
 #
-# `python3 -m helpers segment FOLDER --out maps` 逐张处理一个文件夹里的照片（FOLDER 换成文件夹的路径）。每张照片生成三幅图，另有一个汇总表 `segment.csv`，可以用电子表格软件打开。读不了的文件会报出文件名，不影响其余的照片。下面的单元格建一个这样的文件夹：你的照片、一张不是眼睛的照片、一个不完整的文件。
+# `python3 -m helpers segment FOLDER --out maps` 处理一个文件夹里的照片（FOLDER 换成文件夹的路径）。每张照片生成四幅图，另有一个汇总表 `segment.csv`，可以用电子表格软件打开。读不了的文件会报出文件名，不影响其余的照片；中断以后再执行一次，就从断的地方接着做。下面的单元格建一个这样的文件夹：你的照片、一张不是眼睛的照片、一个不完整的文件。
 
 # %%
+from helpers import batch
+
 folder, out = course.out / "photographs" / "folder", course.out / "photographs" / "maps"
 mine, portrait = path.read_bytes(), io.BytesIO()
 Image.fromarray(data.astronaut()).save(portrait, "JPEG")
@@ -779,14 +781,16 @@ folder.mkdir()
 (folder / "not_an_eye.jpg").write_bytes(portrait.getvalue())
 (folder / "cut_off.jpg").write_bytes(portrait.getvalue()[:9000])
 
-for row in photo.segment_files(segmenter, photo.find([folder], out), out):
+photographs, _ = batch.find([folder], out)
+for done in batch.segment_files(photographs, out):
+    row = done.row
     print(Path(row["file"]).name, "->", row["result"] or "nothing")
     # zh: print(Path(row["file"]).name, "->", row["result"] or "没有结果")
     for text in filter(None, (*row["warnings"].split("; "), row["error"])):
         print(
             textwrap.indent(textwrap.fill(text.replace(str(folder), "..."), 90), "   ")
         )
-print(out.name, *sorted(p.name for p in out.iterdir()), sep="\n  ")
+print(out.name, *sorted(p.name for p in out.glob("[!.]*")), sep="\n  ")
 course.record(other_cameras={name: len(eyes) for name, eyes in cameras.items()})
 
 # %% [markdown] lang="en"

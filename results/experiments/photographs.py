@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from helpers import fundus, inference, metrics, photo, pictures, places, runtime
+from helpers import batch, fundus, inference, metrics, pictures, places, runtime
 
 from . import alone
 
@@ -69,9 +69,9 @@ def write_large(file: Path) -> Path:
 def segment(file: Path) -> dict:
     """Segment it as the command does; return the process's peak of memory, seconds."""
     start = time.perf_counter()
-    (row,) = photo.segment_files(inference.Segmenter.load(), [file], file.parent)
-    if row["error"]:
-        raise ValueError(row["error"])
+    (done,) = batch.segment_files([batch.Photograph(file)], file.parent)
+    if done.row["error"]:
+        raise ValueError(done.row["error"])
     seconds = round(time.perf_counter() - start, 1)
     return {"pixels": LARGE, "peak_mib": round(alone.peak_mib()), "seconds": seconds}
 
