@@ -303,9 +303,9 @@ def print_table(result: dict) -> None:
 def segment(args: argparse.Namespace) -> int:
     """Segment photographs, or folders of them: probability, vessels, overlay, a table.
 
-    A line of segment.csv a photograph, up to five files each, and a contact sheet. What the table says
-    was done in the same way is passed over, so that the same command goes on where it
-    was stopped.
+    A line of segment.csv a photograph, up to five files each, and a page of them all,
+    index.html. What the table says was done in the same way is passed over, so that the
+    same command goes on where it was stopped.
     """
     from helpers import batch, doubts, sheet, table
 
