@@ -257,13 +257,13 @@ def write_page(path: Path, folder: Folder, pairs: Sequence[Pair]) -> Path:
         for pair in shown
         for picture in [_picture(fundus.load_one(folder, pair.image_id, folder.place))]
     ]
-    rows = [_row(pair) for pair in pairs]
+    title, *lines = map(html.escape, describe(folder, pairs))
     text = TEMPLATE.substitute(
         name=html.escape(folder.name),
-        lines="\n".join(f"<li>{html.escape(x)}" for x in describe(folder, pairs)[1:]),
-        number=len(pairs),
+        title=title,
+        lines="\n".join(f"<li>{line}" for line in lines),
         figures="\n".join(figures),
-        rows="\n".join(rows),
+        rows="\n".join(map(_row, pairs)),
     )
     saving.write_bytes(path, text.encode())
     return path

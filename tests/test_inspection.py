@@ -182,8 +182,8 @@ def main(monkeypatch, capsys):
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_commands_refuse_before_anything_is_done(mine, tmp_path, main, command):
     save(mine / "labels/eye2.png", 255 - GREY)
-    out = ["--out", tmp_path / "out"] if command == "train" else []
-    code, said = main(command, "--dataset", mine, *out)
+    options = {"train": ["--out", tmp_path / "out", "--mode", "smoke", "--steps", 1]}
+    code, said = main(command, "--dataset", mine, *options.get(command, ()))
     assert code == 2 and "labels/eye2.png marks" in said
     assert "error: 1 of 4 pairs" in said and "step" not in said
 
