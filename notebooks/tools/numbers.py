@@ -162,10 +162,11 @@ class Numbers:
         if column["key"] in row.get("without", ()):
             return "-"
         value = self.number(f"{row['of']}.{column['key']}:{column['format']}")
+        ends = column.get("interval_format", ".3f")
         if "interval" not in column:
             return value
         low, high = (
-            self.number(f"{row['of']}.{column['interval']}[{k}]:.3f") for k in (0, 1)
+            self.number(f"{row['of']}.{column['interval']}[{k}]:{ends}") for k in (0, 1)
         )
         return f"{value} ({low} {TO[language]} {high})"
 
