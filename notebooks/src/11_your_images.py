@@ -73,16 +73,16 @@ segmenter = inference.Segmenter.load()  # the weights that come with the course
 #
 # Write the path of a photograph into `PHOTO`, or tick `UPLOAD` in Colab. Left empty, the photograph is the one of chapter 01, from scikit-image. `DIAMETER` is for photographs without a dark border: how many pixels wide the whole lit disc would be (0: it is measured).
 #
-# JPEG, PNG, TIFF, BMP, PPM and WebP are read, in grey, palette, CMYK or 16 bits, too; where the camera noted in the file how it was held, the photograph is turned upright. DICOM and HEIC are not read: export them as PNG or TIFF. More on files and paths: [FAQ](../FAQ.md#your-own-photographs).
+# JPEG, PNG, TIFF, BMP, PPM, WebP and GIF are read, in grey, palette, CMYK or 16 bits, too; where the camera noted in the file how it was held, the photograph is turned upright. DICOM and HEIC are not read: export them as PNG or TIFF. More on files and paths: [FAQ](../FAQ.md#your-own-photographs).
 #
 # A photograph of a patient is health data. In Colab it goes to a computer of Google's. Ask whether you may do that; take names and dates out of file names, and out of the picture if they are written into it. This notebook keeps the photograph in its outputs: clear them before you pass it on. And still: **this is not a medical device.** Do not decide anything about a patient with it.
 
-# %% [markdown] lang="zh" of="4cd593e6"
+# %% [markdown] lang="zh" of="007552ff"
 # ## 你的照片
 #
 # 把照片的路径写进 `PHOTO`；在 Colab 里也可以勾选 `UPLOAD` 上传。留空就用第 01 章那张 scikit-image 自带的照片。`DIAMETER` 用于没有黑边的照片：填整个亮圆盘应有的宽度，单位是像素（0 表示自动测量）。
 #
-# JPEG、PNG、TIFF、BMP、PPM、WebP 都能读，灰度、调色板、CMYK、16 位的也行；如果相机在文件里记下了旋转方向，读取时会自动转正。DICOM 和 HEIC 文件读不了，请先导出成 PNG 或 TIFF。文件和路径的其他问题，见[常见问题](../FAQ.zh-CN.md#自己的照片)（[英文](../FAQ.md#your-own-photographs)）。
+# JPEG、PNG、TIFF、BMP、PPM、WebP、GIF 都能读，灰度、调色板、CMYK、16 位的也行；如果相机在文件里记下了旋转方向，读取时会自动转正。DICOM 和 HEIC 文件读不了，请先导出成 PNG 或 TIFF。文件和路径的其他问题，见[常见问题](../FAQ.zh-CN.md#自己的照片)（[英文](../FAQ.md#your-own-photographs)）。
 #
 # 患者的照片属于健康数据。在 Colab 里，它会传到 Google 的电脑上。先弄清楚是否允许；去掉文件名里的姓名和日期，照片上写着的也要去掉。这个 Notebook 的输出里留有照片，转给别人之前先清除输出。再说一遍：**这不是医疗器械**，不要据此对患者做任何判断。
 
@@ -967,11 +967,11 @@ pairs = inspection.check(
     own_eyes, report, lambda line: print(line.replace(str(report), report.name))
 )
 
-# %% fold="Draw the labels that mark least, the median and most" fold_zh="画出标得最少、居中、最多的三张标签" tags=["answer"]
+# %% fold="Draw the labels that mark least, the median and most" fold_zh="画出标得最少、居中、最多的三张标签"
 ranked = sorted(pairs, key=lambda pair: pair.share)
 panels, names = [], []
 for pair in (ranked[0], ranked[len(ranked) // 2], ranked[-1]):
-    one = fundus.load_one(own_eyes, pair.image_id, own_eyes.place)
+    one = fundus.load_one(own_eyes, pair.image_id, eyes_at)
     panels.append(figures.outlined(one.image, one.vessels, one.fov))
     names.append(f"{pair.image_id}: {pair.share:.1%}")
 figures.show_images(panels, names, 3, 2.7)
@@ -1022,11 +1022,9 @@ import dataclasses
 
 from helpers import evaluation, training
 
+known = 135 if course.mode == "smoke" else segmenter.fov_diameter  # pixels, 540
 taught_on, held_out = (
-    [
-        inference.to_diameter(x, segmenter.fov_diameter)
-        for x in fundus.load(own_eyes, split, own_eyes.place)
-    ]
+    [inference.to_diameter(x, known) for x in fundus.load(own_eyes, split, eyes_at)]
     for split in ("train", "val")
 )
 few = {"smoke": 4, "lesson": 60, "full": 1000}[course.mode]
@@ -1039,7 +1037,7 @@ training.segmenter(run, taught_on).save(tuned)
 
 # %%
 for name, weights in (("shipped", []), ("fine-tuned", [tuned])):
-    row = evaluation.evaluate_split(own_eyes, "test", own_eyes.place, weights)
+    row = evaluation.evaluate_split(own_eyes, "test", eyes_at, weights)
     low, high = row["ci95"]["dice"]
     print(f"{name:10} Dice {row['pooled']['dice']:.3f} ({low:.3f} to {high:.3f}), ", end="")
     # zh: print(f"{name:10} Dice {row['pooled']['dice']:.3f}（{low:.3f}～{high:.3f}），", end="")
@@ -1047,7 +1045,7 @@ for name, weights in (("shipped", []), ("fine-tuned", [tuned])):
     # zh: print(f"AUC {row['pooled']['auc_roc']:.3f}，阈值 {row['threshold']:.2f}")
 
 # %% [markdown] lang="en"
-# Compare both columns. What AUC gains is a better order of the pixels; what Dice gains beyond that may be the threshold alone, which the val images chose anew. The interval is over persons, and of two persons it says little: the more persons in test, the more it is worth. These eyes are drawn, so the numbers say nothing about yours.
+# Compare both columns. A higher AUC is a better order of the pixels; where Dice rises alone, look at the threshold, which the val images chose anew. The interval is over persons, and of two persons it says little: the more there are in test, the more it is worth. These eyes are drawn, so the numbers say nothing about yours.
 #
 # The same in a terminal, with all steps of the recipe:
 #
@@ -1059,8 +1057,8 @@ for name, weights in (("shipped", []), ("fine-tuned", [tuned])):
 #
 # The shipped weights learnt from DRIVE, whose terms allow research and education only: read their [model card](../helpers/weights/README.md) and the [licence](../LICENSE) before you build on them.
 
-# %% [markdown] lang="zh" of="577973cd"
-# shipped 是自带的权重，fine-tuned 是微调过的。两个分数都要看。AUC 升高，说明像素排序更准了；Dice 多升的部分，可能只是因为阈值由验证图像重新选过。区间按人计算，只有两个人时说明不了什么：测试集里的人越多，区间越有用。这些眼睛是画出来的，数字不代表你的照片会怎样。
+# %% [markdown] lang="zh" of="86a608a1"
+# shipped 是自带的权重，fine-tuned 是微调过的。两个分数都要看。AUC 升高，说明像素排序更准了；只有 Dice 升高，就看看阈值：它由验证图像重新选过。区间按人计算，只有两个人时说明不了什么：测试集里的人越多，区间越有用。这些眼睛是画出来的，数字不代表你的照片会怎样。
 #
 # 在终端里做同样的事，训练完整的步数：
 #
