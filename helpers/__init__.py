@@ -9,7 +9,8 @@ environment  the .venv that the commands run in
 lab          JupyterLab, opened at a chapter
 runtime      seed, device, numeric precision, report of the machine
 datasets     the data sets: facts, splits, layout on disk, checksums
-fundus       images and labels: reading, checking, field of view
+pictures     image files: the formats that are read, in full depth
+fundus       images and labels of a set; the field of view found and measured
 labelled     a folder of one's own labelled photographs: pairs, persons, splits
 inspection   labels looked at before the first step: faults, a report
 fetch        bytes from elsewhere: an address, a folder, an archive
@@ -28,13 +29,15 @@ training     the recipe wired, the loop, checkpoints, a run in the background
 inference    from a photograph to a vessel map; shipped weights
 metrics      counts, scores, ROC and PR curves, confidence intervals
 evaluation   the scores of a split, beside a second observer and a ridge filter
-pictures     image files: the formats that are read
+doubts       what is unusual about a photograph, or about many
+measures     numbers from a vessel map
 seal         pictures that carry a note: what they were made of, and how
 locks        one process at a time
 table        segment.csv: a row a photograph, safe between processes
 workers      work shared out among processes
 photo        one photograph of one's own: pictures and a row of numbers
 batch        many photographs: found, named, shared out, taken up again
+sheet        the contact sheet: all of them on one page
 figures      every drawing; arrays in, figures out
 task         the final task: plan, measurements, one submission, a report
 lesson       the set-up line, and what a chapter's cells call

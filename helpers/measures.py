@@ -11,7 +11,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from . import fundus
+from . import fundus, metrics
+from .evaluation import SPECK
+from .inference import DIAMETER, scale_to
 
 
 def vessel_measures(pred: np.ndarray, fov: np.ndarray) -> dict[str, float]:
@@ -21,10 +23,12 @@ def vessel_measures(pred: np.ndarray, fov: np.ndarray) -> dict[str, float]:
     skeleton_length : of the centre lines, in pixels; a step aside counts sqrt(2);
     skeleton_per_diameter : the same in diameters of the field of view;
     branch_points, end_points : of the centre lines; where several pixels of one
-    crossing touch, they count once.
+    crossing touch, they count once. Centre lines are those of pieces of at least 30
+    pixels at DRIVE's resolution; smaller ones are noise, and each would have two ends.
     """
-    inside = fov[0]
-    thin = skeletonize(pred[0] & inside)
+    inside, diameter = fov[0], fundus.fov_diameter(fov)
+    speck = round(SPECK / scale_to(DIAMETER, diameter) ** 2)
+    thin = skeletonize(metrics.remove_specks(pred & fov, speck)[0])
     neighbours = ndimage.convolve(thin.astype(np.uint8), np.ones((3, 3), np.uint8))
     neighbours = np.where(thin, neighbours - 1, 0)
     around = np.ones((3, 3))
@@ -32,7 +36,7 @@ def vessel_measures(pred: np.ndarray, fov: np.ndarray) -> dict[str, float]:
     return {
         "vessel_share": float((pred[0] & inside).sum() / inside.sum()),
         "skeleton_length": length,
-        "skeleton_per_diameter": length / fundus.fov_diameter(fov),
+        "skeleton_per_diameter": length / diameter,
         "branch_points": int(ndimage.label(neighbours > 2, around)[1]),
         "end_points": int((neighbours == 1).sum()),
     }

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "pictures": {"datasets"},
     "fundus": {"datasets", "pictures"},
     "doubts": {"fundus"},
-    "measures": {"fundus"},
+    "measures": {"fundus", "metrics", "inference", "evaluation"},
     "sheet": set(),
     "fetch": {"datasets"},
     "labelled": {"datasets"},

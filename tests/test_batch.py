@@ -12,7 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers import batch, datasets, fundus, inference, phantom, photo, seal, table
+from helpers import (
+    batch,
+    datasets,
+    fundus,
+    inference,
+    phantom,
+    photo,
+    pictures,
+    seal,
+    table,
+)
 from helpers.preprocess import Standardisation
 from helpers.unet import UNet
 
@@ -240,7 +250,11 @@ def test_what_differs_is_made_anew_under_its_own_name(
     differing = {key for key in a if a[key] != before["a.png"][key]}
     assert column in differing and not differing & {"file", "sha256", "result"}
     assert after["b.png"] == before["b.png"]
-    old = {"a_overlay.jpg", "a_fov.png"}  # of the other way: they would mislead
+    old = {
+        "a_overlay.jpg",
+        "a_fov.png",
+        "a_thumb.jpg",
+    }  # of the other way: they would mislead
     assert set(results()) == set(files) - old
     assert seal.read(Path("out/a_prob.png"))[column] == a[column]
 
@@ -249,7 +263,7 @@ def test_a_photograph_is_known_by_its_content(segment, eyes):
     segment("photos")
     Path("photos").rename("elsewhere")
     assert all(o.skipped for o in segment("elsewhere"))
-    assert len(rows()) == 3 and len(results()) == 12
+    assert len(rows()) == 3 and len(results()) == 15
     Path("elsewhere/a.png").write_bytes(eyes[0] + b"0")
     assert [o.skipped for o in segment("elsewhere")] == [False, True, True]
     assert rows()["a.png"]["result"] == "a_png", "another photograph"
@@ -265,7 +279,7 @@ def test_row_and_note_say_how_it_was_made(segment, net):
     assert row["sha256"] == note["source"] == datasets.sha256(Path("photos/a.png"))
     assert (row["copies"], row["version"], row["mask"]) == ("none", photo.VERSION, "")
     assert tuple(row) == table.COLUMNS
-    image = fundus.read_photo("photos/a.png")
+    image = pictures.read_photo("photos/a.png")[0]
     nets = [inference.Segmenter.load(file) for file in (net, other)]
     fov = fundus.automatic_fov(image)
     mean = sum(n.probs(image, fov) for n in nets) / 2
@@ -323,23 +337,8 @@ def test_a_missing_file_is_a_row(segment):
     assert not outcomes[1].row["error"]
 
 
-@pytest.mark.parametrize("pixels", [-1, 0, 1, 49, 20_001, 1e12, np.inf, np.nan])
-def test_a_diameter_is_that_of_an_eye(segment, pixels):
-    with pytest.raises(ValueError, match="the lit disc of an eye has 50 to 20,000"):
-        segment("photos/a.png", diameter=pixels)
-    assert not Path("out").exists()
-
-
-def test_a_diameter_far_below_what_is_seen_is_refused():
-    net = inference.Segmenter(None, None, 0.5, 540.0, {})
-    method = photo.Method([net], "", 0.5, 50.0, "none")
-    wide = np.ones((1, 10, 600), bool)
-    with pytest.raises(ValueError, match="600 pixels wide, far more than a diameter"):
-        method.probs(None, wide)
-
-
 def test_only_what_there_is_can_be_kept(segment):
-    with pytest.raises(ValueError, match="name some of prob,vessels,overlay,fov"):
+    with pytest.raises(ValueError, match="name some of prob,vessels,overlay,fov,thumb"):
         segment("photos/a.png", keep=["probs"])
     segment("photos/a.png", keep=["vessels"])
     assert set(results()) == {"a_vessels.png"}
@@ -374,7 +373,7 @@ def test_results_are_no_photographs(segment):
     found, text = batch.find([Path("photos")], Path("x"), recursive=True)
     assert (
         len(found) == 3
-        and text == "1 other file left out: 1 .csv; 12 results passed over"
+        and text == "1 other file left out: 1 .csv; 15 results passed over"
     )
     Path("photos/maps/mine.png").write_bytes(b"")
     found, text = batch.find([Path("photos")], Path("photos/maps"), recursive=True)
@@ -382,7 +381,7 @@ def test_results_are_no_photographs(segment):
     found, _ = batch.find([Path("photos")], Path(), recursive=True)
     assert len(found) == 4, "a folder may lie in that of the results"
     pattern = [Path("photos/maps/a_*")]
-    with pytest.raises(ValueError, match=r"no photograph is named \(4 results passed"):
+    with pytest.raises(ValueError, match=r"no photograph is named \(5 results passed"):
         batch.find(pattern, Path("x"))
 
 
@@ -484,7 +483,7 @@ def test_several_processes_make_the_same_files(segment, eyes):
     said = []
     alone = segment("photos", out="one")
     together = segment("photos", out="two", jobs=2, say=said.append)
-    assert results("one") == results("two") and len(results("one")) == 12
+    assert results("one") == results("two") and len(results("one")) == 15
     same = [{**row, "seconds": ""} for row in rows("one").values()]
     assert same == [{**row, "seconds": ""} for row in rows("two").values()]
     assert len(alone) == len(together) == 4 and rows("two")["broken.png"]["error"]

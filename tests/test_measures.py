@@ -44,6 +44,17 @@ def test_an_empty_map_and_what_lies_outside_the_field_of_view():
     assert found["skeleton_length"] == 39 and found["vessel_share"] == 40 / half.sum()
 
 
+def test_specks_have_no_ends():
+    fov = np.ones((1, 540, 540), bool)
+    pred = np.zeros_like(fov)
+    pred[0, 100, 50:450] = True
+    alone = measures.vessel_measures(pred, fov)
+    pred[0, 200:204, 200:205] = True  # 20 pixels
+    assert alone["end_points"] == 2
+    again = measures.vessel_measures(pred, fov)
+    assert {key for key in alone if again[key] != alone[key]} == {"vessel_share"}
+
+
 def test_turned_and_mirrored_eyes_measure_nearly_alike():
     x = phantom.draw(1, 292, 282)
     found = [

@@ -29,7 +29,7 @@ def pictures() -> Iterator[tuple[str, np.ndarray]]:
             picture = img_as_float32(getattr(data, name)())
         except (ImportError, OSError):  # not among those that were installed
             continue
-        colours = color.gray2rgb(picture)[..., :3]
+        colours = color.gray2rgb(picture) if picture.ndim == 2 else picture[..., :3]
         yield name, np.ascontiguousarray(colours.transpose(2, 0, 1), np.float32)
 
 
