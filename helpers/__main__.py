@@ -305,7 +305,9 @@ def segment(args: argparse.Namespace) -> int:
 
     A line of segment.csv a photograph, up to five files each, and a page of them all,
     index.html. What the table says was done in the same way is passed over, so that the
-    same command goes on where it was stopped.
+    same command goes on where it was stopped. Compare its numbers between photographs
+    of one camera at one setting, made with the same weights, threshold and diameter,
+    never across cameras, and take none for a calibre (chapter 11, results/README.md).
     """
     from helpers import batch, doubts, sheet, table
 

@@ -238,6 +238,53 @@ QUESTIONS["11.5"] = Question(
     ),
     offers=("blue first", "divided twice", "whole numbers", "not standardised"),
 )
+
+
+def _divided(folder):
+    splits = {}  # of each person; the photographs are 01L, 01R, 02L, ...
+    for image_id in folder.photographs():
+        splits.setdefault(image_id[:2], set()).add(folder.split_of(image_id))
+    return sum("train" in both and len(both) > 1 for both in splits.values())
+
+
+QUESTIONS["11.6"] = Question(
+    ("persons with an eye on either side", "两只眼睛分在两边的人数"),
+    _divided,
+    (
+        (
+            "Go through the line of val and that of test: where is the other eye of "
+            "each number?",
+            "逐个看 val 和 test 两行：同一个编号的另一只眼睛在哪一行？",
+        ),
+        (
+            "A person with one eye in val and one in test does not count, nor does one "
+            "with both in the same line.",
+            "一只在 val、一只在 test 的不算，两只在同一行的也不算。",
+        ),
+    ),
+    (
+        "{answer}. Two eyes of a person are alike and were drawn by the same hand: the "
+        " score is then partly of somebody whom the network knows, and too good.",
+        "{answer} 个。同一个人的两只眼睛很像，标签也是同一双手画的：分数有一部分来自"
+        "网络认识的人，会偏高。",
+    ),
+    mistakes=(
+        (
+            0,
+            (
+                "A hash of the name knows nothing of persons.",
+                "名字的哈希值不知道哪些照片属于同一个人。",
+            ),
+        ),
+        (
+            8,
+            (
+                "So many photographs val and test hold; persons are asked for.",
+                "这是 val 和 test 里照片的张数；问的是人数。",
+            ),
+        ),
+    ),
+)
 CONTRACTS["11.validation"] = Contract(
     ("AUC and Dice of the validation eyes", "验证图像的 AUC 和 Dice"),
     {"DRIVE": (0.9823, 0.8137)},
