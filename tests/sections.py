@@ -146,7 +146,11 @@ def remember_predictions() -> None:
 
 
 def examine(path: Path, report: Callable[[str], None]) -> None:
-    """Run a chapter in order, then each cell again, each section from its needs."""
+    """Run a chapter in order, then its cells again, then each section from its needs.
+
+    Of cells without a verdict those are not run again that draw, prepare or train:
+    test_notebooks.py runs each twice in a row, and needs.origins sees to its names.
+    """
     from notebooks.tools import build, minutes, needs
 
     chapter = build.Chapter(ROOT, path)
@@ -161,8 +165,9 @@ def examine(path: Path, report: Callable[[str], None]) -> None:
             report(f"{number}: the right answer is called wrong: {wrong}")
     kernel.report = lambda line: report(f"again after all: {line}")
     for k in reversed(range(len(cells))):
-        if "fold" in code[k].metadata and not verdicts[k]:
-            continue  # it draws or prepares; that it still can, needs.origins sees to
+        is_costly = "fold" in code[k].metadata or ".backward(" in code[k].source
+        if is_costly and not verdicts[k]:
+            continue
         again = kernel.run(k)
         if None not in (again, verdicts[k]) and again != verdicts[k]:
             kernel.report(f"{cells[k][0]}: {again}, before {verdicts[k]}")
@@ -188,12 +193,15 @@ def main(folder: Path, chapters: list[str]) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
+    import torch._dynamo  # noqa: F401, for optimisers: imported once for all chapters
     from matplotlib import pyplot as plt
 
-    from helpers import evaluation, lesson, photo, training  # noqa: F401
+    from helpers import evaluation, lesson, metrics, photo, training  # noqa: F401
     from notebooks.tools import build
 
     plt.show = lambda: plt.close("all")  # nobody looks
+    plt.Figure.tight_layout = lambda *_, **__: None
+    metrics.NUM_BINS = 2**16  # the eyes are small; 2^21 would take most of the time
     remember_predictions()
     with contextlib.redirect_stdout(io.StringIO()):
         _ = lesson.start().data_dir  # draws the phantoms

@@ -290,7 +290,7 @@ def test_chinese_links_lead_to_chinese_chapters(project):
         ('include="badges"', 'include="badge"', '0 cells include="badges"'),
         ("lesson.start()", "lesson.start(1)", "the set-up stub is exactly"),
         ("import math", "# @title A form\nimport math", "a title is the cell's title="),
-        (' minutes="1"', "", r"'## Text': no minutes=\"0\""),
+        (' minutes="1"', "", r"'## Text': no minutes=\"1\""),
         ("import math", "import math(", "'import math.': SyntaxError in its line 1"),
         (
             'metres")',

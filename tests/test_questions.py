@@ -412,7 +412,7 @@ def test_the_first_try_never_gives_the_answer(number, fresh, capsys):
     other = (
         []
         if asked.offers or isinstance(asked.answer, tuple | list)
-        else [({}, asked.hints[0])]
+        else [(np.nan, asked.hints[0])]
     )
     for wrong, hint in [*other, *asked.mistakes]:
         if callable(wrong):

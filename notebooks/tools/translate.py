@@ -155,8 +155,9 @@ def bless(path: Path) -> None:
         for english, chinese in zip([cells[0], *cells], cells, strict=False)
         if chinese.metadata.get("lang") == "zh"
     )
-    header = re.compile(r'^(# %% \[markdown\] lang="zh")(?: of="\w*")?', re.M)
-    text = header.sub(lambda m: f'{m[1]} of="{next(hashes)}"', text)
+    header = re.compile(r'^# %% \[markdown\] lang="zh".*$', re.M)
+    bare = re.compile(r' of="\w*"')
+    text = header.sub(lambda m: f'{bare.sub("", m[0])} of="{next(hashes)}"', text)
     path.write_text(text, "utf-8", newline="\n")
 
 
