@@ -257,7 +257,7 @@ def test_a_fold_with_an_unknown_exercise_is_an_error(project, capsys, number):
 def test_set_up_cell_carries_the_address(project):
     cell = outputs.code_cells(notebook(project).cells)[0]["source"]
     assert 'ADDRESS, TAG = "https://github.com/OWNER/REPO", "main"\n' in cell
-    assert cell.count("\n") < 45
+    assert cell.count("\n") < 50
     assert cell.endswith(paste.SETUP_STUB)
 
 

@@ -158,7 +158,7 @@ def test_commands_work_from_any_folder_and_under_a_gbk_console(tmp_path, trained
     assert done.returncode == 2, done.stderr
     assert "cannot be read as an image" in done.stderr
     assert "Traceback" not in done.stderr
-    assert seen(tmp_path / "o") == {"segment.csv"}
+    assert seen(tmp_path / "o") == {"segment.csv", "index.html"}
 
 
 @pytest.mark.parametrize("diameter", ["inf", "nan", "1", "1e12", "-5", "0"])
@@ -614,9 +614,9 @@ def test_segment_never_overwrites_another_images_result(phantoms, trained, tmp_p
     options = ["--out", "out", "--weights", str(trained / "weights.pt")]
     assert commands.main(["segment", *images, *options]) == 0
     stems = ["a", "a_png", "a-2"]
-    kinds = ["prob.png", "vessels.png", "overlay.jpg", "fov.png"]
+    kinds = ["prob.png", "vessels.png", "overlay.jpg", "fov.png", "thumb.jpg"]
     expected = {f"{stem}_{kind}" for stem in stems for kind in kinds}
-    assert seen(Path("out")) == expected | {"segment.csv"}
+    assert seen(Path("out")) == expected | {"segment.csv", "index.html"}
     before = {p: p.read_bytes() for p in Path("out").glob("*_*")}
     command = ["segment", *images, *options, "--again"]
     assert commands.main(command) == 0, "again: the same files"
@@ -636,7 +636,7 @@ def test_segment_goes_on_after_a_file_that_is_no_image(phantoms, trained, capsys
     said = capsys.readouterr()
     assert "error: [1/2" in said.err and "bad.png cannot be read" in said.err
     assert "1 of 2 segmented; " in said.out
-    assert len(list(Path("out").glob("*_*"))) == 4
+    assert len(list(Path("out").glob("*_*"))) == 5
     assert commands.main(["segment", "bad.png", str(eye), *options]) == 2
     assert "0 of 2 segmented, 1 done before (--again)" in capsys.readouterr().out
 
@@ -714,6 +714,7 @@ def test_segment_takes_a_list_masks_networks_and_jobs(phantoms, trained, capsys)
     assert commands.main(command) == 0
     assert seen(Path("out")) == {
         "segment.csv",
+        "index.html",
         "patient_vessels.png",
         "patient_fov.png",
     }
