@@ -11,7 +11,7 @@ import numpy as np
 
 from . import fundus, places
 
-# DRIVE 21-40, as the shipped network marks them, lie between; see results/doubts.json.
+# DRIVE 21-40, as the shipped network marks them, lie between; see results/doubted.json.
 USUAL = (0.09, 0.15)  # share of the field of view marked as vessels
 LIMITS = (0.05, 0.22)  # a single photograph's, with room round it
 # Most of the light; DRIVE and CHASE_DB1 have up to 0.33 and 0.22.

@@ -1,7 +1,7 @@
 """From a vessel map to numbers: share, length of the centre lines, branches, ends.
 
 Numbers of one camera at one setting may be compared; across cameras or weights they
-may not, and none of them is a calibre. results/measures.json has how far they agree
+may not, and none of them is a calibre. results/agreement.json has how far they agree
 with those of labels. VascX, PVBM and AutoMorph measure more.
 """
 
