@@ -22,7 +22,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p) != HERE)]
 
-from helpers import datasets, environment, places, saving, wheels  # noqa: E402
+from helpers import datasets, environment, places, saving, wheels, workers  # noqa: E402
 from helpers.config import MODES, PRESETS  # noqa: E402
 from helpers.places import ROOT  # noqa: E402
 
@@ -212,7 +212,7 @@ def train(args: argparse.Namespace) -> int:
     refused. Its photographs are brought to one size, that of the median field of view
     and at most twice that of DRIVE; with --init to the size that the weights know.
     """
-    from helpers import fundus, inference, inspection, locks, training
+    from helpers import inference, locks, training
 
     threshold = args.threshold and inference.Segmenter.load(args.threshold).threshold
     if args.with_val and not threshold:
@@ -221,7 +221,22 @@ def train(args: argparse.Namespace) -> int:
     config = dataclasses.replace(PRESETS[args.mode], seed=args.seed, **steps)
     facts = eyes_of(args.dataset)
     place = prepare(facts)
-    training.open_folder(args.out, args.resume)
+    options = {"resume": args.resume, "choose": not args.with_val, "say": print}
+    options |= {"threshold": threshold, "init": args.init}
+    with locks.alone(args.out):
+        training.open_folder(args.out, args.resume)
+        images, val = looked_at(facts, place, args)
+        if args.with_val:
+            images = images + val
+        training.train(args.out, facts, images, val, config, **options)
+    print(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
+    return 0
+
+
+def looked_at(facts: datasets.Dataset, place: Path, args: argparse.Namespace) -> tuple:
+    """Read the images to train on and those to validate by; refuse what cannot be."""
+    from helpers import fundus, inference, inspection
+
     if facts.place:
         inspection.check(facts, args.out, print)
     images, val = (fundus.load(facts, split, place) for split in ("train", "val"))
@@ -236,14 +251,7 @@ def train(args: argparse.Namespace) -> int:
         images, val = (
             [inference.to_diameter(x, known) for x in part] for part in (images, val)
         )
-    options = {"resume": args.resume, "choose": not args.with_val, "say": print}
-    if args.with_val:
-        images = images + val
-    options |= {"threshold": threshold, "init": args.init}
-    with locks.alone(args.out):
-        training.train(args.out, facts, images, val, config, **options)
-    print(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
-    return 0
+    return images, val
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -311,6 +319,32 @@ def segment(args: argparse.Namespace) -> int:
     """
     from helpers import batch, doubts, sheet, table
 
+    photographs = chosen(args)
+    keys = ("weights", "threshold", "diameter", "jobs", "again")
+    options = {key: getattr(args, key) for key in keys} | {"copies": args.tta}
+    options["keep"] = args.keep.split(",")
+    skipped, failed, shares = 0, 0, []
+    outcomes = batch.segment_files(photographs, args.out, **options, say=note)
+    for number, outcome in enumerate(outcomes, start=1):
+        row = outcome.row
+        shares += [float(row["vessel_share"])] if row["vessel_share"] else []
+        skipped, failed = skipped + outcome.skipped, failed + bool(row["error"])
+        if not outcome.skipped:
+            tell(outcome, f"[{number}/{len(photographs)}{time_left(outcome.left)}]")
+    for doubt in (unusual := doubts.batch(shares)):
+        warn(doubt)
+    rows = table.Table(args.out).rows.values()
+    page = sheet.write(args.out, list(rows), unusual, places.language())
+    before = f", {skipped} done before (--again)" if skipped else ""
+    done = f"{len(photographs) - skipped - failed} of {len(photographs)} segmented"
+    print(f"{done}{before}; {args.out / table.NAME}, {page}")
+    return 2 if failed else 0
+
+
+def chosen(args: argparse.Namespace) -> list:
+    """Return the photographs that are named, each with its mask where there are any."""
+    from helpers import batch
+
     if bool(args.list) == bool(args.images):
         raise ValueError("name photographs or folders, or a list of them with --list")
     left_out = ""
@@ -322,34 +356,21 @@ def segment(args: argparse.Namespace) -> int:
         photographs = batch.with_masks(photographs, args.mask)
     if left_out:
         print(left_out)
-    keys = ("weights", "threshold", "diameter", "jobs", "again")
-    options = {key: getattr(args, key) for key in keys} | {"copies": args.tta}
-    options["keep"] = args.keep.split(",")
-    counts, shares = {"done": 0, "skipped": 0, "failed": 0}, []
-    outcomes = batch.segment_files(photographs, args.out, **options, say=note)
-    for number, outcome in enumerate(outcomes, start=1):
-        shares += [float(share)] if (share := outcome.row["vessel_share"]) else []
-        row, file = outcome.row, table.plain(outcome.photograph.path)
-        if outcome.skipped:
-            counts["skipped"] += 1
-            continue
-        counts["failed" if row["error"] else "done"] += 1
-        place = f"[{number}/{len(photographs)}{time_left(outcome.left)}]"
-        if row["error"]:
-            shown = "" if file in row["error"] else f"{file}: "
-            print(f"error: {place} {shown}{row['error']}", file=sys.stderr)
-        else:
-            print(f"{place} {file} -> {row['result']}")
-        if row["warnings"]:
-            warn(f"{file}: {row['warnings']}")
-    before = f", {n} done before (--again)" if (n := counts["skipped"]) else ""
-    done = f"{counts['done']} of {len(photographs)} segmented{before}"
-    for doubt in (unusual := doubts.batch(shares)):
-        warn(doubt)
-    rows = table.Table(args.out).rows.values()
-    page = sheet.write(args.out, list(rows), unusual, places.language())
-    print(f"{done}; {args.out / table.NAME}, {page}")
-    return 2 if counts["failed"] else 0
+    return photographs
+
+
+def tell(outcome, place: str) -> None:
+    """Print what became of a photograph."""
+    from helpers import table
+
+    row, file = outcome.row, table.plain(outcome.photograph.path)
+    if row["error"]:
+        shown = "" if file in row["error"] else f"{file}: "
+        print(f"error: {place} {shown}{row['error']}", file=sys.stderr)
+    else:
+        print(f"{place} {file} -> {row['result']}")
+    if row["warnings"]:
+        warn(f"{file}: {row['warnings']}")
 
 
 def note(text: str) -> None:
@@ -490,13 +511,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def fills_memory(error: Exception) -> bool:
-    """Tell whether an error means a full memory; torch has two of its own for that."""
-    words = f"{type(error).__name__}: {error}"
-    own = "OutOfMemoryError" in words or "allocate memory" in words
-    return isinstance(error, MemoryError) or own
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0, 1 (a run or test failed), 2 (error)."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -515,7 +529,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
-        if not fills_memory(error):
+        if not workers.fills_memory(error):
             raise
         remedy = "close other programs, or take smaller images"
         print(f"error: the memory is full: {remedy} ({error})", file=sys.stderr)

@@ -447,9 +447,7 @@ def attempt(
 
 def reason(error: Exception) -> str:
     """Say in words why a photograph failed."""
-    in_torch = isinstance(error, RuntimeError) and "memory" in str(error)
-    in_numpy = any(isinstance(e, MemoryError) for e in (error, error.__cause__))
-    if in_torch or in_numpy:
+    if any(map(workers.fills_memory, (error, error.__cause__))):
         return "not enough memory: shrink the photograph, or give fewer --jobs"
     known = isinstance(error, OSError | ValueError)
     return str(error) if known else f"{type(error).__name__}: {error}"

@@ -15,7 +15,15 @@ from scipy import ndimage
 from skimage.filters import sato
 
 from . import datasets, fundus, metrics, runtime
-from .inference import DIAMETER, PRECISION, Segmenter, resized, scale_to
+from .inference import (
+    DIAMETER,
+    PRECISION,
+    Segmenter,
+    mean_probs,
+    mean_threshold,
+    resized,
+    scale_to,
+)
 
 SPECK = 30  # pixels at DRIVE's resolution; smaller pieces are noise: chosen on DRIVE
 # 37-40, by Betti-0 error
@@ -177,10 +185,10 @@ def evaluate_split(
     images, val = (fundus.OnDisk(name, s, data_dir, half) for s in (split, "val"))
     networks = [Segmenter.load(file) for file in weights or [None]]
     if threshold is None:
-        threshold = sum(n.threshold for n in networks) / len(networks)
+        threshold = mean_threshold(networks)
 
     def average(x: fundus.FundusImage) -> np.ndarray:
-        return sum(n.probs(x.image, x.fov, tta) for n in networks) / len(networks)
+        return mean_probs(networks, x.image, x.fov, tta=tta)
 
     ways = {"network": (average, threshold)}
     members = datasets.ids(name, split)

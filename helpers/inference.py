@@ -256,6 +256,18 @@ class Segmenter:
         return cls(model, **rest)
 
 
+def mean_threshold(networks: Sequence[Segmenter]) -> float:
+    """Return the mean of the networks' own thresholds."""
+    return sum(n.threshold for n in networks) / len(networks)
+
+
+def mean_probs(
+    networks: Sequence[Segmenter], image: np.ndarray, fov: np.ndarray, **options
+) -> np.ndarray:
+    """Return the mean of several networks' ``Segmenter.probs``, (1, H, W) float32."""
+    return sum(n.probs(image, fov, **options) for n in networks) / len(networks)
+
+
 def _settings(content: dict) -> dict:
     """Return what a weights file holds beside the weights; ValueError names nonsense.
 

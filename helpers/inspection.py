@@ -18,17 +18,14 @@ from string import Template
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
-from skimage import measure
 
-from . import fundus, labelled, pictures, saving
+from . import figures, fundus, labelled, pictures, saving
 from .labelled import Folder
 
 LEAST, MOST = 0.01, 0.30  # of the field of view; DRIVE's labels mark 7 to 16 %
 LIT = 0.5  # share of a field of view that the photograph must agree with
 NOISE = 0.01, 0.001  # pixels between two values: all, and those of one value alone
 SIDE = 640  # pixels of a picture on the page
-VESSELS, FOV = (86, 180, 233), (230, 159, 0)  # colours of the outlines
 REMEDY = "save it with two values, vessels white (255) on black (0)"
 TEMPLATE = Template((Path(__file__).parent / "inspection.html").read_text("utf-8"))
 
@@ -250,7 +247,7 @@ def write_page(path: Path, folder: Folder, pairs: Sequence[Pair]) -> Path:
     known = sorted((p for p in pairs if p.share is not None), key=lambda p: p.share)
     middle = len(known) // 2
     shown = [known[k] for k in sorted({0, middle, len(known) - 1})] if known else []
-    figures = [
+    drawn = [
         f'<figure><img alt="{html.escape(pair.image_id)}" src="{picture}">'
         f"<figcaption>{html.escape(pair.image_id)}: {pair.share:.1%}</figcaption>"
         "</figure>"
@@ -262,7 +259,7 @@ def write_page(path: Path, folder: Folder, pairs: Sequence[Pair]) -> Path:
         name=html.escape(folder.name),
         title=title,
         lines="\n".join(f"<li>{line}" for line in lines),
-        figures="\n".join(figures),
+        figures="\n".join(drawn),
         rows="\n".join(map(_row, pairs)),
     )
     saving.write_bytes(path, text.encode())
@@ -280,12 +277,7 @@ def _row(pair: Pair) -> str:
 
 def _picture(x: fundus.FundusImage) -> str:
     """Return a photograph with both outlines as the address of a small JPEG."""
-    step = -(-max(x.fov.shape) // SIDE)
-    small = np.rint(255 * x.image[:, ::step, ::step]).astype(np.uint8)
-    painted = np.ascontiguousarray(small.transpose(1, 2, 0))
-    for label, colour in ((x.fov, FOV), (x.vessels, VESSELS)):
-        inside = measure.block_reduce(label[0], step, np.max)  # keeps thin vessels
-        painted[ndimage.binary_dilation(inside) & ~inside] = colour
+    painted = figures.thumbnail(x.image, x.vessels, x.fov, SIDE)
     file = io.BytesIO()
     Image.fromarray(painted).save(file, "jpeg", quality=80, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,7 +1,7 @@
 """A folder of one's own labelled photographs: pairs by name, persons, splits.
 
 Its facts are a ``datasets.Dataset``: what takes the name of a set takes them, too.
-Names and bytes are looked at here, pixels in ``inspection``. Standard library only.
+Names and bytes are looked at here, pixels in ``inspection``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import datasets
+from . import datasets, pictures
+from .table import plain
 
 FOLDERS = {"image": "images", "vessels": "labels", "fov": "fov", "second": "second"}
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm",
-    ".pbm", ".pnm", ".webp", ".gif",
-}  # fmt: skip
 MARKS = ("_", "-", ".")  # that may follow a photograph's name in its label's
 SPLIT, PERSONS = "split.csv", "persons.csv"
 LAYOUT = (
@@ -82,22 +79,22 @@ def scan(folder: Path | str) -> Folder:
     """
     place = Path(folder).expanduser().resolve()
     listed = _listed(place)
-    pictures = {
+    readable = {
         kind: [path for path in paths if _is_picture(path)]
         for kind, paths in listed.items()
     }
-    paths = _by_name(pictures["image"])
-    found = {kind: partners(list(paths), pictures[kind]) for kind in FOLDERS}
+    paths = _by_name(readable["image"])
+    found = {kind: partners(list(paths), readable[kind]) for kind in FOLDERS}
     names = [name for name in paths if name in found["vessels"]]
     if len(names) < 3:
-        some = [x[0].name for x in (pictures["image"], pictures["vessels"]) if x]
+        some = [x[0].name for x in (readable["image"], readable["vessels"]) if x]
         example = f" (first: {', '.join(some)})" if some and not names else ""
         raise ValueError(
             f"{folder} holds {len(paths)} photographs, {len(names)} of them with a "
             f"label{example}; at least 3 are needed, to train on, to validate and to "
             f"test; {LAYOUT}"
         )
-    ids = {name: _plain(paths[name].stem) for name in names}
+    ids = {name: plain(paths[name].stem) for name in names}
     files = {
         kind: {ids[name]: found[kind][name] for name in names if name in found[kind]}
         for kind in FOLDERS
@@ -108,8 +105,8 @@ def scan(folder: Path | str) -> Folder:
     every = [path for paths in listed.values() for path in paths]
     persons, splits, divided_by = _divide(place, files["image"])
     return Folder(
-        name=_plain(place.name),
-        title=f"{_plain(place.name)}, {len(names)} labelled photographs of one's own",
+        name=plain(place.name),
+        title=f"{plain(place.name)}, {len(names)} labelled photographs of one's own",
         home="",
         terms="",
         citation="",
@@ -119,7 +116,7 @@ def scan(folder: Path | str) -> Folder:
         files=_each(files, lambda path: _inside(place, path)),
         digests=digests,
         persons=persons,
-        left_out=tuple(_plain(_inside(place, x)) for x in every if x not in used),
+        left_out=tuple(plain(_inside(place, x)) for x in every if x not in used),
         divided_by=divided_by,
     )
 
@@ -203,12 +200,7 @@ def _followed(name: str) -> tuple[str, ...]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _plain(text: str) -> str:
-    """Return a name that any file and console can hold."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return path.suffix.lower() in pictures.suffixes() and path.is_file()
 
 
 def _inside(place: Path, path: Path) -> str:
@@ -299,7 +291,7 @@ def _read(
             f"{path} has the columns {', '.join(head) or '-'}; its first line must "
             f"name id and {column}"
         )
-    known = {x.casefold(): i for i, p in images.items() for x in (i, _plain(p.name))}
+    known = {x.casefold(): i for i, p in images.items() for x in (i, plain(p.name))}
     values = {}
     for row in filter(any, rows):
         cells = dict(zip(head, map(str.strip, row), strict=False))

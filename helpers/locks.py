@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, Timeout  # torch brings it
 
 from . import saving
 
@@ -31,16 +31,11 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
         lock.acquire(timeout=seconds)
     except Timeout as error:
         raise BusyError(f"another process holds {path}") from error
-    except NotImplementedError:
-        yield False
-        return
-    except OSError as error:
-        if error.errno not in UNKNOWN:
+    except (OSError, NotImplementedError) as error:  # the second stands for ENOSYS
+        if getattr(error, "errno", errno.ENOSYS) not in UNKNOWN:
             raise
-        yield False
-        return
     try:
-        yield True
+        yield lock.is_locked
     finally:
         lock.release()
 

@@ -21,7 +21,7 @@ ENDINGS = {
     "fov": "_fov.png",
     "thumb": "_thumb.jpg",
 }
-THUMB = 320  # pixels
+THUMB = 480  # pixels, at most, a side
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Method:
     ) -> Method:
         """Load networks, () the shipped one; the threshold is the mean of theirs."""
         networks = [inference.Segmenter.load(file) for file in files or [None]]
-        own = sum(n.threshold for n in networks) / len(networks)
+        own = inference.mean_threshold(networks)
         digests = map(datasets.sha256, files or [inference.SHIPPED])
         weights = "+".join(digest[:12] for digest in digests)
         return cls(networks, weights, threshold or own, own, diameter, copies)
@@ -70,12 +70,7 @@ class Method:
     def probs(self, image: np.ndarray, fov: np.ndarray) -> np.ndarray:
         """Return the mean probabilities, (3, H, W) -> (1, H, W) float32."""
         options = {"tta": self.copies, "diameter": self.diameter}
-        maps = (n.probs(image, fov, **options) for n in self.networks)
-        mean = next(maps)
-        for other in maps:
-            mean += other
-        mean /= len(self.networks)
-        return mean
+        return inference.mean_probs(self.networks, image, fov, **options)
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ def segment(method: Method, job: Job) -> dict[str, str]:
         "vessels": lambda: pred[0].astype(np.uint8) * 255,
         "overlay": lambda: _bytes(figures.outlined(image, pred, fov)),
         "fov": lambda: fov[0].astype(np.uint8) * 255,
-        "thumb": lambda: thumb(image, pred, fov),
+        "thumb": lambda: figures.thumbnail(image, pred, fov, THUMB),
     }
     for kind, layer in layers.items():
         file = job.file(kind)
@@ -155,18 +150,6 @@ def segment(method: Method, job: Job) -> dict[str, str]:
         "end_points": str(measured["end_points"]),
         "warnings": "; ".join(said),
     }
-
-
-def thumb(image: np.ndarray, pred: np.ndarray, fov: np.ndarray) -> np.ndarray:
-    """Return the photograph with its outlines, at most THUMB pixels a side.
-
-    (3, H, W) in [0, 1], two (1, H, W) bool -> (h, w, 3) uint8.
-    """
-    step = max(1, round(max(fov.shape) / THUMB / 2))
-    small = figures.outlined(*(x[:, ::step, ::step] for x in (image, pred, fov)))
-    picture = Image.fromarray(_bytes(small))
-    picture.thumbnail((THUMB, THUMB))
-    return np.asarray(picture)
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from . import augment as augmentation
 from . import datasets, fundus, losses, metrics, runtime, saving
 from .config import TrainConfig
-from .inference import PRECISION, Segmenter, predict_logits, read_torch_file
+from .inference import (
+    PRECISION,
+    Segmenter,
+    predict_logits,
+    read_torch_file,
+    write_torch_file,
+)
 from .patches import PatchBatches
 from .preprocess import Standardisation, fit_standardisation, prepare
 from .unet import UNet
@@ -235,8 +240,7 @@ class TrainingRun:
 
     def save(self, path: Path | str) -> None:
         """Write the checkpoint, whole or not at all."""
-        with saving.whole(path) as part, part.open("wb") as file:
-            torch.save(self.state_dict(), file)  # by path, a full disk has no errno
+        write_torch_file(path, self.state_dict())
 
     def resume(self, path: Path | str) -> None:
         """Continue from a checkpoint written by ``save``."""
@@ -405,9 +409,7 @@ def open_folder(out: Path | str, resume: bool = False) -> Path:
     out = Path(out)
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} holds a run: add --resume or choose another --out")
-    with saving.refusals_named(out):
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
+    saving.refuse_early(out / "checkpoint.pt")
     return out
 
 

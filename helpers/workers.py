@@ -20,6 +20,13 @@ _CONTEXT = multiprocessing.get_context("spawn")
 Work = Callable[[Any], Any]
 
 
+def fills_memory(error: BaseException | None) -> bool:
+    """Tell whether an error means a full memory; torch has two of its own for that."""
+    words = f"{type(error).__name__}: {error}"
+    signs = ("OutOfMemoryError", "allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(sign in words for sign in signs)
+
+
 class Here:
     """The work is done in this process, when its answer is taken."""
 

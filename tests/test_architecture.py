@@ -30,8 +30,8 @@ MAY_IMPORT = {
     "measures": {"fundus", "metrics", "inference", "evaluation"},
     "sheet": set(),
     "fetch": {"datasets"},
-    "labelled": {"datasets"},
-    "inspection": {"pictures", "fundus", "labelled"},
+    "labelled": {"datasets", "pictures", "table"},
+    "inspection": {"pictures", "fundus", "labelled", "figures"},
     "download": {"datasets", "pictures", "fetch"},
     "pack": {"datasets", "download"},
     "classroom": {"datasets"},
@@ -72,11 +72,11 @@ MAY_IMPORT = {
     },
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
-            "wheels", "classroom", "progress", "standing", "tickets", "roster",
-            "labelled")  # fmt: skip
+            "wheels", "classroom", "progress", "standing", "tickets",
+            "roster")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "inspection",
             "fetch", "download", "pack", "phantom", "preprocess", "metrics", "figures",
-            "seal", "locks", "table", "workers", "sheet")  # fmt: skip
+            "seal", "locks", "table", "workers", "sheet", "labelled")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 

@@ -88,7 +88,7 @@ def test_a_split_is_read_once_and_predicted_once(tmp_path, monkeypatch):
     monkeypatch.setattr(
         inference.Segmenter,
         "probs",
-        lambda *given: predicted.append(1) or probs(*given),
+        lambda *given, **how: predicted.append(1) or probs(*given, **how),
     )
     result = evaluation.evaluate_split("PHANTOM", "test", tmp_path)
     test, val = (datasets.ids("PHANTOM", split) for split in ("test", "val"))

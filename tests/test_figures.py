@@ -154,3 +154,13 @@ def test_outlines_lie_beside_the_vessels_and_leave_them_in_sight():
     beside = ndimage.binary_dilation(x.vessels[0]) & ~x.vessels[0]
     assert drawn[beside].all() and drawn.mean() < 0.5
     assert np.allclose(picture[beside], figures.rgb(figures.SKY))
+
+
+def test_a_thumbnail_is_small_and_keeps_thin_vessels():
+    image = np.full((3, 300, 900), 0.5, np.float32)
+    vessels = np.zeros((1, 300, 900), bool)
+    vessels[0, 151] = True  # on no pixel of every third
+    picture = figures.thumbnail(image, vessels, np.ones_like(vessels), 150)
+    assert picture.dtype == np.uint8 and picture.shape == (50, 150, 3)
+    row = picture[20:31].astype(int)
+    assert (abs(row - 127).max(2) > 30).any(0).all(), "the line goes through"

@@ -150,21 +150,26 @@ WRITERS = {
 LITTLE_ROOM = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from helpers import inference, saving
-network = inference.Segmenter.load()
+from helpers import config, inference, phantom, saving, training
+network, x = inference.Segmenter.load(), phantom.draw(0, 96, 93)
+recipe = config.TrainConfig(widths=(16, 32), patch_size=32, batch_size=1, steps=1)
+run = training.new_run([x], [x], recipe)
 resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, 32 << 10))
-try:
-    network.save(sys.argv[1])
-except saving.DiskError as error:
-    print(error)
+for kept, name in ((network, "weights.pt"), (run, "checkpoint.pt")):
+    try:
+        kept.save(f"{sys.argv[1]}/{name}")
+    except saving.DiskError as error:
+        print(error)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
 def test_a_disk_that_gets_full_in_the_middle(tmp_path):
-    command = [sys.executable, "-c", LITTLE_ROOM, str(tmp_path / "out/weights.pt")]
+    command = [sys.executable, "-c", LITTLE_ROOM, str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert "weights.pt cannot be written (File too large): make room" in done.stdout
+    for name in ("weights.pt", "checkpoint.pt"):
+        words = f"{name} cannot be written (File too large): make room"
+        assert words in done.stdout, done.stderr
     assert tree(tmp_path) == {}, done.stderr
 
 

@@ -11,7 +11,7 @@ import tomllib
 
 from helpers import datasets
 
-from . import outputs, report
+from . import SIDE, outputs, report
 
 ORIGIN = {
     "en": "Figures: {mode} run on {dataset}, {device}, {date}.",
@@ -52,13 +52,12 @@ def page(notebook: dict, chapter, language: str) -> str:
     told = outputs.in_words(facts, language) if facts else ""
     known = datasets.DATASETS.get(facts["dataset"]) if facts else None
     cited = known.citation if known and not known.drawn else ""
-    side = list(ORIGIN).index(language)
     return report.environment.get_template("slides.html").render(
         language={"zh": "zh-CN"}.get(language, language),
         title=title.lstrip("# "),
         question=question.strip().strip("*"),
         origin=told and ORIGIN[language].format(**told),
-        credit=of_teacher(chapter).get("credit", (cited, cited))[side],
+        credit=of_teacher(chapter).get("credit", (cited, cited))[SIDE[language]],
         slides=slides,
     )
 
