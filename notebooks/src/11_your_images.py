@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** segment a photograph of your own, or a folder of hundreds, read the report that comes with it, say by how much the scores fall with another camera and why, find out why an output is black, say what a number from a map may be compared with, and train on labelled photographs of your own.
 #
-# **Minutes** {{minutes}} to read and try, 1.5 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** the data (chapter 04), results and thresholds (09).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="c18f9636"
+# %% [markdown] lang="zh" of="a72a6f3e"
 # **学完这一章你能** 分割自己的一张照片或者几百张，读懂随之给出的报告，说明换相机后分数会下降多少、为什么，查出输出全黑的原因，说明由血管图算出的数能和什么比较，并且用自己带标签的照片训练。
 #
-# **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 数据（第 04 章），结果和阈值（第 09 章）。
 #

@@ -16,16 +16,16 @@
 # %% [markdown] lang="en"
 # **After this chapter you can** set up an ablation that answers its question, compare two networks on the same eyes, read an interval of a difference, and say "cannot tell" with a good conscience.
 #
-# **Minutes** {{minutes}} to read and try, 1.5 to compute.
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
 # **You need** training (chapter 08), intervals and thresholds (09).
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="0c63ce52"
+# %% [markdown] lang="zh" of="4abd5947"
 # **学完这一章你能** 设计一个能回答问题的消融实验，在同一批眼睛上比较两个网络，读懂差值的置信区间，并且问心无愧地说“看不出来”。
 #
-# **用时** 阅读和练习 {{minutes}} 分钟，计算 1.5 分钟。
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
 # **预备知识** 训练（第 08 章），置信区间和阈值（第 09 章）。
 #
