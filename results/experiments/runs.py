@@ -86,6 +86,8 @@ SCRIPTS = (
     Script("photographs", shipped=True),
     Script("agreement", shipped=True),
     Script("doubted", shipped=True),
+    Script("ceiling", shipped=True),
+    Script("peers", shipped=True),
     Script("first_look", ending=".png"),
     Script("unet", ending=".png"),
 )
