@@ -298,7 +298,7 @@ def print_table(result: dict) -> None:
     rows = {"network": result}
     rows |= {name: result[name] for name in ("second_observer", "sato")}
     head = f"{result['dataset']} {result['split']}, {result['images']} images"
-    print(f"{head}, inside the FOV")
+    print(f"{head}, inside the FOV; threshold {result['threshold']:.3f}")
     print(f"{'':13}{''.join(f'{name:>17}' for name in rows)}   95 % interval")
     for key, (low, high) in result["ci95"].items():
         cells = [f"{r['pooled'][key]:.4f}" if r else "none" for r in rows.values()]
@@ -337,7 +337,8 @@ def segment(args: argparse.Namespace) -> int:
     page = sheet.write(args.out, list(rows), unusual, places.language())
     before = f", {skipped} done before (--again)" if skipped else ""
     done = f"{len(photographs) - skipped - failed} of {len(photographs)} segmented"
-    print(f"{done}{before}; {args.out / table.NAME}, {page}")
+    how = f"weights {row['weights']}, threshold {row['threshold']}"
+    print(f"{done}{before}; {how}; {args.out / table.NAME}, {page}")
     return 2 if failed else 0
 
 
@@ -431,7 +432,8 @@ def parser() -> argparse.ArgumentParser:
     modes = {"choices": MODES, "default": places.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
     threshold = {"type": between_0_and_1, "help": "default: that of the weights"}
-    copies = {"choices": ("none", "flips", "d4"), "default": "none"}
+    copies = {"choices": ("none", "flips", "d4", "scales", "all"), "default": "none"}
+    copies |= {"help": "average mirrored (flips), turned copies, sizes, or all; slower"}
     languages = {"choices": ("en", "zh")}
     option = add(open_)
     option("chapter", nargs="?", default="01", metavar="NN", help="default: 01")

@@ -185,7 +185,7 @@ def evaluate_split(
     images, val = (fundus.OnDisk(name, s, data_dir, half) for s in (split, "val"))
     networks = [Segmenter.load(file) for file in weights or [None]]
     if threshold is None:
-        threshold = mean_threshold(networks)
+        threshold = mean_threshold(networks, facts.name)
 
     def average(x: fundus.FundusImage) -> np.ndarray:
         return mean_probs(networks, x.image, x.fov, tta=tta)

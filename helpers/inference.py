@@ -30,6 +30,11 @@ TILE = 1024  # pixels; a photograph at DRIVE's resolution goes through in one pi
 MAX_LEVELS = 10  # of a U: at the bottom of such a one a pixel is 512 wide
 SMALLEST, MOST = 16, 40_000_000  # pixels: a side, and all, of what the network is shown
 TTA = {"none": (0,), "flips": (0, 2, 4, 6), "d4": tuple(range(8))}  # see augment.d4
+SCALES = (0.8, 1.0, 1.25)  # of the known diameter
+LOOKS = {tta: (tta, (1.0,)) for tta in TTA} | {  # what is averaged of a photograph
+    "scales": ("none", SCALES),
+    "all": ("flips", SCALES),
+}
 
 
 @torch.inference_mode()
@@ -158,6 +163,10 @@ class Segmenter:
     ``fov_diameter`` (pixels) is that of the training images. A photograph whose field
     of view has another diameter is resized to it, because the network knows vessels of
     one width; probabilities are brought back to the photograph's own size.
+
+    ``threshold`` is for the data set of training, ``threshold_elsewhere`` for any
+    other photograph, None where nobody chose one: hands that draw labels differ in how
+    wide they draw.
     """
 
     model: UNet
@@ -166,6 +175,14 @@ class Segmenter:
     fov_diameter: float
     sizes: dict  # in_channels and widths of the network
     origin: dict = field(default_factory=dict)  # data set, images, config of training
+    threshold_elsewhere: float | None = None
+
+    def threshold_for(self, dataset: str | None = None) -> float:
+        """Return the threshold for a data set; None: for photographs of one's own."""
+        at_home = dataset is not None and dataset == self.origin.get("dataset")
+        if at_home or self.threshold_elsewhere is None:
+            return self.threshold
+        return self.threshold_elsewhere
 
     def scale(self, fov: np.ndarray, diameter: float | None = None) -> float:
         """Return the factor that brings a field of view to the known diameter.
@@ -187,32 +204,40 @@ class Segmenter:
 
         ``fov`` (1, H, W) bool is found automatically where it is None; ``diameter`` as
         in ``scale``. Only the field of view and a margin are looked at; ``tile``
-        (pixels after resizing) bounds the memory and changes nothing else.
+        (pixels after resizing) bounds the memory and changes nothing else. ``tta`` is
+        one of ``LOOKS``: as in ``predict_probs``, or "scales", the mean at three sizes
+        of the photograph, or "all", mirrored copies at each of them.
         """
+        if tta not in LOOKS:
+            raise ValueError(f"tta is {tta!r}; choose one of {', '.join(LOOKS)}")
         if self.sizes["in_channels"] != CHANNELS:
             raise ValueError(
                 f"these weights take {self.sizes['in_channels']} channels, a prepared "
                 f"photograph has {CHANNELS}; take weights of the usual recipe"
             )
         fov = fundus.automatic_fov(image) if fov is None else fov
-        factor = self.scale(fov, diameter)
-        place = (slice(None), *_surroundings(fov))
-        part = image[place]
-        height, width = part.shape[1:]
+        factor, place = self.scale(fov, diameter), (slice(None), *_surroundings(fov))
+        copies, scales = LOOKS[tta]
+        looks = [self._look(image[place], factor * x, copies, tile) for x in scales]
+        result = np.zeros(fov.shape, np.float32)
+        result[place] = sum(looks) / len(looks) * fov[place]
+        return result
+
+    def _look(
+        self, image: np.ndarray, factor: float, tta: str, tile: int | None
+    ) -> np.ndarray:
+        """Return the probabilities of a photograph seen ``factor`` times as large."""
+        height, width = image.shape[1:]
         if factor != 1:
-            part = resized(part, *working_size(height, width, factor))
-        inputs = self.standardisation(prepare(part))
+            image = resized(image, *working_size(height, width, factor))
+        inputs = self.standardisation(prepare(image))
         probs = predict_probs(self.model, inputs, tta, PRECISION, tile)
         if not np.isfinite(probs).all():
             raise ValueError(
                 "the network answers with no numbers (NaN): its weights are broken, "
                 "perhaps by a training that failed; take others"
             )
-        if factor != 1:
-            probs = resized(probs, height, width).clip(0, 1)
-        result = np.zeros(fov.shape, np.float32)
-        result[place] = probs * fov[place]
-        return result
+        return probs if factor == 1 else resized(probs, height, width).clip(0, 1)
 
     def save(self, path: Path | str) -> None:
         """Write all of it to one file that ``load`` reads, whole or not at all."""
@@ -220,6 +245,7 @@ class Segmenter:
             "model": {k: v.cpu() for k, v in self.model.state_dict().items()},
             "standardisation": asdict(self.standardisation),
             "threshold": self.threshold,
+            "threshold_elsewhere": self.threshold_elsewhere,
             "fov_diameter": self.fov_diameter,
             "settings": self.sizes,
             "origin": self.origin,
@@ -256,9 +282,9 @@ class Segmenter:
         return cls(model, **rest)
 
 
-def mean_threshold(networks: Sequence[Segmenter]) -> float:
-    """Return the mean of the networks' own thresholds."""
-    return sum(n.threshold for n in networks) / len(networks)
+def mean_threshold(networks: Sequence[Segmenter], dataset: str | None = None) -> float:
+    """Return the mean of ``Segmenter.threshold_for`` a data set."""
+    return sum(n.threshold_for(dataset) for n in networks) / len(networks)
 
 
 def mean_probs(
@@ -278,6 +304,7 @@ def _settings(content: dict) -> dict:
         "mean": (scaling["mean"], -1000, 1000),
         "std": (scaling["std"], 1e-6, 1000),
         "threshold": (content["threshold"], 0, 1),
+        "threshold_elsewhere": (content.get("threshold_elsewhere") or 0, 0, 1),
         "fov_diameter": (content["fov_diameter"], SMALLEST, 100_000),
     }
     for name, (value, low, high) in limits.items():
@@ -290,6 +317,7 @@ def _settings(content: dict) -> dict:
     return {
         "standardisation": Standardisation(**scaling),
         "threshold": content["threshold"],
+        "threshold_elsewhere": content.get("threshold_elsewhere"),
         "fov_diameter": content["fov_diameter"],
         "sizes": sizes,
         "origin": dict(content["origin"]),

@@ -29,8 +29,8 @@ class Method:
     """How photographs are segmented: equal notes mean equal files.
 
     networks : their probabilities are averaged; weights : SHA-256 of each file, 12
-    digits, joined by +; own_threshold : that of the networks, by which doubts go,
-    whatever ``threshold`` was chosen; diameter : pixels, None where it is measured;
+    digits, joined by +; own_threshold : that for the networks' own data set, by which
+    doubts go, whatever ``threshold`` is; diameter : pixels, None where it is measured;
     copies : the ``tta`` of ``Segmenter.probs``.
     """
 
@@ -49,12 +49,13 @@ class Method:
         diameter: float | None = None,
         copies: str = "none",
     ) -> Method:
-        """Load networks, () the shipped one; the threshold is the mean of theirs."""
+        """Load networks, () the shipped one; the threshold is theirs elsewhere."""
         networks = [inference.Segmenter.load(file) for file in files or [None]]
-        own = inference.mean_threshold(networks)
+        own = sum(network.threshold for network in networks) / len(networks)
+        threshold = threshold or inference.mean_threshold(networks)
         digests = map(datasets.sha256, files or [inference.SHIPPED])
         weights = "+".join(digest[:12] for digest in digests)
-        return cls(networks, weights, threshold or own, own, diameter, copies)
+        return cls(networks, weights, threshold, own, diameter, copies)
 
     def note(self, mask: Path | None = None) -> dict[str, str]:
         """Return all that a result hangs on, but for the photograph itself."""

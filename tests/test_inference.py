@@ -174,6 +174,36 @@ def test_working_scale_matches_the_diameter():
     assert segmenter.scale(near.fov) == 1
 
 
+def test_three_sizes_of_a_photograph_are_averaged():
+    segmenter, seen = small_segmenter(), []
+    he_init(segmenter.model)
+    segmenter.model.register_forward_hook(lambda _m, i, _o: seen.append(i[0].shape[-2]))
+    x = phantom.draw(1, 136, 132)
+    probs = segmenter.probs(x.image, x.fov, "scales")
+    assert np.allclose(np.array(seen) / seen[1], inference.SCALES, atol=0.1)
+    known, each = segmenter.fov_diameter, []
+    for scale in inference.SCALES:
+        segmenter.fov_diameter = known * scale
+        each.append(segmenter.probs(x.image, x.fov))
+    assert np.abs(probs - np.mean(each, 0)).max() < 1e-5
+    segmenter.fov_diameter = known
+    assert len(seen) == 6 and segmenter.probs(x.image, x.fov, "all").shape == x.fov.shape
+    assert len(seen) == 6 + 3 * len(inference.TTA["flips"])
+    with pytest.raises(ValueError, match="tta is 'sizes'; choose one of none, flips"):
+        segmenter.probs(x.image, x.fov, "sizes")
+
+
+def test_a_photograph_of_another_camera_gets_another_threshold():
+    origin = {"dataset": "DRIVE"}
+    one = small_segmenter(origin=origin)
+    assert {one.threshold_for(x) for x in ("DRIVE", "HRF", None)} == {0.25}
+    two = small_segmenter(origin=origin, threshold_elsewhere=0.5)
+    assert two.threshold_for("DRIVE") == 0.25
+    assert two.threshold_for("HRF") == two.threshold_for() == 0.5
+    assert inference.mean_threshold([one, two]) == 0.375
+    assert small_segmenter(threshold_elsewhere=0.5).threshold_for() == 0.5
+
+
 def test_tiles_change_no_probability():
     segmenter, x = small_segmenter(), phantom.draw(1, 150, 140)
     he_init(segmenter.model)  # logits far from constant
@@ -267,6 +297,7 @@ HEAD = "head.weight"  # (1, 4, 1, 1)
         ({"threshold": "x"}, "threshold is 'x', not between 0 and 1"),
         ({"threshold": float("nan")}, "threshold is nan"),
         ({"threshold": [0.5] * 10**5}, "threshold is .{30,50}, not between"),
+        ({"threshold_elsewhere": 2.0}, "threshold_elsewhere is 2.0, not between 0"),
         ({"fov_diameter": 1e9}, "fov_diameter is 1000000000.0, not between 16"),
         ({"fov_diameter": 0}, "fov_diameter is 0, not between"),
         ({"standardisation__std": 0.0}, "std is 0.0, not between"),
@@ -319,10 +350,11 @@ def test_weights_that_unpack_to_more_than_they_have_are_not_unpacked(tmp_path):
 
 
 def test_good_weights_come_back_as_they_were(tmp_path):
-    before = small_segmenter(threshold=0.0, origin={"dataset": "PHANTOM"})
+    known = {"origin": {"dataset": "PHANTOM"}, "threshold_elsewhere": 0.75}
+    before = small_segmenter(threshold=0.0, **known)
     before.save(tmp_path / "weights.pt")
     after = Segmenter.load(tmp_path / "weights.pt", torch.device("cpu"))
-    for name in ("standardisation", "threshold", "fov_diameter", "sizes", "origin"):
+    for name in vars(before).keys() - {"model"}:
         assert getattr(after, name) == getattr(before, name)
     ours, theirs = after.model.state_dict(), before.model.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)

@@ -18,7 +18,19 @@ def read(name):
 
 
 def test_the_shipped_weights_are_those_of_the_record():
-    assert read("train_drive")["weights_sha256"] == datasets.sha256(inference.SHIPPED)
+    chosen, shipped = read("elsewhere"), inference.Segmenter.load()
+    assert chosen["weights_sha256"] == datasets.sha256(inference.SHIPPED)
+    assert shipped.threshold_elsewhere == chosen["threshold"]
+    assert shipped.threshold == read("train_drive")["threshold"]
+
+
+def test_each_data_set_gets_its_threshold():
+    """DRIVE's row hangs on DRIVE's threshold alone, whatever is chosen for others."""
+    shipped = inference.Segmenter.load()
+    assert shipped.threshold_for("DRIVE") == read("crossval")["threshold"]
+    assert read("drive_test")["threshold"] == shipped.threshold_for("DRIVE")
+    assert shipped.threshold_for("CHASEDB1") == shipped.threshold_for()
+    assert shipped.threshold_for() == read("elsewhere")["threshold"]
 
 
 @pytest.mark.parametrize("name", DRIVE_TEST)

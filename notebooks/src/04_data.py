@@ -689,12 +689,12 @@ for name in ("sensitivity", "specificity", "precision", "accuracy", "dice"):
 #
 # On the test images of DRIVE the second observer has a Dice of {{drive_test.second_observer.pooled.dice:.4f}}. Keep that number
 # in mind. A network that is trained on the first observer's drawings scores about 0.82.
-# Is it "better than a doctor", then? Chapter 09 changes the judge before it answers.
+# Is it "better than a person", then? Chapter 09 changes the judge before it answers.
 
-# %% [markdown] lang="zh" of="d7094ce4"
+# %% [markdown] lang="zh" of="591b76d5"
 # 准确率看上去近乎完美，因为两人对背景意见一致，而背景占了画面的大部分。关心血管的人想知道的，Dice 才说得出来。
 #
-# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 {{drive_test.second_observer.pooled.dice:.4f}}。记住这个数。用第一标注者的标签训练出的网络，Dice 约为 0.82。它是不是“比医生更好”？第 09 章换一位裁判，再来回答。
+# 在 DRIVE 的测试图像上，第二标注者的 Dice 是 {{drive_test.second_observer.pooled.dice:.4f}}。记住这个数。用第一标注者的标签训练出的网络，Dice 约为 0.82。它是不是“比人更好”？第 09 章换一位裁判，再来回答。
 
 # %% [markdown] lang="en" minutes="3"
 # ## One pixel to the right

@@ -445,14 +445,14 @@ print(f"{len(soft.unique())} different ones")
 # zh: print(f"{len(soft.unique())} 种")
 
 # %% [markdown] lang="en"
-# A soft label may tell the loss that a rim pixel is 40% vessel, which no doctor said; with
+# A soft label may tell the loss that a rim pixel is 40% vessel, which no annotator said; with
 # `> 0` all vessels swell. **Nearest** keeps 0 and 1 and the area. It is not free of
 # harm: compare the numbers of connected pieces. A vessel one or two pixels wide breaks where the
 # turned grid steps over it. (How many pieces depends on the labels: on the first eye of DRIVE, with its
 # many thin vessels, 19 become over a hundred; on a phantom, with few, a handful.) So images go
 # through `warp` with `"bilinear"`, labels with `"nearest"`.
 
-# %% [markdown] lang="zh" of="e0f1ad46"
+# %% [markdown] lang="zh" of="6487b1dc"
 # 图中文字：nearest 最近邻 · bilinear 双线性 · bilinear, > 0 双线性后取大于 0。
 #
 # 软标签等于告诉损失函数，边上的像素有四成是血管，可没有哪位标注者这样说过；取 `> 0` 则让所有血管都变粗。**最近邻** (nearest) 保住了 0 和 1，也保住了面积。它也不是毫无代价：比较一下连通块的个数。一两个像素宽的血管，采样点恰好跳过它的地方，就断了。（断成几块要看标签：DRIVE 第一只眼睛的细血管多，19 块变成一百多块；仿真眼底图的细血管少，只断成几块。）所以调用 `warp` 时，图像用 `"bilinear"`，标签用 `"nearest"`。

@@ -572,7 +572,7 @@ recipes = {
 # zh:     "四倍宽": "_best_flips",
 # zh:     "三个种子取平均": "_average",
 # zh: }
-before = None
+before, reached = None, []
 for text, ending in recipes.items():
     table = json.loads(file.with_name(f"drive_test{ending}.json").read_text("utf-8"))
     pooled, each = table["pooled"], np.array([x["dice"] for x in table["per_image"]])
@@ -583,6 +583,7 @@ for text, ending in recipes.items():
         # zh: print(f"   和上一行比：{ends[0]:+.4f} 到 {ends[1]:+.4f}", end="")
     print()
     before = each
+    reached.append(pooled)
 
 # %% [markdown] lang="en"
 # All together bring {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others.
@@ -601,6 +602,53 @@ for text, ending in recipes.items():
 # - 多用四只眼睛，训练不多花时间。
 # - 网络加宽一倍，在 CPU 上训练时间是三倍；加宽到四倍，乘法次数是基准方案的十六倍，要用 GPU 来做。
 # - 三个网络各看四遍，一张照片就要让宽网络算十二次。
+
+# %% [markdown] lang="en" minutes="2"
+# ## How much is left?
+#
+# Even a perfect network would not reach a Dice of 1 here: the label is the drawing of one person, and a hand slips in ways that no photograph tells. Where is the ceiling? The second observer of the test images can say.
+#
+# Take all pixels to which the network gives about the same probability, say 0.3. If it had seen everything there is to see, two people would agree on these pixels only as often as chance has it: what is left would be slips, and each hand slips by itself. They agree more often. So both of them saw something there that the network did not, and from how much more often follows how much: of the variance that the network leaves, the two share {{100 * ceiling.DRIVE.ceiling.shared:.0f}}%. A map that knew this part, too, could not be beaten ([results/experiments/ceiling.py](../results/experiments/ceiling.py)).
+
+# %% [markdown] lang="zh" of="7aa07cbc"
+# ## 还剩多少？
+#
+# 就算网络完美无缺，Dice 在这里也到不了 1：标签是某一个人画的，而手会有偏差，这些偏差照片里看不出来。那么上限在哪里？测试图像的第二标注者可以告诉我们。
+#
+# 把网络给出的概率差不多（比如 0.3 左右）的像素都挑出来。如果该看到的网络全看到了，那么在这些像素上，两个人只会碰巧一致：剩下的都是手的偏差，而两只手的偏差互不相干。实际上，他们一致的次数比碰巧的要多。可见两个人都看到了网络没看到的东西；多出多少次，就能推出没看到的有多少：网络没有解释的方差里，两人共有的占 {{100 * ceiling.DRIVE.ceiling.shared:.0f}}%。一张连这部分也知道的图，就没有谁能超过了（[results/experiments/ceiling.py](../results/experiments/ceiling.py)）。
+
+# %% fold="Draw the steps below the ceiling" fold_zh="画出各步和上限"
+limit = json.loads(file.with_name("ceiling.json").read_text("utf-8"))["DRIVE"]["ceiling"]
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.6), dpi=figures.DPI)
+for ax, key, title in zip(axes, ("auc_roc", "dice"), ("AUC", "Dice"), strict=True):
+    ax.axhspan(*limit["ci95"][key], color=figures.ORANGE, alpha=0.25)
+    ax.axhline(limit[key], color=figures.ORANGE)
+    ax.plot([step[key] for step in reached], "o-", color=figures.BLUE)
+    ax.set(title=title, xticks=range(len(reached)), xlabel="step")
+fig.tight_layout()
+figures.show(
+    "AUC and Dice after each of the steps above, rising, below an orange band, the "
+    "ceiling with its interval."
+)
+# zh: figures.show("上面每走一步之后的 AUC 和 Dice，逐步升高；上方橙色带是上限及其置信区间。")
+for key, title in (("auc_roc", "AUC"), ("dice", "Dice")):
+    low, high = limit["ci95"][key]
+    print(f"{title:4}: the best here {reached[-1][key]:.4f}, ", end="")
+    # zh: print(f"{title:4}：这里最好的 {reached[-1][key]:.4f}，", end="")
+    print(f"ceiling {limit[key]:.3f} ({low:.3f} to {high:.3f})")
+    # zh: print(f"上限 {limit[key]:.3f}（{low:.3f} 到 {high:.3f}）")
+
+# %% [markdown] lang="en"
+# Little is left: about {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.3f}} in AUC and {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.3f}} in Dice above the best network here. A paper whose Dice inside DRIVE's field of view lies far above {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}} owes its readers an explanation.
+#
+# The ceiling stands on assumptions. What only the first observer does, by habit, counts as a slip, though a network can learn a habit, and so pass the ceiling without seeing more. What both do wrong counts as seen. Drawings that lie a pixel apart lower it. And how the missing part is spread is assumed, too. On drawn eyes, for which the truth is known, the interval of the AUC holds it in {{ceiling.drawn.beta.held.auc_roc:d}} of {{ceiling.drawn.beta.runs:d}} trials where that assumption is right, and in {{ceiling.drawn.normal.held.auc_roc:d}} where it is not.
+
+# %% [markdown] lang="zh" of="fc901627"
+# 图中文字：横轴 step 是上面的步骤，从 0 数起；橙线是上限，橙色带是它的置信区间。
+#
+# 剩下的不多了：比这里最好的网络，AUC 只高 {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.3f}} 左右，Dice 只高 {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.3f}} 左右。如果哪篇论文在 DRIVE 视野以内的 Dice 远远高于 {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}}，它就欠读者一个解释。
+#
+# 这个上限是有前提的。只有第一标注者才有的习惯被算作偏差，而网络可以学会习惯，于是不用看到更多也能超过上限。两个人都犯的错，算作看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。在人工生成、真值已知的眼睛上做试验：这个假设成立时，{{ceiling.drawn.beta.runs:d}} 次里有 {{ceiling.drawn.beta.held.auc_roc:d}} 次 AUC 的区间包含真值；不成立时有 {{ceiling.drawn.normal.held.auc_roc:d}} 次。
 
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from

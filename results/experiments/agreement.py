@@ -38,7 +38,8 @@ def measure(name: str, split: str) -> dict:
     segmenter, rows = inference.Segmenter.load(), {}
     for x in fundus.OnDisk(name, split, places.data_dir()):
         print(f"  {name} {x.name}", flush=True)
-        maps = {"network": segmenter.probs(x.image, x.fov) >= segmenter.threshold}
+        at = segmenter.threshold_for()  # as ``segment`` takes it, on DRIVE, too
+        maps = {"network": segmenter.probs(x.image, x.fov) >= at}
         maps |= {"label": x.vessels}
         maps |= {} if x.second is None else {"second_observer": x.second}
         for who, pred in maps.items():

@@ -54,7 +54,7 @@ def count(images: Iterable[tuple[str, np.ndarray]], segmenter) -> dict:
         at = segmenter.threshold
         said = doubts.photograph(image, fov, probs, at, parts=parts)
         names.append(name)
-        shares.append(float((probs[fov] >= segmenter.threshold).mean()))
+        shares.append(float((probs[fov] >= segmenter.threshold_for()).mean()))
         reasons.update(
             {sentence.split(" (")[0].lstrip("0123456789.% ") for sentence in said}
         )

@@ -1,8 +1,15 @@
 """The shipped network on sets it never saw, and what helps.
 
 Each way is scored on all images of every set that is there: CHASEDB1, STARE, HRF (at
-half resolution). Nothing is chosen here: no label of these sets reaches a prediction.
-Only "dice_best_threshold" looks at them, and says how much a threshold could give.
+half resolution), at thresholds that differ in what they have seen:
+
+- "dice": DRIVE's own, which saw DRIVE alone;
+- "dice_elsewhere": the shipped one for other cameras, chosen on DRIVE and on children
+  01 to 10 of CHASE_DB1 (elsewhere.py); "kept" holds the children who chose nothing;
+- "dice_by_share": for each photograph that which marks as much of it as DRIVE's labels
+  do, and "dice_by_share_of_set": one for all photographs of the set, by the same rule;
+- "dice_best_threshold": the best one, which only the labels tell.
+
 Intervals are by bootstrap over persons: CHASE_DB1 shows both eyes of fourteen children.
 """
 
@@ -23,6 +30,8 @@ from helpers import (
     preprocess,
     runtime,
 )
+
+from . import elsewhere
 
 SETS = ("CHASEDB1", "STARE", "HRF")
 
@@ -56,16 +65,25 @@ def dice_of(counts: list[metrics.Counts]) -> float:
     return metrics.scores(np.sum(counts, axis=0))["dice"]
 
 
-def score(row: evaluation.Evaluation, share: float) -> dict:
-    """Return pooled scores at three thresholds: DRIVE's, by share, the best."""
-    best = metrics.best_threshold([row.histogram])
-    shared = [metrics.counts_at(x, threshold_by_share(x, share)) for x in row.coarse]
-    return {key: row.pooled[key] for key in ("auc_roc", "auc_pr", "dice")} | {
-        "ci95": row.ci95["dice"],
-        "dice_by_share": dice_of(shared),
-        "best_threshold": best,
-        "dice_best_threshold": dice_of([metrics.counts_at(row.histogram, best)]),
+def at_each(
+    tables: list[np.ndarray], drive: float, others: float, share: float
+) -> dict:
+    """Return areas, and Dice at each threshold, of some images' coarse histograms."""
+    total = sum(tables)
+    ours = {
+        "dice": drive,
+        "dice_elsewhere": others,
+        "dice_by_share_of_set": threshold_by_share(total, share),
+        "dice_best_threshold": metrics.best_threshold([total]),
     }
+    shared = [metrics.counts_at(x, threshold_by_share(x, share)) for x in tables]
+    return {
+        "images": len(tables),
+        "auc_roc": metrics.auc_roc(total),
+        "auc_pr": metrics.auc_pr(total),
+        "best_threshold": ours["dice_best_threshold"],
+        "dice_by_share": dice_of(shared),
+    } | {key: dice_of([metrics.counts_at(total, t)]) for key, t in ours.items()}
 
 
 def vessel_share(x: fundus.FundusImage) -> float:
@@ -82,6 +100,8 @@ def measure(name: str) -> dict:
         "own size": lambda x: unscaled(segmenter, x),
         "resized": lambda x: segmenter.probs(x.image, x.fov),
         "resized, flips": lambda x: segmenter.probs(x.image, x.fov, "flips"),
+        "resized, scales": lambda x: segmenter.probs(x.image, x.fov, "scales"),
+        "resized, all": lambda x: segmenter.probs(x.image, x.fov, "all"),
         "resized, recoloured": lambda x: segmenter.probs(
             recoloured(x.image, x.fov, theirs), x.fov
         ),
@@ -100,7 +120,16 @@ def measure(name: str) -> dict:
         if x.second is not None:
             observed.append(metrics.count(x.second, x.vessels, x.fov))
     of_drive = [vessel_share(x) for x in known]
-    scored = {way: score(row, float(np.mean(of_drive))) for way, row in rows.items()}
+    said = segmenter.threshold, segmenter.threshold_elsewhere, float(np.mean(of_drive))
+    scored = {
+        way: at_each(row.coarse, *said) | {"ci95": row.ci95["dice"]}
+        for way, row in rows.items()
+    }
+    if name == "CHASEDB1":
+        for way, row in rows.items():
+            pairs = zip(row.per_image, row.coarse, strict=True)
+            kept = [x for image, x in pairs if not elsewhere.chooses(image["name"])]
+            scored[way]["kept"] = at_each(kept, *said)
     for way in ways.keys() - {"resized"}:
         scored[way]["against_resized"] = rows[way].against(rows["resized"])
     all_observed = len(observed) == len(shares)

@@ -88,6 +88,7 @@ SCRIPTS = (
     Script("doubted", shipped=True),
     Script("ceiling", shipped=True),
     Script("peers", shipped=True),
+    Script("elsewhere"),
     Script("first_look", ending=".png"),
     Script("unet", ending=".png"),
 )

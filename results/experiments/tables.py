@@ -213,7 +213,9 @@ class Scored:
         networks = work.of_all(self.training, self.seeds) if self.training else []
         work.made(networks)
         files = [network.file for network in networks]
-        options = {"threshold": self.declaration()["topology"], "tta": self.tta}
+        loaded = [inference.Segmenter.load(file) for file in files or [None]]
+        at = sum(network.threshold for network in loaded) / len(loaded)  # that of home
+        options = {"threshold": self.declaration()["topology"] or at, "tta": self.tta}
         where = (self.dataset, self.split, places.data_dir(), files)
         content = evaluation.evaluate_split(*where, **options, say=print)
         names = [f"outputs/{file.relative_to(work.STORE.parent)}" for file in files]
