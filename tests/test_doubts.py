@@ -54,7 +54,7 @@ def test_a_batch_is_doubted_by_its_middle():
     assert not doubts.batch([0.12] * 12 + [0.3, 0.01])
     assert not doubts.batch([0.3] * 9)
     (sentence,) = doubts.batch([0.2] * 10)
-    assert "20.0%, the network knows 9% to 15%" in sentence
+    assert "20.0%, the network knows 8% to 14%" in sentence
 
 
 def test_doubts_are_in_the_readers_language(monkeypatch):

@@ -187,7 +187,9 @@ def test_three_sizes_of_a_photograph_are_averaged():
         each.append(segmenter.probs(x.image, x.fov))
     assert np.abs(probs - np.mean(each, 0)).max() < 1e-5
     segmenter.fov_diameter = known
-    assert len(seen) == 6 and segmenter.probs(x.image, x.fov, "all").shape == x.fov.shape
+    assert (
+        len(seen) == 6 and segmenter.probs(x.image, x.fov, "all").shape == x.fov.shape
+    )
     assert len(seen) == 6 + 3 * len(inference.TTA["flips"])
     with pytest.raises(ValueError, match="tta is 'sizes'; choose one of none, flips"):
         segmenter.probs(x.image, x.fov, "sizes")

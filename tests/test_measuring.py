@@ -458,8 +458,9 @@ def test_the_best_network_is_chosen_on_eyes_that_it_has_not_seen(
 
 def test_every_file_of_the_results_has_a_row():
     names = {command.file_of(name, kinds.FOLDER).name for name in runs.ROWS}
+    names.remove("peers.json")  # there where a person has brought maps of others
     there = {x.name for x in kinds.FOLDER.iterdir() if x.suffix in (".json", ".png")}
-    assert names == there
+    assert names == there - {"peers.json"}
 
 
 def test_a_file_is_missing_there_or_stale(trained, monkeypatch, tmp_path, capsys):

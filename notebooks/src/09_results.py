@@ -852,14 +852,14 @@ print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 # %% [markdown] lang="en" minutes="2"
 # ## Among published results
 #
-# Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. Ours begin with `>`; `measured` means computed again from published weights or labels, `read` means stated by the authors.
+# Only rows under the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. Ours begin with `>`; a star means computed again from published weights or labels; all others are as their authors state them.
 #
 # Even these rows differ in two ways. `mean` says whether all pixels were scored as one large image (`pooled`) or each image by itself and then averaged (`per image`). `thr.` says where the threshold of Dice and accuracy is from: the fixed 0.5, the training images (`train`), validation images (`val`), or nobody says (`-`). A fixed 0.5 costs a network Dice that a chosen threshold would give it. So the table is sorted by AUC, which needs none.
 
-# %% [markdown] lang="zh" of="44bbed49"
+# %% [markdown] lang="zh" of="e65fd90c"
 # ## 放到已发表的结果中间
 #
-# 只有规则相同的行才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`>` 开头的是我们的行；`measured` 表示用公开的权重或标签重新算过，`read` 表示作者自己给出的。
+# 只有规则相同的行才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`>` 开头的是我们的行；带星号的，是用公开的权重或标签重新算过的；其余都是作者自己给出的。
 #
 # 即便是这些行，也有两处不一样。`mean` 一列说明怎样取平均：所有像素当成一幅大图一起算（`pooled`），还是每幅图各算各的再平均（`per image`）。`thr.` 一列说明 Dice 和准确率的阈值从哪里来：固定的 0.5，训练图像（`train`），验证图像（`val`），或者没有说明（`-`）。固定用 0.5，Dice 会比选过阈值的低一些。所以这张表按 AUC 排序，它不需要阈值。
 
@@ -869,7 +869,7 @@ known_rows = json.loads(file.read_text("utf-8"))
 lines = list(known_rows["fov"])
 comparable = course.dataset == "DRIVE" and split == "test"
 if comparable:
-    how = {"over": "pooled", "threshold": "val", "mark": "here"}
+    how = {"over": "pooled", "threshold": "val", "mark": "measured"}
     lines += [how | {"name": f"> {x}"} | rows[x].pooled for x in (*networks, "sato")]
 lines.sort(key=lambda line: line["auc_roc"] or 0, reverse=True)
 keys = ("auc_roc", "auc_pr", "dice", "accuracy")
@@ -879,11 +879,12 @@ def digits(value):
     return "-" if value is None else f"{value:.4f}"
 
 
-print(f"{'DRIVE test, FOV':47}    AUC     AP   Dice    Acc       mean  thr.")
+print(f"{'DRIVE test, FOV':41}    AUC     AP   Dice    Acc       mean  thr.")
 for line in lines:
     numbers = "".join(f"{digits(line[key]):>7}" for key in keys)
     mean, rule = line["over"] or "-", line["threshold"] or "-"
-    print(f"{line['name']:47}{numbers}  {mean:>9}  {rule:5}  {line['mark']}")
+    name = line["name"] + " *" * (line["mark"] == "measured")
+    print(f"{name:41}{numbers}  {mean:>9}  {rule}")
 
 # %% [markdown] lang="en"
 # The networks lie close together: their AUC values differ by less than the width of one network's interval on DRIVE's twenty test eyes. Only pairs, eye by eye, can tell two such networks apart. We did that once for the best published weights, those of lwnet, a W-Net of {{published.fov["W-Net with flips (lwnet)"].parameters:,d}} parameters that learnt from sixteen eyes: they are ahead of our shipped weights, which learnt from the same sixteen, by {{abs(published.against_lwnet["DRIVE, shipped, 16 eyes"].auc_roc[0]):.4f}} in AUC, both with four mirrored copies; our recipe on twenty eyes is level with them, and a network four times as wide on twenty eyes is ahead by {{published.against_lwnet["DRIVE, four times as wide, 20 eyes"].auc_roc[0]:.4f}}. More eyes and more width, that is, and no better idea.
@@ -908,14 +909,14 @@ else:
     # zh: print("\n没有我们的行：不是在 DRIVE 的测试图像上评的分。")
 
 # %% [markdown] lang="en"
-# Some of these Dice values are above those of the first table, {{published.whole_frame["FR-UNet"].dice:.4f}} and more, and should not be hidden. FR-UNet's is the mean of the images at a threshold of 0.5; counted so, on all pixels, our best average stands at {{drive_test_average.pooled.dice:.4f}} pooled, and its accuracy of {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}} on the whole frame is level with theirs, {{published.whole_frame["FR-UNet"].accuracy:.4f}}. The first row lies so far above what two people agree on that it needs an explanation (chapter 12 shows where the ceiling is).
+# Some of these Dice values are above those of the first table, {{published.whole_frame["FR-UNet"].dice:.4f}} and more, and should not be hidden. FR-UNet's is the mean of the images' Dice at a threshold of 0.5. Our best average has {{drive_test_average.pooled.dice:.4f}}, pooled; its accuracy, counted on the whole frame as theirs is, would be {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}}, level with their {{published.whole_frame["FR-UNet"].accuracy:.4f}}. The first row lies so far above what two people agree on that it needs an explanation (chapter 12 shows where the ceiling is).
 #
-# Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting; the highest accuracy that they found inside the field of view is {{published.fov["highest accuracy in the FOV of over 100 papers"].accuracy:.4f}}. Our best average has {{drive_test_average.pooled.accuracy:.4f}}. Before you believe a difference, ask: which pixels, which mean, whose threshold, chosen on which images, how many eyes?
+# Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting; the highest accuracy that they found inside the field of view is {{published.fov["highest accuracy of over 100 papers"].accuracy:.4f}}. Our best average has {{drive_test_average.pooled.accuracy:.4f}}. Before you believe a difference, ask: which pixels, which mean, whose threshold, chosen on which images, how many eyes?
 
-# %% [markdown] lang="zh" of="a46e497a"
+# %% [markdown] lang="zh" of="2841cb49"
 # 其中有几个 Dice 高于上一张表，达到 {{published.whole_frame["FR-UNet"].dice:.4f}} 甚至更高，不该藏起来。FR-UNet 的这个数，是阈值 0.5 时各幅图像 Dice 的平均；我们最好的平均网络，所有像素合在一起算是 {{drive_test_average.pooled.dice:.4f}}，按整幅画面算的准确率是 {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}}，和它的 {{published.whole_frame["FR-UNet"].accuracy:.4f}} 不相上下。第一行远远高出两个人彼此的一致程度，这就需要一个解释了（上限在哪里，见第 12 章）。
 #
-# Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法；他们查到的视野以内最高的准确率是 {{published.fov["highest accuracy in the FOV of over 100 papers"].accuracy:.4f}}，我们最好的平均网络是 {{drive_test_average.pooled.accuracy:.4f}}。相信一个差别之前先问：算的是哪些像素，怎样取的平均，阈值是谁的，用哪些图像做的选择，一共评了多少只眼睛？
+# Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种算法；他们查到的视野以内最高的准确率是 {{published.fov["highest accuracy of over 100 papers"].accuracy:.4f}}，我们最好的平均网络是 {{drive_test_average.pooled.accuracy:.4f}}。相信一个差别之前先问：算的是哪些像素，怎样取的平均，阈值是谁的，用哪些图像做的选择，一共评了多少只眼睛？
 
 # %% [markdown] lang="en" minutes="2"
 # ## The way from photograph to score, on one page
