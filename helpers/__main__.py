@@ -337,8 +337,9 @@ def segment(args: argparse.Namespace) -> int:
     page = sheet.write(args.out, list(rows), unusual, places.language())
     before = f", {skipped} done before (--again)" if skipped else ""
     done = f"{len(photographs) - skipped - failed} of {len(photographs)} segmented"
-    how = f"weights {row['weights']}, threshold {row['threshold']}"
-    print(f"{done}{before}; {how}; {args.out / table.NAME}, {page}")
+    how = f"; weights {row['weights']}, threshold {row['threshold']}"
+    how = how if row["weights"] else ""
+    print(f"{done}{before}{how}; {args.out / table.NAME}, {page}")
     return 2 if failed else 0
 
 

@@ -218,9 +218,13 @@ class Segmenter:
         fov = fundus.automatic_fov(image) if fov is None else fov
         factor, place = self.scale(fov, diameter), (slice(None), *_surroundings(fov))
         copies, scales = LOOKS[tta]
-        looks = [self._look(image[place], factor * x, copies, tile) for x in scales]
         result = np.zeros(fov.shape, np.float32)
-        result[place] = sum(looks) / len(looks) * fov[place]
+        mean = result[place]  # a view
+        for scale in scales:
+            mean += self._look(image[place], factor * scale, copies, tile)
+        if len(scales) > 1:
+            mean /= len(scales)
+        mean *= fov[place]
         return result
 
     def _look(
