@@ -608,14 +608,14 @@ for text, ending in recipes.items():
 #
 # Even a perfect network would not reach a Dice of 1 here: the label is the drawing of one person, and a hand slips in ways that no photograph tells. Where is the ceiling? The second observer of the test images can say.
 #
-# Take all pixels to which the network gives about the same probability, say 0.3. If it had seen everything there is to see, two people would agree on these pixels only as often as chance has it: what is left would be slips, and each hand slips by itself. They agree more often. So both of them saw something there that the network did not, and from how much more often follows how much: of the variance that the network leaves, the two share {{100 * ceiling.DRIVE.ceiling.shared:.0f}}%. A map that knew this part, too, could not be beaten ([results/experiments/ceiling.py](../results/experiments/ceiling.py)).
+# Take all pixels to which the network gives about the same probability, say 0.3. If it had seen everything there is to see, two people would agree on these pixels only as often as chance has it: what is left would be slips, and each hand slips by itself. They agree more often. So both of them saw something there that the network did not, and from how much more often follows how much: of the variance that the network leaves, the two share {{100 * ceiling.DRIVE.ceiling.shared:.0f}}%. If both observers see alike, and their slips have nothing to do with each other, a map that knew this part, too, would be the best there can be: an estimate of the ceiling ([results/experiments/ceiling.py](../results/experiments/ceiling.py)).
 
-# %% [markdown] lang="zh" of="7aa07cbc"
+# %% [markdown] lang="zh" of="141051c0"
 # ## 还剩多少？
 #
-# 就算网络完美无缺，Dice 在这里也到不了 1：标签是某一个人画的，而手会有偏差，这些偏差照片里看不出来。那么上限在哪里？测试图像的第二标注者可以告诉我们。
+# 就算网络完美无缺，Dice 在这里也到不了 1：标签是某一个人画的，而人会有手误，手误从照片里看不出来。那么上限在哪里？测试图像的第二标注者可以告诉我们。
 #
-# 把网络给出的概率差不多（比如 0.3 左右）的像素都挑出来。如果该看到的网络全看到了，那么在这些像素上，两个人只会碰巧一致：剩下的都是手的偏差，而两只手的偏差互不相干。实际上，他们一致的次数比碰巧的要多。可见两个人都看到了网络没看到的东西；多出多少次，就能推出没看到的有多少：网络没有解释的方差里，两人共有的占 {{100 * ceiling.DRIVE.ceiling.shared:.0f}}%。一张连这部分也知道的图，就没有谁能超过了（[results/experiments/ceiling.py](../results/experiments/ceiling.py)）。
+# 把网络给出的概率差不多（比如 0.3 左右）的像素都挑出来。如果该看到的网络全看到了，那么在这些像素上，两个人一致的次数就只和碰巧一样多：剩下的都是手误，而两个人的手误互不相关。实际上，他们一致的次数比碰巧的要多。可见两个人都看到了网络没看到的东西；多出多少次，就能推出没看到的有多少：网络没有解释的方差里，两人共有的占 {{100 * ceiling.DRIVE.ceiling.shared:.0f}}%。如果两个人看得一样清楚，手误又互不相关，那么连这部分也知道的概率图就是最好的了：这就是对上限的估计（[results/experiments/ceiling.py](../results/experiments/ceiling.py)）。
 
 # %% fold="Draw the steps below the ceiling" fold_zh="画出各步和上限"
 limit = json.loads(file.with_name("ceiling.json").read_text("utf-8"))["DRIVE"]["ceiling"]
@@ -639,16 +639,16 @@ for key, title in (("auc_roc", "AUC"), ("dice", "Dice")):
     # zh: print(f"上限 {limit[key]:.3f}（{low:.3f} 到 {high:.3f}）")
 
 # %% [markdown] lang="en"
-# Little is left: about {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.3f}} in AUC and {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.3f}} in Dice above the best network here. A paper whose Dice inside DRIVE's field of view lies far above {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}} owes its readers an explanation.
+# More is left than all these steps have brought, about twice as much: {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}} in AUC and {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}} in Dice (the ceiling's Dice is that at its own best threshold). In all it is little: what two people agree on is nearly reached. A paper whose Dice inside DRIVE's field of view lies far above {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}} owes its readers an explanation.
 #
-# The ceiling stands on assumptions. What only the first observer does, by habit, counts as a slip, though a network can learn a habit, and so pass the ceiling without seeing more. What both do wrong counts as seen. Drawings that lie a pixel apart lower it. And how the missing part is spread is assumed, too. On drawn eyes, for which the truth is known, the interval of the AUC holds it in {{ceiling.drawn.beta.held.auc_roc:d}} of {{ceiling.drawn.beta.runs:d}} trials where that assumption is right, and in {{ceiling.drawn.normal.held.auc_roc:d}} where it is not.
+# The ceiling stands on assumptions. What only the first observer sees, being the more careful one, or does by habit, counts as a slip, though a network can learn it, and so pass the ceiling. What both do wrong counts as seen. Drawings that lie a pixel apart lower it. And how the missing part is spread is assumed, too. On simulated observers, for whom the truth is known, the AUC is off by {{ceiling.drawn.beta.bias.auc_roc:+.4f}} on average where that assumption is right, and by {{ceiling.drawn.normal.bias.auc_roc:+.4f}} where it is not; the interval holds the truth in {{ceiling.drawn.beta.held.auc_roc:d}} and {{ceiling.drawn.normal.held.auc_roc:d}} of {{ceiling.drawn.beta.runs:d}} trials.
 
-# %% [markdown] lang="zh" of="fc901627"
+# %% [markdown] lang="zh" of="451e9fa4"
 # 图中文字：横轴 step 是上面的步骤，从 0 数起；橙线是上限，橙色带是它的置信区间。
 #
-# 剩下的不多了：比这里最好的网络，AUC 只高 {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.3f}} 左右，Dice 只高 {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.3f}} 左右。如果哪篇论文在 DRIVE 视野以内的 Dice 远远高于 {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}}，它就欠读者一个解释。
+# 剩下的比上面各步加起来得到的还多，大约是两倍：和这里最好的网络相比，上限的 AUC 高 {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}}，Dice 高 {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}}（上限的 Dice 用的是它自己的最佳阈值）。总的说来不多：两个人能达成一致的，已经几乎都达到了。如果哪篇论文在 DRIVE 视野以内的 Dice 远远高于 {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}}，就应当向读者说明原因。
 #
-# 这个上限是有前提的。只有第一标注者才有的习惯被算作偏差，而网络可以学会习惯，于是不用看到更多也能超过上限。两个人都犯的错，算作看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。在人工生成、真值已知的眼睛上做试验：这个假设成立时，{{ceiling.drawn.beta.runs:d}} 次里有 {{ceiling.drawn.beta.held.auc_roc:d}} 次 AUC 的区间包含真值；不成立时有 {{ceiling.drawn.normal.held.auc_roc:d}} 次。
+# 这个上限是有前提的。第一标注者因为更细心才看到的，或者只是他的习惯，都算成了手误，而网络可以学会这些，于是能超过上限。两个人犯同样的错，则算成看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。用随机数模拟、真值已知的标注者做试验：这个假设成立时，AUC 平均偏 {{ceiling.drawn.beta.bias.auc_roc:+.4f}}，不成立时偏 {{ceiling.drawn.normal.bias.auc_roc:+.4f}}；{{ceiling.drawn.beta.runs:d}} 次里，区间包含真值的分别有 {{ceiling.drawn.beta.held.auc_roc:d}} 次和 {{ceiling.drawn.normal.held.auc_roc:d}} 次。
 
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from

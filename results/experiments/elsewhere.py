@@ -1,12 +1,12 @@
 """The threshold of the shipped network for photographs of other cameras.
 
-DRIVE's eyes choose one for DRIVE. Those who drew CHASE_DB1's labels draw thinner, and
-there the best threshold is far higher; how others draw, nobody knows beforehand. So the
-threshold is taken at which the worse off of the two sets loses least against its own
-best Dice. DRIVE's Dice comes from the cross-validation, since the shipped network has
-learnt from these eyes; CHASE_DB1's from children 01 to 10, whom it never saw. From here
-on they have chosen something: their scores at this threshold are no test. It is written
-into the shipped file.
+DRIVE's eyes choose one for DRIVE. On CHASE_DB1, whose labels are thinner, the best one
+is far higher; what it is on other sets, nobody knows beforehand. So the threshold is
+taken at which the worse off of the two sets loses least against its own best Dice.
+DRIVE's Dice comes from the cross-validation, since the shipped network has learnt from
+these eyes (of maps without small pieces); CHASE_DB1's from children 01 to 10, whom it
+never saw. From here on they have chosen something: their scores at this threshold are
+no test. It is written into the shipped file.
 """
 
 from __future__ import annotations

@@ -107,6 +107,7 @@ ROWS = {row.name: row for row in (*TRAININGS, *SCRIPTS)} | {
     "drive_test_phantom": Scored(ON_PHANTOMS),
     "chasedb1_all": Scored(**CHASEDB1),
     "chasedb1_all_flips": Scored(tta="flips", **CHASEDB1),
+    "chasedb1_elsewhere": Scored(elsewhere=True, **CHASEDB1),
     "chasedb1_all_average": Scored(BEST, SEEDS, tta="flips", **CHASEDB1),
     "chasedb1_test": Scored(CHASE_ALL, dataset="CHASEDB1"),
     "chasedb1_test_flips": Scored(CHASE_ALL, dataset="CHASEDB1", tta="flips"),

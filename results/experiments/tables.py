@@ -197,11 +197,14 @@ class Scored:
     split: str = "test"
     tta: str = "none"
     topology: kinds.Training | None = None  # whose threshold for topology is taken
+    elsewhere: bool = False  # the threshold for other cameras, not that of home
 
     def declaration(self) -> dict:
         """Return all that decides the scores."""
         row, other = self.training, self.topology
         said = vars(self) | {"speck": evaluation.SPECK, "thin": evaluation.THIN}
+        if not self.elsewhere:
+            del said["elsewhere"]  # files of before know no other threshold
         said["training"] = row or datasets.sha256(inference.SHIPPED)
         said["topology"] = other and kinds.known(other.name, "threshold_for_topology")
         if row and row.folds:
@@ -214,7 +217,8 @@ class Scored:
         work.made(networks)
         files = [network.file for network in networks]
         loaded = [inference.Segmenter.load(file) for file in files or [None]]
-        at = sum(network.threshold for network in loaded) / len(loaded)  # that of home
+        home = loaded[0].origin["dataset"]
+        at = inference.mean_threshold(loaded, None if self.elsewhere else home)
         options = {"threshold": self.declaration()["topology"] or at, "tta": self.tta}
         where = (self.dataset, self.split, places.data_dir(), files)
         content = evaluation.evaluate_split(*where, **options, say=print)
