@@ -6,14 +6,13 @@ the pixels to which a network gives one probability. Had it seen all there is to
 two observers would agree there no more than by chance; as far as they agree more often,
 both saw something that it did not. That shared part of the variance (an intraclass
 correlation) says how widely the chance of a vessel is spread round the network's
-probability, and a map that knew this chance for every pixel could not be beaten.
+probability; a map that knew this chance for every pixel would be the best there is.
 
 It is assumed that each hand slips by itself, that both observers see alike, each with
 a style of their own in how much they mark, that the spread has the shape of a beta
-distribution and one correlation for all probabilities. What only the first observer
-does, by habit, counts as a slip: a network that imitates this habit may pass the
-ceiling. What both do wrong counts as vessel. Labels that lie beside each other by a
-pixel make it lower.
+distribution. What only the first observer sees or does counts as a slip: a network
+that learns it may pass the ceiling. What both do wrong counts as vessel. Labels that
+lie beside each other by a pixel make it lower.
 """
 
 from __future__ import annotations
@@ -126,7 +125,10 @@ def drawn(seed: int, shape: str, eyes: int = 20, pixels: int = 20_000) -> tuple:
 
 
 def covered(shape: str) -> dict:
-    """Count in how many of ``RUNS`` sets of drawn eyes the interval holds the truth."""
+    """Count in how many of ``RUNS`` simulations the interval holds the truth.
+
+    The truth is that of the same eyes: what is tested is the method, not the sampling.
+    """
     held, errors = dict.fromkeys(KEYS, 0), {key: [] for key in KEYS}
     for seed in range(RUNS):
         tables, truth = drawn(seed, shape)
