@@ -30,6 +30,25 @@ def mild(
     return image, labels[:, :1], labels[:, 1:]
 
 
+def soft_rims(
+    image: Tensor,
+    vessels: Tensor,
+    fov: Tensor,
+    patch_size: int,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Augment as the recipe does, but interpolate the label: 0 to 1 at the rims."""
+    size, device = (len(image), patch_size, generator), image.device
+    offsets = augmentation.affine_grid(*size, device=device)
+    bends = augmentation.elastic_displacement(*size, sd=4.0, device=device)
+    offsets = offsets + bends
+    image = augmentation.warp(image, offsets, "bilinear")
+    image = augmentation.random_sharpness(image, generator)
+    image = augmentation.random_grey(image, generator)
+    vessels = augmentation.warp(vessels, offsets, "bilinear")
+    return image, vessels, augmentation.warp(fov, offsets, "nearest")
+
+
 def soft_skeleton(x: Tensor, reach: int = 5) -> Tensor:
     """Thin a map of values 0 to 1 to its ridges, by minima and maxima alone.
 

@@ -64,7 +64,8 @@ class Variant:
     ``changes`` are of ``TrainConfig``; parts of the recipe (``prepare``, ``augment``,
     ``loss_fn``); ``num_images`` (only the first so many are trained on); ``start`` (the
     training whose network gives the first weights); ``constant`` (one learning rate
-    from the first step to the last).
+    from the first step to the last); ``lamp`` (of lamps.py: copies of each photograph
+    under other lamps are trained on, too).
     """
 
     def __init__(self, question: str = "", text: str = "the recipe", **changes):

@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers import augment, config, preprocess
 
-from . import changes, tables
+from . import changes, lamps, tables
 from .kinds import BASE, CONDITIONS, FOLDS, Script, Training, Variant
 from .tables import Scored
 
@@ -42,6 +42,18 @@ VARIANTS = BASE | {
     "eyes8": Variant("images", "8", num_images=8),
     "long": Variant("steps", "5000", steps=5000),
 }
+UPDATES = {"batch_size": 4, "steps": 5000}  # the same patches, twice the updates
+LAMPS = {
+    "base": Variant("", "batches of 4, twice the steps"),
+    "batch8": Variant("batch", "8, half the steps", batch_size=8, steps=2500),
+    "soft": Variant("labels", "soft rims", augment=changes.soft_rims),
+    "field": Variant("lamp", "light that changes slowly", lamp=lamps.field),
+    "gamma": Variant("lamp", "gamma of each channel", lamp=lamps.gamma),
+    "tint": Variant("lamp", "channels mixed", lamp=lamps.tint),
+    "noise": Variant("camera", "noise", lamp=lamps.noise),
+    "jpeg": Variant("camera", "blur and JPEG", lamp=lamps.jpeg),
+    "any": Variant("lamp, camera", "one of the five, by lot", lamp=lamps.any_of_them),
+}
 CANDIDATES = {
     "wide": Variant(**WIDE),
     "paper": Variant(**PAPER),
@@ -61,6 +73,10 @@ FULL = Training("seeds_full", **ALL | TEST)
 SEVERAL = Training("seeds", device="gpu", recipe=LESSON, **TEST)
 EACH = {"folds": FOUR[:2], "conditions": tuple(CONDITIONS)}
 ABLATIONS = Training("ablations", tables.ablations, "gpu", VARIANTS, SHORT, **EACH)
+SEEN = {"folds": FOUR[:2], "conditions": ("plain", "camera", "lens")}
+MANY_LAMPS = Training(
+    "lamps", tables.lamps, "cpu", LAMPS, dataclasses.replace(SHORT, **UPDATES), **SEEN
+)
 CHOICE = {"folds": FOUR, "conditions": ("plain",), "everyone": True, "seeds": SEEDS}
 BEST = Training("best", tables.best, "gpu", CANDIDATES, **CHOICE)
 PHANTOMS = {"recipe": LESSON, "dataset": "PHANTOM"}
@@ -76,8 +92,16 @@ CHASE_ALL = Training("chase_all", dataset="CHASEDB1", everyone=True, threshold=C
 
 CHASEDB1 = {"dataset": "CHASEDB1", "split": "all"}
 TRAININGS = (
-    CROSSVAL, SHIPPED, SEVERAL, FULL, TWICE, BEST, ABLATIONS, WITHOUT_COLOURS
-)  # fmt: skip
+    CROSSVAL,
+    SHIPPED,
+    SEVERAL,
+    FULL,
+    TWICE,
+    BEST,
+    ABLATIONS,
+    MANY_LAMPS,
+    WITHOUT_COLOURS,
+)
 SCRIPTS = (
     Script("bench"),
     Script("halving"),

@@ -6,10 +6,11 @@ import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 
 from helpers import datasets, evaluation, fundus, inference, metrics, places
 
-from . import kinds, work
+from . import elsewhere, kinds, work
 
 KEYS = ("auc_roc", "auc_pr", "dice")
 
@@ -96,6 +97,39 @@ def ablations(row: kinds.Training) -> dict:
         "collected": time.strftime("%Y-%m-%d"),
         "rows": [{"name": name} | rows[name] for name in (*wanted, *looks)],
     }
+
+
+def on_children(network: work.Network) -> list:
+    """Return coarse histograms of CHASE_DB1's children 01 to 10, eye by eye."""
+    torch.set_num_threads(1)
+    segmenter, home = network.load(), places.data_dir()
+    pairs = (
+        (x, segmenter.probs(x.image, x.fov))
+        for x in fundus.OnDisk("CHASEDB1", "all", home)
+        if elsewhere.chooses(x.name)
+    )
+    tables = (metrics.histogram(p, x.vessels, x.fov) for x, p in pairs)
+    return [metrics.coarsened(table) for table in tables]
+
+
+def lamps(row: kinds.Training) -> dict:
+    """Compare variants on eyes held out, as they are and changed, and on CHASE_DB1.
+
+    "children" are CHASE_DB1's 01 to 10, whom no network saw, once for each fold.
+    """
+    answers, first = by_variant(row, row.variants), {}
+    networks = [x for name in row.variants for x in work.of_folds(row, name)]
+    children, rows = iter(work.at_once(on_children, networks)), []
+    for name, ours in answers.items():
+        tables = {x: joined(ours, x) for x in row.conditions}
+        tables["children"] = np.concatenate([next(children) for _ in ours])
+        first = first or tables
+        pairs = {x: (tables[x], first[x]) for x in tables}
+        variant = row.variants[name]
+        said = {"name": name, "question": variant.question, "text": variant.text}
+        said["seconds"] = [x["seconds"] for x in ours]
+        rows.append(said | beside(pairs))
+    return {"config": asdict(row.config({})), "rows": rows}
 
 
 def judged(tables, topology: list[dict]) -> dict:

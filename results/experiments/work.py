@@ -26,7 +26,7 @@ from helpers import (
     training,
 )
 
-from . import kinds
+from . import kinds, lamps
 
 STORE = places.output_dir() / "experiments"
 CURVE = ("dice", "cldice", "betti_0_error")  # at each of THRESHOLDS, without specks
@@ -125,6 +125,8 @@ def begin(network: Network, images: list, val: list) -> training.TrainingRun:
     own = {key: changes[key] for key in parts if key in changes}
     if "start" in changes:
         own["model"] = of_all(changes["start"])[0].load().model
+    if "lamp" in changes:
+        images = lamps.copies(images, changes["lamp"], network.seed)
     settings = network.training.config(changes, network.seed)
     run = training.new_run(images, val, settings, **own)
     if changes.get("constant"):
