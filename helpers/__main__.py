@@ -432,7 +432,8 @@ def parser() -> argparse.ArgumentParser:
     eyes = {"required": True, "metavar": "NAME_OR_FOLDER", "help": text}
     modes = {"choices": MODES, "default": places.mode()}
     weights = {"type": Path, "metavar": "FILE", "help": "default: the shipped weights"}
-    threshold = {"type": between_0_and_1, "help": "default: that of the weights"}
+    text = "default: that of the weights, for their own set or for other cameras"
+    threshold = {"type": between_0_and_1, "help": text}
     copies = {"choices": ("none", "flips", "d4", "scales", "all"), "default": "none"}
     copies |= {"help": "average mirrored (flips), turned copies, sizes, or all; slower"}
     languages = {"choices": ("en", "zh")}

@@ -11,18 +11,22 @@ import torch
 from PIL import Image
 from skimage import draw, morphology
 
-from helpers import config, datasets, inference, metrics, phantom, preprocess
+from helpers import config, datasets, fundus, inference, metrics, phantom, preprocess
+from helpers.unet import UNet, count_parameters
 from results.experiments import __main__ as command
 from results.experiments import (
     alone,
+    architectures,
     bench,
     changes,
     halving,
     kinds,
+    lamps,
     other_cameras,
     runs,
     tables,
     unet,
+    which_u,
     work,
 )
 
@@ -186,6 +190,29 @@ def test_rows_that_are_there_stay_and_changed_ones_are_made_anew(ablations):
     assert set(ablations.made) == {"base", "bce"}
 
 
+def test_lamps_are_judged_on_eyes_held_out_and_on_children(monkeypatch, few_resamples):
+    shifts = {"base": 0, "gamma": 500}
+    answers = {name: coarse_tables(shift) for name, shift in shifts.items()}
+
+    def answer(networks):
+        said = {"seconds": 1.0}
+        conditions = runs.MANY_LAMPS.conditions
+        return [said | dict.fromkeys(conditions, answers[x.variant]) for x in networks]
+
+    monkeypatch.setattr(work, "made", answer)
+    monkeypatch.setattr(
+        work, "at_once", lambda _, tasks: [list(answers[x.variant]) for x in tasks]
+    )
+    variants = {name: runs.LAMPS[name] for name in shifts}
+    row = dataclasses.replace(runs.MANY_LAMPS, variants=variants)
+    base, gamma = row.make()["rows"]
+    assert set(base["scores"]) == {"plain", "camera", "lens", "children"}
+    for where in base["scores"]:
+        assert not any(base["difference"][where]["auc_roc"])
+        assert gamma["difference"][where]["auc_roc"][2] < 0
+    assert len(gamma["scores"]["children"]["dice_of_each"]) == 5
+
+
 def test_scores_of_a_perfect_answer(monkeypatch):
     monkeypatch.setattr(kinds, "THRESHOLDS", [0.3, 0.6])
     eye, asked = phantom.draw(0, 146, 141), []
@@ -286,6 +313,23 @@ def test_other_cameras_recolours_to_what_is_known():
     assert (again[:, ~x.fov[0]] == 0).all()
 
 
+def test_other_cameras_by_angle_gives_a_degree_the_pixels_of_drive():
+    x, asked = phantom.draw(0, 96, 93), []
+
+    class Network:
+        def probs(self, image, fov, diameter):
+            asked.append(diameter)
+
+    for name in ("CHASEDB1", "HRF"):
+        other_cameras.by_angle(Network(), name, x)
+    disc = fundus.fov_diameter(x.fov)
+    assert asked == [pytest.approx(1.5 * disc), pytest.approx(disc)]
+
+
+def test_other_cameras_area_counts_marked_for_labelled_pixels():
+    assert other_cameras.area(metrics.Counts(tp=30, fp=15, fn=10, tn=45)) == 45 / 40
+
+
 def test_halving_scores_a_line_by_each_rule(monkeypatch):
     line = np.zeros((1, 65, 64), bool)
     line[0, :, 9] = True  # one pixel wide, along the grid: two of four everywhere
@@ -369,6 +413,46 @@ def test_a_variant_starts_from_other_weights_and_keeps_its_rate(trained):
     assert [run.schedule.get_last_lr()[0] for _ in run.steps()] == [1e-3, 1e-3]
     name, weights = next(run.model.named_parameters())
     assert not torch.equal(weights.data, expected[name])  # the new optimiser moves it
+
+
+def test_a_lamp_adds_copies_of_the_photographs(trained):
+    (network,) = work.of_all(tiny(changes={"lamp": lamps.gamma}, everyone=True))
+    images, val, _ = work.deal(network)
+    run = work.begin(network, images, val)
+    each = 1 + lamps.COPIES
+    assert len(run.batches.layers) == each * len(images)
+    first, other = run.batches.layers[0], run.batches.layers[1]
+    assert torch.equal(first[-2:], other[-2:])  # vessels and field of view stay
+    assert not torch.equal(first[:-2], other[:-2])
+
+
+def test_networks_of_one_size_are_trained_once_and_compared(
+    trained, monkeypatch, tmp_path
+):
+    small = {
+        "U-Net": lambda channels: UNet(channels, 1, (4, 8, 16)),
+        "U-Net++": lambda channels: architectures.NestedUNet(channels, (4, 8, 16)),
+    }
+    row = dataclasses.replace(tiny(folds=(0, 1)), variants=kinds.BASE)
+    begun, new_run = [], which_u.training.new_run
+    monkeypatch.setattr(architectures, "NETWORKS", small)
+    monkeypatch.setattr(which_u, "STORE", tmp_path / "store" / "which_u")
+    monkeypatch.setattr(runs, "MANY_LAMPS", row)
+    monkeypatch.setattr(
+        which_u.training,
+        "new_run",
+        lambda *args, **more: begun.append(more["model"]) or new_run(*args, **more),
+    )
+    first, again = which_u.main(), which_u.main()
+    assert len(begun) == 4 + 2 * 2  # two networks, two folds, once; each timed twice
+    assert all(
+        row.pop("seconds_per_step") > 0 for x in (first, again) for row in x["rows"]
+    )
+    assert first == again
+    plain, nested = first["rows"]
+    assert not any(plain["difference"]["dice"])
+    assert len(nested["scores"]["dice_of_each"]) == 4  # the eyes of two folds
+    assert nested["parameters"] == count_parameters(begun[2]) > plain["parameters"]
 
 
 def test_the_last_weights_are_those_that_are_not_averaged(trained):

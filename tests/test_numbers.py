@@ -27,6 +27,7 @@ columns = [
 rows = [
   { of = "run", en = "network", zh = "网络" },
   { of = "run", en = "person", zh = "人", without = ["pooled.auc"] },
+  { of = "run", en = "ours", zh = "我们", words = { "pooled.auc" = "high" } },
 ]
 """
 PAGE = """# Scores
@@ -94,6 +95,7 @@ def problems(project: Path, capsys) -> list[str]:
         ("run.rows.resized.seconds:d", "2"),
         ("run.rows['own size'].ours['0.98']:.1f", "0.5"),
         ("max(run.rows.seconds) - len(run.rows):d", "2"),
+        ("sum(run.rows.seconds):d", "6"),
         ("abs(-100 * run.pooled.auc):.1f", "98.0"),
     ],
 )
@@ -171,11 +173,12 @@ def test_a_label_is_needed_in_the_pages_language(project, capsys):
 def test_pages_and_notebooks_show_numbers(project):
     lines = (project / "README.zh-CN.md").read_text("utf-8").splitlines()
     assert lines[2] == "A Dice of <!--{run.pooled.dice:.4f}-->0.8254<!--/-->, 5 s."
-    assert lines[5:10] == [
+    assert lines[5:11] == [
         "| | D | AUC |",
         "|---|---|---|",
         "| 网络 | 0.825 (0.820 至 0.832) | 0.98 |",
         "| 人 | 0.825 (0.820 至 0.832) | - |",
+        "| 我们 | 0.825 (0.820 至 0.832) | high |",
         "<!-- end -->",
     ]
     assert "-->0.50<!--/--> s |" in lines[-1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import augment, fundus, phantom
+from helpers import augment, fundus, inference, phantom
 from helpers.unet import UNet, count_parameters
 from results.experiments import architectures, changes, lamps
 
@@ -21,6 +21,14 @@ def test_relative_gives_a_logit_for_each_pixel_and_learns_everywhere(make):
     assert logits.shape == (2, 1, 32, 48)
     logits.square().sum().backward()
     assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("make", RELATIVES)
+def test_relative_predicts_images_of_any_size(make):
+    image = np.random.default_rng(0).random((4, 61, 50), np.float32)
+    probs = inference.predict_probs(make(4), image)
+    assert probs.shape == (1, 61, 50)
+    assert 0 < probs.min() < probs.max() < 1
 
 
 @pytest.mark.parametrize("make", RELATIVES)

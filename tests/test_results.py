@@ -166,6 +166,45 @@ def test_resizing_gives_back_what_chapter_11_says():
     assert share["dice"] == pytest.approx(1 / 3, abs=0.03)
 
 
+def test_the_width_is_what_chapter_11_says():
+    """Too wide at any size; the second threshold takes half of it away."""
+    rows = read("other_cameras")["sets"]["CHASEDB1"]["rows"]
+    resized, turned = rows["resized"], rows["resized, by angle"]
+    assert turned["area"] > resized["area"] > 1.4  # the size is not the reason
+    assert turned["auc_roc"] < resized["auc_roc"]
+    kept = resized["kept"]
+    assert kept["dice_elsewhere"] > kept["dice_by_share_of_set"] > kept["dice"]
+    assert kept["dice_elsewhere"] > kept["dice_by_share"] > kept["dice"]
+    pooled = (read(f"chasedb1_{name}")["pooled"] for name in ("all", "elsewhere"))
+    before, after = (x["sensitivity"] / x["precision"] - 1 for x in pooled)
+    assert after / before == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_wiring_matters_as_little_as_chapter_12_says():
+    plain, *others = read("which_u")["rows"]
+    gaps = {row["name"]: row["difference"] for row in others}
+    no_u = gaps.pop("dilated, no U")
+    changes = {row["name"]: row["difference"] for row in read("ablations")["rows"]}
+    fewer_eyes = abs(changes["eyes8"]["plain"]["auc_roc"][0])
+    assert len(gaps) == 4 and plain["name"] == "U-Net"
+    assert all(abs(x["auc_roc"][0]) < fewer_eyes for x in gaps.values())
+    seeds = read("seeds")["sd"]["dice"] * 2**0.5  # two of them differ by
+    assert all(abs(x["dice"][0]) < 2.1 * seeds for x in gaps.values())
+    assert max(gaps, key=lambda name: gaps[name]["auc_roc"][0]) == "U-Net++"
+    assert no_u["dice"][2] < 0 and no_u["auc_roc"][2] < 0
+
+
+def test_no_lamp_in_training_helps_as_chapter_11_says():
+    rows = {row["name"]: row["difference"] for row in read("lamps")["rows"]}
+    del rows["base"]
+    assert len(rows) == 7
+    gains = {name: row["children"]["auc_roc"][0] for name, row in rows.items()}
+    assert max(gains, key=gains.get) == "field" and gains["field"] < 0.001
+    assert rows["field"]["children"]["auc_roc"][1] < 0  # cannot tell
+    assert rows["field"]["camera"]["auc_roc"][1] > 0
+    assert all(rows["jpeg"][x]["auc_roc"][0] < 0 for x in rows["jpeg"])
+
+
 def test_the_naive_version_never_reached_the_mark():
     (row,) = (x for x in read("bench")["rows"] if "validation AUC" in x["what"])
     assert row["naive"]["0.98"] is None and row["ours"]["0.98"]

@@ -852,14 +852,14 @@ print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 # %% [markdown] lang="en" minutes="2"
 # ## Among published results
 #
-# Only rows that say they follow the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. They are in `results/published.json`, each with its source. Ours begin with `>`; a star means computed again from published weights or labels; all others are as their authors state them.
+# Only rows that say they follow the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. (Of the one with rotations nobody checked it.) They are in `results/published.json`, each with its source. Ours begin with `>`; a star means computed again from published weights or labels; all others are as their authors state them.
 #
 # Even these rows differ: in the eyes they learnt from, in mirrored copies, in labels that were resized or epochs chosen on the test (their names say so). Two differences are columns. `mean` says whether all pixels were scored as one large image (`pooled`) or each image by itself and then averaged (`per image`). `thr.` says where the threshold of Dice and accuracy is from: the fixed 0.5, the training images (`train`), validation images (`val`), or nobody says (`-`). A fixed 0.5 costs a network Dice that a chosen threshold would give it. So the table is sorted by AUC, which needs none.
 
-# %% [markdown] lang="zh" of="74ac17f5"
+# %% [markdown] lang="zh" of="94f5a7a9"
 # ## 放到已发表的结果中间
 #
-# 只有声明用同一套规则的行，才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。它们在 `results/published.json` 里，每行都有出处。`>` 开头的是我们的行；带星号的，是用公开的权重或标签重新算过的；其余都是作者自己给出的。
+# 只有声明用同一套规则的行，才能和我们的放在一起：DRIVE 官方测试图像，第一标注者，原始尺寸，视野以内。（SWT + FCN 那一行是否如此，没有核对过。）它们在 `results/published.json` 里，每行都有出处。`>` 开头的是我们的行；带星号的，是用公开的权重或标签重新算过的；其余都是作者自己给出的。
 #
 # 即便是这些行，也各有不同：训练用的眼睛数、是否对镜像副本取平均、标签是否缩放过、是否在测试图像上选过轮次（名称里有说明）。有两处不同单独列出来。`mean` 一列说明怎样取平均：所有像素当成一幅大图一起算（`pooled`），还是每幅图各算各的再平均（`per image`）。`thr.` 一列说明 Dice 和准确率的阈值从哪里来：固定的 0.5，训练图像（`train`），验证图像（`val`），或者没有说明（`-`）。固定用 0.5，Dice 会比选过阈值的低一些。所以这张表按 AUC 排序，它不需要阈值。
 
@@ -887,12 +887,12 @@ for line in lines:
     print(f"{name:41}{numbers}  {mean:>9}  {rule}")
 
 # %% [markdown] lang="en"
-# The networks lie close together: their AUC values differ by less than the width of one network's interval on DRIVE's twenty test eyes. Only pairs, eye by eye, can tell two such networks apart. We did that once for the best published weights that we could score, those of lwnet, a W-Net of {{published.fov["W-Net with flips (lwnet)"].parameters:,d}} parameters that learnt from sixteen eyes: they are ahead of our shipped weights, which learnt from the same sixteen, by {{abs(published.against_lwnet["DRIVE, shipped, 16 eyes"].auc_roc[0]):.4f}} in AUC (the mean over eyes; both with four mirrored copies, ours with 482,881 parameters); our recipe on twenty eyes is level with them, and a network four times as wide on twenty eyes is ahead by {{published.against_lwnet["DRIVE, four times as wide, 20 eyes"].auc_roc[0]:.4f}}.
+# The networks lie close together: their AUC values differ by less than the width of one network's interval on DRIVE's twenty test eyes. Only pairs, eye by eye, can tell two such networks apart. We did that once for the best published weights that we could score, those of lwnet, a W-Net of {{published.fov["W-Net with flips (lwnet)"].parameters:,d}} parameters that learnt from sixteen eyes: they are ahead of our shipped weights, which learnt from the same sixteen, by {{abs(published.against_lwnet["DRIVE, shipped, 16 eyes"].auc_roc[0]):.4f}} in AUC (the mean over eyes; both with four mirrored copies, ours with {{which_u.rows[0].parameters:,d}} parameters); our recipe on twenty eyes is level with them, and a network four times as wide on twenty eyes is ahead by {{published.against_lwnet["DRIVE, four times as wide, 20 eyes"].auc_roc[0]:.4f}}.
 #
 # What about the papers that count the whole frame? Their accuracy stands beside nobody's here. Their Dice may: a black pixel that was rightly left black does not count in it.
 
-# %% [markdown] lang="zh" of="e749d967"
-# 各个网络挨得很近：它们的 AUC 之差，小于单独一个网络在 DRIVE 的二十只测试眼睛上的置信区间的宽度。这样的两个网络，只有逐只眼睛配对比较才分得出高下。我们拿自己能评分的公开权重里最好的那份比过一次，即 lwnet，一个只有 {{published.fov["W-Net with flips (lwnet)"].parameters:,d}} 个参数的 W-Net，在十六只眼睛上训练：双方都对四个镜像副本的预测取平均，它的 AUC 比我们在同样十六只眼睛上训练的自带权重高 {{abs(published.against_lwnet["DRIVE, shipped, 16 eyes"].auc_roc[0]):.4f}}（各只眼睛之差的平均；我们的网络有 482,881 个参数）；我们的方案改用二十只眼睛训练，就和它打平；网络再加宽到四倍，则比它高 {{published.against_lwnet["DRIVE, four times as wide, 20 eyes"].auc_roc[0]:.4f}}。
+# %% [markdown] lang="zh" of="a5383d11"
+# 各个网络挨得很近：它们的 AUC 之差，还不到单个网络在 DRIVE 二十只测试眼睛上的置信区间那么宽。这样的两个网络，只有逐只眼睛配对比较才分得出高下。我们比过一次，对手是我们能评分的公开权重里最好的一份：lwnet，一个 {{published.fov["W-Net with flips (lwnet)"].parameters:,d}} 个参数的 W-Net，在十六只眼睛上训练。双方都对四个镜像副本的预测取平均。我们自带的权重也在这十六只眼睛上训练，AUC 比它低 {{abs(published.against_lwnet["DRIVE, shipped, 16 eyes"].auc_roc[0]):.4f}}（各只眼睛之差的平均；我们的网络有 {{which_u.rows[0].parameters:,d}} 个参数）。改用二十只眼睛训练，我们的方案和它持平；再把网络加宽到四倍，就比它高 {{published.against_lwnet["DRIVE, four times as wide, 20 eyes"].auc_roc[0]:.4f}}。
 #
 # 那些按整幅画面计分的论文呢？它们的准确率不能和这里的任何一个比，Dice 却可以：留黑留对了的像素，不参与 Dice 的计算。
 
@@ -909,12 +909,12 @@ else:
     # zh: print("\n没有我们的行：不是在 DRIVE 的测试图像上评的分。")
 
 # %% [markdown] lang="en"
-# Some of these Dice values are above those of the first table, {{published.whole_frame["FR-UNet"].dice:.4f}} and more, and should not be hidden. FR-UNet's is the mean of the images' Dice at a threshold of 0.5. Our best average has {{drive_test_average.pooled.dice:.4f}}, pooled; its accuracy, counted on the whole frame as theirs is, would be {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}}, level with their {{published.whole_frame["FR-UNet"].accuracy:.4f}}. The first row lies far above the ceiling that chapter 12 estimates from the two observers, {{ceiling.DRIVE.ceiling.dice:.3f}}, and needs an explanation.
+# Some of these Dice values are above those of the first table, {{published.whole_frame["FR-UNet"].dice:.4f}} and more, and should not be hidden. FR-UNet's is the mean of the images' Dice at a threshold of 0.5. Our best average has {{drive_test_average.pooled.dice:.4f}}, pooled, and {{sum(drive_test_average.per_image.dice) / drive_test_average.images:.4f}} as a mean of images; its accuracy, counted on the whole frame as theirs is, would be {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}}, level with their {{published.whole_frame["FR-UNet"].accuracy:.4f}}. The first row lies far above the ceiling that chapter 12 estimates from the two observers, {{ceiling.DRIVE.ceiling.dice:.3f}}, and needs an explanation.
 #
 # Kovács and Fazekas (2022) checked over a hundred papers and found that most rankings mix the two ways of counting; the highest accuracy that they found inside the field of view is {{published.fov["highest accuracy of over 100 papers"].accuracy:.4f}}. Our best average has {{drive_test_average.pooled.accuracy:.4f}}. Before you believe a difference, ask: which pixels, which mean, whose threshold, chosen on which images, how many eyes?
 
-# %% [markdown] lang="zh" of="531f1732"
-# 其中有几个 Dice 高于上一张表，达到 {{published.whole_frame["FR-UNet"].dice:.4f}} 甚至更高，不该藏起来。FR-UNet 的这个数，是阈值 0.5 时各幅图像 Dice 的平均；我们最好的模型集成（三个网络取平均），所有像素合在一起计算，Dice 是 {{drive_test_average.pooled.dice:.4f}}；若像它那样按整幅画面计算，准确率会是 {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}}，和它的 {{published.whole_frame["FR-UNet"].accuracy:.4f}} 不相上下。第一行远远高出第 12 章根据两位标注者估计的上限 {{ceiling.DRIVE.ceiling.dice:.3f}}，这就需要一个解释了。
+# %% [markdown] lang="zh" of="845b66d0"
+# 其中有几个 Dice 高于上一张表，达到 {{published.whole_frame["FR-UNet"].dice:.4f}} 甚至更高，不该藏起来。FR-UNet 的这个数，是阈值 0.5 时各幅图像 Dice 的平均；我们最好的模型集成（三个网络取平均），所有像素合在一起计算，Dice 是 {{drive_test_average.pooled.dice:.4f}}，各幅图像平均是 {{sum(drive_test_average.per_image.dice) / drive_test_average.images:.4f}}；若像它那样按整幅画面计算，准确率会是 {{(drive_test_average.pooled.accuracy * 4538143 + 6599200 - 4538143 - 296) / 6599200:.4f}}，和它的 {{published.whole_frame["FR-UNet"].accuracy:.4f}} 不相上下。第一行远远高出第 12 章根据两位标注者估计的上限 {{ceiling.DRIVE.ceiling.dice:.3f}}，这就需要一个解释了。
 #
 # Kovács 和 Fazekas (2022) 复核了一百多篇论文，发现多数排名混用了两种计分范围（视野以内和整幅画面）；他们查到的视野以内最高的准确率是 {{published.fov["highest accuracy of over 100 papers"].accuracy:.4f}}，我们最好的模型集成是 {{drive_test_average.pooled.accuracy:.4f}}。相信一个差别之前先问：算的是哪些像素，怎样取的平均，阈值从哪里来，用哪些图像做的选择，一共评了多少只眼睛？
 

@@ -274,19 +274,18 @@ TITLES = {"auc_roc": "AUC", "dice": "Dice"}
 COLOURS = {"gain": figures.GREEN, "loss": figures.RED, "cannot tell": figures.GREY}
 
 
-def forest(names, key, ax, limits):
-    """Draw the paired difference to the recipe with its interval, a row each."""
-    for y, name in enumerate(names):
-        mean, start, end = rows[name]["difference"]["plain"][key]
+def forest(table, key, ax, limits):
+    """Draw paired differences with their intervals, a row each."""
+    for y, difference in enumerate(table.values()):
+        mean, start, end = difference[key]
         colour = COLOURS[verdict(start, end)]
         ax.plot((start, end), (y, y), color=colour)
         ax.plot(mean, y, "o", color=colour)
         inside = limits[0] < start
         ax.text(limits[1], y, f" {mean:+.4f}{'' if inside else ' <'}", va="center")
     ax.axvline(0, color=figures.BLACK, linewidth=0.8)
-    labels = [f"{rows[n]['question']}: {rows[n]['text']}" for n in names]
-    ax.set_yticks(range(len(names)), labels)
-    ax.set(xlim=limits, ylim=(len(names) - 0.5, -0.5), title=TITLES[key])
+    ax.set_yticks(range(len(table)), list(table))
+    ax.set(xlim=limits, ylim=(len(table) - 0.5, -0.5), title=TITLES[key])
     ax.locator_params(axis="x", nbins=3)
 
 
@@ -294,8 +293,12 @@ names = [name for name in rows if name != "base"]
 fig, axes = plt.subplots(
     1, 2, figsize=(9, 0.3 * len(names) + 0.8), sharey=True, dpi=figures.DPI
 )
-forest(names, "auc_roc", axes[0], (-0.006, 0.004))
-forest(names, "dice", axes[1], (-0.02, 0.008))
+changed = {
+    f"{rows[name]['question']}: {rows[name]['text']}": rows[name]["difference"]["plain"]
+    for name in names
+}
+forest(changed, "auc_roc", axes[0], (-0.006, 0.004))
+forest(changed, "dice", axes[1], (-0.02, 0.008))
 fig.tight_layout()
 counted = [verdict(*rows[name]["difference"]["plain"]["dice"][1:]) for name in names]
 lost, gained = (counted.count(word) for word in ("loss", "gain"))
@@ -478,6 +481,57 @@ for name, count in counts.items():
 #
 # 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪两只眼睛，这也是偶然，竖线里同样没有算进去。（两只和八只的网络是在 CPU 上用 fp32 训练的，其余的在 GPU 上用 bf16；第 08 章的方案在两种设备上结果差不多。）
 
+# %% [markdown] lang="en" minutes="1"
+# ## Which U?
+#
+# Hundreds of papers rewire the U: dense skips (U-Net++), gates on the skips (Attention U-Net), shortcuts round the convolutions (residual U-Net), two small U-Nets in a row (W-Net). What is the wiring worth? Six networks, each written in at most sixty lines ([results/experiments/architectures.py](../results/experiments/architectures.py)), were made as large as ours, {{which_u.rows[0].parameters:,d}} parameters, and trained by one recipe, on the same patches in the same order. The sixth has no U at all: convolutions at full size whose taps lie further and further apart, so that it sees as far as the U-Net. Without coarse levels the same number of parameters would cost ten times the arithmetic, so it has a tenth of them.
+#
+# Before you look: which of the five would you bet on?
+
+# %% [markdown] lang="zh" of="c565d2e8"
+# ## 哪一种 U？
+#
+# 改造 U 形结构的论文有几百篇：把跳跃连接加密 (U-Net++)，在跳跃连接上加门控 (Attention U-Net)，让捷径绕过卷积 (residual U-Net)，两个小 U-Net 前后相接 (W-Net)。连接方式究竟有多大作用？这里比较六个网络，U-Net 也算一个，每个不超过六十行代码（[results/experiments/architectures.py](../results/experiments/architectures.py)）。除第六个以外，参数都和我们的一样多，约 {{which_u.rows[0].parameters:,d}} 个；六个都用同一个方案训练，图像块和次序也相同。第六个完全没有 U：一直在原尺寸上做卷积，卷积核各点的间隔越来越大，这叫空洞卷积 (dilated convolution)，看得和 U-Net 一样远。没有低分辨率的层，同样多的参数要花十倍的计算量，所以只给它十分之一的参数。
+#
+# 先别往下看：其余五个里，你押哪一个？
+
+# %% fold="Draw the five beside the U-Net" fold_zh="画出五个网络和 U-Net 之差"
+wiring = json.loads(file.with_name("which_u.json").read_text("utf-8"))["rows"]
+others = {row["name"]: row["difference"] for row in wiring[1:]}
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.2), sharey=True, dpi=figures.DPI)
+forest(others, "auc_roc", axes[0], (-0.004, 0.004))
+forest(others, "dice", axes[1], (-0.015, 0.015))
+fig.tight_layout()
+told = [verdict(*row["dice"][1:]) for row in others.values()]
+figures.show(
+    "Five networks, a row each, with the mean difference to the U-Net and its interval, on "
+    f"the left in AUC, on the right in Dice. In Dice {told.count('gain')} are better, "
+    f"{told.count('loss')} worse, {told.count('cannot tell')} cannot be told from it."
+)
+# zh: figures.show(
+# zh:     f"五个网络，一行一个：和 U-Net 的平均差及置信区间，左边 AUC，右边 Dice。"
+# zh:     f"按 Dice，{told.count('gain')} 个更好，{told.count('loss')} 个更差，"
+# zh:     f"{told.count('cannot tell')} 个看不出差别。"
+# zh: )
+print(f"{'':18}parameters  products a pixel  ms a step     AUC   Dice")
+# zh: print(f"{'':18}    参数量    每像素乘法次数   每步毫秒     AUC   Dice")
+for row in wiring:
+    got, step = row["scores"], 1000 * row["seconds_per_step"]
+    print(f"{row['name']:17}{row['parameters']:11,d}{row['multiplications']:18,.0f}", end="")
+    print(f"{step:11.0f}{got['auc_roc']:8.4f}{got['dice']:7.4f}")
+
+# %% [markdown] lang="en"
+# Four ways to wire the U, and none is far from the plain one: in AUC they differ from it by less than the {{abs(ablations.rows.eyes8.difference.plain.auc_roc[0]):.4f}} that eight eyes instead of fifteen cost, in Dice by little more than two seeds do. U-Net++ is ahead, with {{which_u.rows["U-Net++"].multiplications / which_u.rows["U-Net"].multiplications:.1f}} times the multiplications; a plain U-Net, made twice as wide, gained {{ablations.rows.wide.difference.plain.auc_roc[0]:.4f}} in the figure above. The network without a U falls behind, {{abs(which_u.rows["dilated, no U"].difference.dice[0]):.3f}} in Dice at the same arithmetic. It sees as far, so what it lacks is likely what coarse levels make cheap: parameters. On FIVES, a far larger set of photographs, Fadugba et al. (2024) found the same of five published networks: with enough data, a plain U-Net does as well.
+#
+# What this does not show: each relative at its best. Their papers tune a recipe to each; here all had ours, {{which_u.config.steps:,d}} steps, one seed a fold, and W-Net was taught by its last answer alone. (The network without a U was trained in fp32: in bf16, torch 2.13 fails on its convolutions on a CPU.)
+
+# %% [markdown] lang="zh" of="05661b80"
+# 表中：参数量 · 每像素乘法次数 · 每步毫秒。图中左边是 AUC 之差，右边是 Dice 之差。
+#
+# 四种改法，哪一种都没有离普通的 U-Net 太远：AUC 之差都小于眼睛从十五只减到八只的损失（{{abs(ablations.rows.eyes8.difference.plain.auc_roc[0]):.4f}}），Dice 之差也只比两个种子之间的差别大一点。U-Net++ 领先，乘法次数是 U-Net 的 {{which_u.rows["U-Net++"].multiplications / which_u.rows["U-Net"].multiplications:.1f}} 倍；而在前面的大图里，普通的 U-Net 加宽一倍，AUC 也提高了 {{ablations.rows.wide.difference.plain.auc_roc[0]:.4f}}。没有 U 的网络落后了：同样的计算量，Dice 低 {{abs(which_u.rows["dilated, no U"].difference.dice[0]):.3f}}。它看得一样远，缺的多半是低分辨率的层能便宜换来的东西：参数。Fadugba 等 (2024) 在大得多的数据集 FIVES 上比较了五种已发表的网络，结论相同：数据够多时，普通的 U-Net 一样好。
+#
+# 这里看不出来的是：每种网络调到最好会怎样。各篇论文都为自己的网络调过训练方案；这里全用我们的方案，训练 {{which_u.config.steps:,d}} 步，每折一个种子，W-Net 也只用最后的输出来训练。（没有 U 的网络是用 fp32 训练的：torch 2.13 在 CPU 上用 bf16 算不了它的卷积。）
+
 # %% [markdown] lang="en" minutes="8"
 # ## At test time
 #
@@ -639,16 +693,16 @@ for key, title in (("auc_roc", "AUC"), ("dice", "Dice")):
     # zh: print(f"上限 {limit[key]:.3f}（{low:.3f} 到 {high:.3f}）")
 
 # %% [markdown] lang="en"
-# More is left than all these steps have brought, about twice as much: {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}} in AUC and {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}} in Dice (the ceiling's Dice is that at its own best threshold). In all it is little: what two people agree on is nearly reached. A paper whose Dice inside DRIVE's field of view lies far above {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}} owes its readers an explanation.
+# More is left than all these steps have brought, two to three times as much: {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}} in AUC and {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}} in Dice (the ceiling's Dice is that at its own best threshold). In all it is little: what two people agree on is nearly reached. A paper whose Dice inside DRIVE's field of view lies far above {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}} owes its readers an explanation.
 #
-# The ceiling stands on assumptions. What only the first observer sees, being the more careful one, or does by habit, counts as a slip, though a network can learn it, and so pass the ceiling. What both do wrong counts as seen. Drawings that lie a pixel apart lower it. And how the missing part is spread is assumed, too. On simulated observers, for whom the truth is known, the AUC is off by {{ceiling.drawn.beta.bias.auc_roc:+.4f}} on average where that assumption is right, and by {{ceiling.drawn.normal.bias.auc_roc:+.4f}} where it is not; the interval holds the truth in {{ceiling.drawn.beta.held.auc_roc:d}} and {{ceiling.drawn.normal.held.auc_roc:d}} of {{ceiling.drawn.beta.runs:d}} trials.
+# The ceiling stands on assumptions. What only the first observer sees, being the more careful one, or does by habit, counts as a slip, though a network can learn it, and so pass the ceiling. What both do wrong counts as seen. Drawings that lie a pixel apart lower it. And how the missing part is spread is assumed, too. Two checks tell how far to trust it. The first is another map. The Sato filter sees far less than the network, so much more must be found missing, and the ceiling should come out the same: from its maps it is {{ceiling.by_sato.DRIVE.ceiling.auc_roc:.4f}} in AUC and {{ceiling.by_sato.DRIVE.ceiling.dice:.3f}} in Dice, not far off. The second is simulated eyes, whose ceiling is known. Where the assumed spread is the true one, the interval of AUC holds it in {{ceiling.drawn.beta.held.auc_roc:d}} of {{ceiling.drawn.beta.runs:d}} trials; where it is another, in {{ceiling.drawn.normal.held.auc_roc:d}}, and the estimate is {{ceiling.drawn.normal.bias.auc_roc:.4f}} too high on average. An estimate from a model, then, not a wall.
 
-# %% [markdown] lang="zh" of="451e9fa4"
+# %% [markdown] lang="zh" of="997e1056"
 # 图中文字：横轴 step 是上面的步骤，从 0 数起；橙线是上限，橙色带是它的置信区间。
 #
-# 剩下的比上面各步加起来得到的还多，大约是两倍：和这里最好的网络相比，上限的 AUC 高 {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}}，Dice 高 {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}}（上限的 Dice 用的是它自己的最佳阈值）。总的说来不多：两个人能达成一致的，已经几乎都达到了。如果哪篇论文在 DRIVE 视野以内的 Dice 远远高于 {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}}，就应当向读者说明原因。
+# 剩下的比上面各步加起来得到的还多，是两到三倍：和这里最好的网络相比，上限的 AUC 高 {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}}，Dice 高 {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}}（上限的 Dice 用的是它自己的最佳阈值）。总的说来不多：两个人能达成一致的，已经几乎都达到了。如果哪篇论文在 DRIVE 视野以内的 Dice 远远高于 {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}}，就应当向读者说明原因。
 #
-# 这个上限是有前提的。第一标注者因为更细心才看到的，或者只是他的习惯，都算成了手误，而网络可以学会这些，于是能超过上限。两个人犯同样的错，则算成看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。用随机数模拟、真值已知的标注者做试验：这个假设成立时，AUC 平均偏 {{ceiling.drawn.beta.bias.auc_roc:+.4f}}，不成立时偏 {{ceiling.drawn.normal.bias.auc_roc:+.4f}}；{{ceiling.drawn.beta.runs:d}} 次里，区间包含真值的分别有 {{ceiling.drawn.beta.held.auc_roc:d}} 次和 {{ceiling.drawn.normal.held.auc_roc:d}} 次。
+# 这个上限是有前提的。第一标注者因为更细心才看到的，或者只是他的习惯，都算成了手误，而网络可以学会这些，于是能超过上限。两个人犯同样的错，则算成看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。这个上限有多可信，可以用两种办法检验。第一，换一种图来算。Sato 滤波器看到的比网络少得多，推算出的“没看到的部分”就该多得多，上限却应当不变：用它的图算，AUC 是 {{ceiling.by_sato.DRIVE.ceiling.auc_roc:.4f}}，Dice 是 {{ceiling.by_sato.DRIVE.ceiling.dice:.3f}}，相差不大。第二，用模拟的眼睛，它们的上限是已知的。假设的分布正确时，{{ceiling.drawn.beta.runs:d}} 次试验里 AUC 的区间有 {{ceiling.drawn.beta.held.auc_roc:d}} 次包含真值；不正确时只有 {{ceiling.drawn.normal.held.auc_roc:d}} 次，估计值平均偏高 {{ceiling.drawn.normal.bias.auc_roc:.4f}}。所以这只是一个模型给出的估计，不是过不去的墙。
 
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from
@@ -888,18 +942,18 @@ course.record(
 # - Change one thing, keep the rest, judge it on eyes that were not trained on; best on eyes that chose nothing either.
 # - Compare on the same eyes: the interval of the difference, not two intervals.
 # - There are two kinds of chance, eyes and seeds; a paper should show both.
-# - Here augmentation and the number of eyes matter most; looking several times helps and costs only time; much else cannot be told apart.
+# - Here augmentation and the number of eyes matter most; looking several times helps and costs only time; much else cannot be told apart, how the U is wired included.
 # - "Does it help?" has no answer without "where, and after how many steps?"
 #
 # **Extra:** give [results/experiments/runs.py](../results/experiments/runs.py) a variant of your own: one line in `VARIANTS`. `python -m results.experiments` now lists `ablations.json` as stale, because the table says more than the file, and `python -m results.experiments ablations` trains what is missing: yours and, beside it, the recipe, four networks. Then it compares the two and adds your row; the other rows stay.
 
-# %% [markdown] lang="zh" of="d5d2569f"
+# %% [markdown] lang="zh" of="7763cc40"
 # ## 小结
 #
 # - 只改一处，其余不动；评分用的眼睛不能参加训练，最好也没有用来做过选择。
 # - 在同一批眼睛上比较：看差值的一个区间，而不是看两个区间。
 # - 随机性有两个来源：眼睛和随机种子；论文应当两种都给出。
-# - 在这里，数据增强和眼睛的数量最重要；多看几遍有好处，代价只是时间；其余许多选择分不出高下。
+# - 在这里，数据增强和眼睛的数量最重要；多看几遍有好处，代价只是时间；其余许多选择分不出高下，U 怎样连接也是如此。
 # - “有没有用”：不说清在哪里、训练了多少步，就没有答案。
 #
 # **选做：** 给 [results/experiments/runs.py](../results/experiments/runs.py) 加一个你自己的变体：在 `VARIANTS` 里加一行。这时 `python -m results.experiments` 会把 `ablations.json` 标为 stale（过时），因为表里写的比文件里多；再运行 `python -m results.experiments ablations`，它会训练缺少的网络：你的变体，以及一同训练、用来对照的基准方案，一共四个。然后它比较两者，加上你的那一行；其余各行不变。
@@ -911,15 +965,17 @@ course.record(
 # - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
 # - Shit et al.: clDice, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311).
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552).
-# - Scores: [results/ablations.json](../results/ablations.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
+# - U-Net++: Zhou et al. 2018, [doi:10.1007/978-3-030-00889-5_1](https://doi.org/10.1007/978-3-030-00889-5_1). Attention U-Net: Oktay et al. 2018, [arXiv:1804.03999](https://arxiv.org/abs/1804.03999). Residual U-Net: Zhang et al. 2018, [doi:10.1109/LGRS.2018.2802944](https://doi.org/10.1109/LGRS.2018.2802944). W-Net: Galdran et al. 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y). Dilated convolutions: Yu and Koltun 2016, [arXiv:1511.07122](https://arxiv.org/abs/1511.07122). Benchmark: Fadugba et al. 2024, [arXiv:2406.14994](https://arxiv.org/abs/2406.14994).
+# - Scores: [results/ablations.json](../results/ablations.json), [results/which_u.json](../results/which_u.json), [results/ceiling.json](../results/ceiling.json), [results/seeds.json](../results/seeds.json), [results/crossval.json](../results/crossval.json).
 
-# %% [markdown] lang="zh" of="d570982a"
+# %% [markdown] lang="zh" of="d46e1220"
 # ## 参考资料
 #
 # - 博文《U-net学习笔记》把 CLAHE 和伽马当成理所当然，这里拿它们做了检验。
 # - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - Shit et al.: clDice, CVPR 2021, [arXiv:2003.07311](https://arxiv.org/abs/2003.07311)。
 # - Efron: bootstrap methods, 1979, [doi:10.1214/aos/1176344552](https://doi.org/10.1214/aos/1176344552)。
-# - 分数：[results/ablations.json](../results/ablations.json)、[results/seeds.json](../results/seeds.json)、[results/crossval.json](../results/crossval.json)。
+# - U-Net++: Zhou et al. 2018, [doi:10.1007/978-3-030-00889-5_1](https://doi.org/10.1007/978-3-030-00889-5_1)。Attention U-Net: Oktay et al. 2018, [arXiv:1804.03999](https://arxiv.org/abs/1804.03999)。Residual U-Net: Zhang et al. 2018, [doi:10.1109/LGRS.2018.2802944](https://doi.org/10.1109/LGRS.2018.2802944)。W-Net: Galdran et al. 2022, [doi:10.1038/s41598-022-09675-y](https://doi.org/10.1038/s41598-022-09675-y)。空洞卷积: Yu and Koltun 2016, [arXiv:1511.07122](https://arxiv.org/abs/1511.07122)。比较研究: Fadugba et al. 2024, [arXiv:2406.14994](https://arxiv.org/abs/2406.14994)。
+# - 分数：[results/ablations.json](../results/ablations.json)、[results/which_u.json](../results/which_u.json)、[results/ceiling.json](../results/ceiling.json)、[results/seeds.json](../results/seeds.json)、[results/crossval.json](../results/crossval.json)。
 
 # %% include="ticket"

@@ -7,7 +7,7 @@ In a Markdown page a field holds its number, between comments that nobody sees:
 In the source of a chapter it stands for its number: {{drive_test.pooled.dice:.4f}}.
 Here drive_test is results/drive_test.json. A dot or brackets lead to a key, to a place
 in a list, to the row of a list that has this name, or to a column of the list;
-+ - * /, abs, min, max and len may be used; Python's format follows the last colon.
++ - * /, abs, min, max, len and sum may be used; Python's format follows the last colon.
 What is no file, a number such as {{minutes}}, is given by whoever fills.
 A table stands whole between <!-- table NAME --> and <!-- end -->, as
 results/tables.toml declares it.
@@ -40,7 +40,7 @@ OPERATORS = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-FUNCTIONS = {"abs": abs, "min": min, "max": max, "len": len}
+FUNCTIONS = {"abs": abs, "min": min, "max": max, "len": len, "sum": sum}
 TO = {"en": "to", "zh": "至"}
 
 
@@ -158,15 +158,19 @@ class Numbers:
         return "".join(f"{line}\n" for line in lines)
 
     def cell(self, row: dict, column: dict, language: str) -> str:
-        """Return a cell of a table: a number, with its interval if there is one."""
+        """Return a cell of a table: a number, its interval, or a word of the row."""
         if column["key"] in row.get("without", ()):
             return "-"
+        if column["key"] in row.get("words", ()):
+            return row["words"][column["key"]]
         value = self.number(f"{row['of']}.{column['key']}:{column['format']}")
         ends = column.get("interval_format", ".3f")
         if "interval" not in column:
             return value
+        first = column.get("interval_at", 0)
         low, high = (
-            self.number(f"{row['of']}.{column['interval']}[{k}]:{ends}") for k in (0, 1)
+            self.number(f"{row['of']}.{column['interval']}[{k}]:{ends}")
+            for k in (first, first + 1)
         )
         return f"{value} ({low} {TO[language]} {high})"
 

@@ -1,10 +1,10 @@
 """Relatives of the U-Net, each as its paper draws it and as large as the course's.
 
-All take (B, C, H, W) and give logits (B, 1, H, W); height and width are multiples of
-``divisor``. Blocks, pooling and up-convolutions are those of ``helpers.unet``, so that
-only the wiring differs. Widths are such that each has as many parameters as the
-course's network, within two per cent; ``DilatedNet`` has no coarse levels, where
-parameters are cheap, and gets as much arithmetic instead.
+All take (B, C, H, W), height and width among ``sizes``, and give logits (B, 1, H, W);
+``divisor`` and ``border`` are those of ``UNet``. Blocks, pooling and up-convolutions
+are those of ``helpers.unet``, so that only the wiring differs. Widths are such that
+each has as many parameters as the course's network, within two per cent; ``DilatedNet``
+has no coarse levels, where parameters are cheap, and gets as much arithmetic instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from helpers.unet import DoubleConv, UNet
+from helpers.unet import DoubleConv, UNet, valid_sizes
 
 
 class NestedUNet(nn.Module):
@@ -40,6 +40,7 @@ class NestedUNet(nn.Module):
                 channels = (j + 1) * widths[i] if j else above
                 self.nodes[f"{i}{j}"] = DoubleConv(channels, widths[i])
         self.levels, self.head = levels, nn.Conv2d(widths[0], 1, 1)
+        self.sizes = valid_sizes(levels, "same")
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits."""
@@ -136,7 +137,7 @@ class WNet(nn.Module):
         super().__init__()
         self.first = UNet(in_channels, 1, widths)
         self.second = UNet(in_channels + 1, 1, widths)
-        self.divisor = self.first.divisor
+        self.divisor, self.sizes = self.first.divisor, self.first.sizes
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the second network's logits."""
@@ -151,7 +152,7 @@ class DilatedNet(nn.Module):
     without pooling and without skips.
     """
 
-    border, divisor = 0, 1
+    border, divisor, sizes = 0, 1, valid_sizes(1, "same")
 
     def __init__(
         self,

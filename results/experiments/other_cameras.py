@@ -3,7 +3,7 @@
 Each way is scored on all images of every set that is there: CHASEDB1, STARE, HRF (at
 half resolution), at thresholds that differ in what they have seen:
 
-- "dice": DRIVE's own, which saw DRIVE alone;
+- "dice": DRIVE's own, which saw DRIVE alone ("area": marked over labelled pixels);
 - "dice_elsewhere": the shipped one for other cameras, chosen on DRIVE and on children
   01 to 10 of CHASE_DB1 (elsewhere.py); "kept" holds the children who chose nothing;
 - "dice_by_share": for each photograph that which marks as much of it as DRIVE's labels
@@ -34,6 +34,7 @@ from helpers import (
 from . import elsewhere
 
 SETS = ("CHASEDB1", "STARE", "HRF")
+ANGLES = {"DRIVE": 45, "CHASEDB1": 30, "STARE": 35, "HRF": 45}  # degrees of the disc
 
 
 def unscaled(segmenter, x: fundus.FundusImage) -> np.ndarray:
@@ -41,6 +42,16 @@ def unscaled(segmenter, x: fundus.FundusImage) -> np.ndarray:
     inputs = segmenter.standardisation(preprocess.prepare(x.image))
     tile = inference.TILE
     return inference.predict_probs(segmenter.model, inputs, tile=tile) * x.fov
+
+
+def by_angle(segmenter, name: str, x: fundus.FundusImage) -> np.ndarray:
+    """Predict at the size at which a degree of the eye has as many pixels as DRIVE's.
+
+    A vessel is then as wide as in the photographs that the network learnt from,
+    whatever part of the eye the camera shows.
+    """
+    wide = fundus.fov_diameter(x.fov) * ANGLES["DRIVE"] / ANGLES[name]
+    return segmenter.probs(x.image, x.fov, diameter=wide)
 
 
 def colours(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,10 +76,15 @@ def dice_of(counts: list[metrics.Counts]) -> float:
     return metrics.scores(np.sum(counts, axis=0))["dice"]
 
 
+def area(counts: metrics.Counts) -> float:
+    """Return how many pixels are marked for each one that the labels mark."""
+    return (counts.tp + counts.fp) / (counts.tp + counts.fn)
+
+
 def at_each(
     tables: list[np.ndarray], drive: float, others: float, share: float
 ) -> dict:
-    """Return areas, and Dice at each threshold, of some images' coarse histograms."""
+    """Return scores of some images' coarse histograms, and Dice at each threshold."""
     total = sum(tables)
     ours = {
         "dice": drive,
@@ -79,6 +95,7 @@ def at_each(
     shared = [metrics.counts_at(x, threshold_by_share(x, share)) for x in tables]
     return {
         "images": len(tables),
+        "area": area(metrics.counts_at(total, drive)),
         "auc_roc": metrics.auc_roc(total),
         "auc_pr": metrics.auc_pr(total),
         "best_threshold": ours["dice_best_threshold"],
@@ -99,6 +116,7 @@ def measure(name: str) -> dict:
     ways = {
         "own size": lambda x: unscaled(segmenter, x),
         "resized": lambda x: segmenter.probs(x.image, x.fov),
+        "resized, by angle": lambda x: by_angle(segmenter, name, x),
         "resized, flips": lambda x: segmenter.probs(x.image, x.fov, "flips"),
         "resized, scales": lambda x: segmenter.probs(x.image, x.fov, "scales"),
         "resized, all": lambda x: segmenter.probs(x.image, x.fov, "all"),

@@ -45,7 +45,6 @@ VARIANTS = BASE | {
 UPDATES = {"batch_size": 4, "steps": 5000}  # the same patches, twice the updates
 LAMPS = {
     "base": Variant("", "batches of 4, twice the steps"),
-    "batch8": Variant("batch", "8, half the steps", batch_size=8, steps=2500),
     "soft": Variant("labels", "soft rims", augment=changes.soft_rims),
     "field": Variant("lamp", "light that changes slowly", lamp=lamps.field),
     "gamma": Variant("lamp", "gamma of each channel", lamp=lamps.gamma),
@@ -73,7 +72,7 @@ FULL = Training("seeds_full", **ALL | TEST)
 SEVERAL = Training("seeds", device="gpu", recipe=LESSON, **TEST)
 EACH = {"folds": FOUR[:2], "conditions": tuple(CONDITIONS)}
 ABLATIONS = Training("ablations", tables.ablations, "gpu", VARIANTS, SHORT, **EACH)
-SEEN = {"folds": FOUR[:2], "conditions": ("plain", "camera", "lens")}
+SEEN = {"folds": FOUR[:1], "conditions": ("plain", "camera", "lens")}
 MANY_LAMPS = Training(
     "lamps", tables.lamps, "cpu", LAMPS, dataclasses.replace(SHORT, **UPDATES), **SEEN
 )
@@ -113,6 +112,7 @@ SCRIPTS = (
     Script("ceiling", shipped=True),
     Script("peers", shipped=True),
     Script("elsewhere"),
+    Script("which_u"),
     Script("first_look", ending=".png"),
     Script("unet", ending=".png"),
 )
