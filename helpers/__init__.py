@@ -25,7 +25,8 @@ augment      moving image, vessels and field of view together
 patches      mirrored borders, tiles and their reassembly, endless batches
 unet         the U-Net, padded or as in the paper; its sizes and shapes
 losses       cross-entropy and soft Dice inside the FOV; the paper's weight map
-training     the recipe wired, the loop, checkpoints, a run in the background
+checkpoints  the newest checkpoint, the one before, a copy at a second place
+training     the recipe wired, the loop, a run in the background
 inference    from a photograph to a vessel map; shipped weights
 metrics      counts, scores, ROC and PR curves, confidence intervals
 evaluation   the scores of a split, beside a second observer and a ridge filter

@@ -222,7 +222,7 @@ def train(args: argparse.Namespace) -> int:
     facts = eyes_of(args.dataset)
     place = prepare(facts)
     options = {"resume": args.resume, "choose": not args.with_val, "say": print}
-    options |= {"threshold": threshold, "init": args.init}
+    options |= {"threshold": threshold, "init": args.init, "second": args.second}
     with locks.alone(args.out):
         training.open_folder(args.out, args.resume)
         images, val = looked_at(facts, place, args)
@@ -480,6 +480,8 @@ def parser() -> argparse.ArgumentParser:
     option("--mode", **modes)
     option("--steps", type=int)
     option("--resume", action="store_true", help="go on from the checkpoint in --out")
+    text = "a second folder for the checkpoint: on Drive, on another computer"
+    option("--second", type=Path, metavar="FOLDER", help=text)
     option("--with-val", action="store_true", help="train on these images, too")
     option("--threshold", type=Path, metavar="FILE", help="use that of these weights")
     option("--init", type=Path, metavar="FILE", help="start from these weights")

@@ -349,15 +349,20 @@ def _network(in_channels: int, widths: Sequence[int], weights: dict) -> UNet:
     return model
 
 
-def write_torch_file(path: Path | str, content: dict) -> None:
-    """Write a dict of tensors and plain values, whole or not at all.
+def torch_bytes(content: dict) -> bytes:
+    """Return a file of a dict of tensors and plain values.
 
-    By way of memory: where torch writes by itself, a disk that gets full ends in an
-    error of its own that names no reason, and the file's name is in the bytes.
+    Where torch writes by itself, a disk that gets full ends in an error of its own
+    that names no reason, and the file's name is in the bytes.
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    saving.write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def write_torch_file(path: Path | str, content: dict) -> None:
+    """Write a dict of tensors and plain values, whole or not at all."""
+    saving.write_bytes(path, torch_bytes(content))
 
 
 def read_torch_file(path: Path) -> dict:

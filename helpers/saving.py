@@ -64,6 +64,13 @@ def whole(path: Path | str) -> Iterator[Path]:
                 part.unlink()
 
 
+def sweep(folder: Path | str) -> None:
+    """Remove what killed processes left half written in a folder that is one's own."""
+    for part in Path(folder).glob(".*.part"):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
 def refuse_early(path: Path | str) -> None:
     """Raise DiskError now where a file could not be written after hours of work.
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import augment as augmentation
-from . import datasets, fundus, losses, metrics, runtime, saving
+from . import checkpoints, datasets, fundus, losses, metrics, runtime, saving
 from .config import TrainConfig
 from .inference import (
     PRECISION,
@@ -227,8 +227,11 @@ class TrainingRun:
         ours = asdict(self.config) | {"training images": self.data, "init": self.init}
         keys = (theirs | ours).keys()
         if changed := [k for k in keys if theirs.get(k) != ours.get(k)]:
+            rows = [("", "checkpoint", "now")]
+            rows += [(k, brief(theirs.get(k)), brief(ours.get(k))) for k in changed]
+            table = "".join(f"\n  {a:18}{b:20}{c}" for a, b, c in rows)
             raise ValueError(
-                f"the checkpoint was made with other settings ({', '.join(changed)}); "
+                f"the checkpoint was made with other settings:{table}\n"
                 "resume with the same ones, or start anew in another folder"
             )
         parts = ("model", "optimizer", "schedule", "scaler", "average", "batches")
@@ -244,10 +247,19 @@ class TrainingRun:
 
     def resume(self, path: Path | str) -> None:
         """Continue from a checkpoint written by ``save``."""
-        state = read_torch_file(Path(path))
+        self.restore(read_torch_file(Path(path)), path)
+
+    def restore(self, state: dict, path: Path | str) -> None:
+        """Continue from what was read of ``path``."""
         if "optimizer" not in state:
             raise ValueError(f"{path} holds weights only; resume needs checkpoint.pt")
         self.load_state_dict(state)
+
+
+def brief(value) -> str:
+    """Return a setting as it fits into a table: of a hash, the first digits."""
+    text = "-" if value in (None, "") else str(value)
+    return text if len(text) < 20 else f"{text[:12]}..."
 
 
 def new_run(
@@ -403,14 +415,30 @@ def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> d
 def open_folder(out: Path | str, resume: bool = False) -> Path:
     """Make the folder of a run and return it; fails now where it would fail later.
 
+    What a killed save left there is removed, so no other process may work in it.
     ValueError where it holds a run that is not to be resumed, DiskError where nothing
     can be written.
     """
     out = Path(out)
-    if (out / "checkpoint.pt").exists() and not resume:
+    if checkpoints.found(out / "checkpoint.pt") and not resume:
         raise ValueError(f"{out} holds a run: add --resume or choose another --out")
     saving.refuse_early(out / "checkpoint.pt")
+    saving.sweep(out)
     return out
+
+
+def origin_of(
+    facts: datasets.Dataset, images: Sequence[fundus.FundusImage], init, run
+) -> dict:
+    """Return where weights come from: the data set, the weights they began with."""
+    origin = facts.identity()
+    if facts.place:  # one's own are known by their bytes, a published set by its name
+        digests = facts.photographs()
+        origin |= {"photographs": [digests[x.name] for x in images]}
+    if init is not None:
+        before = Segmenter.load(init).origin
+        origin |= {"init": before | {"weights_sha256": run.init}}
+    return origin
 
 
 def train(
@@ -424,41 +452,39 @@ def train(
     choose: bool = True,
     resume: bool = False,
     init: Path | str | None = None,
+    second: Path | str | None = None,
     say: Callable[[str], None] = lambda _: None,
     **parts,
 ) -> Segmenter:
     """Train into a folder: checkpoint.pt, weights.pt, history.json and result.json.
 
-    ``choose=False`` takes the last weights and looks at ``val`` once, at the end: for
-    images that are trained on, too. ``init`` and the ``parts`` of the recipe are those
-    of ``new_run``. A folder that holds a run is a ValueError, unless it is to
-    ``resume``.
+    A checkpoint is written after each validation and at least once a minute, with a
+    copy in the folder ``second`` if one is named; weights.pt whenever a validation was
+    the best so far, and at the end. ``choose=False`` takes the last weights and looks
+    at ``val`` once, at the end: for images that are trained on, too. ``init`` and the
+    ``parts`` of the recipe are those of ``new_run``. A folder that holds a run is a
+    ValueError, unless it is to ``resume``.
     """
     out, every = open_folder(out, resume), config.val_every  # between two checkpoints
-    checkpoint, facts = out / "checkpoint.pt", datasets.get(dataset)
+    facts = datasets.get(dataset)
     if not choose:
         config = replace(config, val_every=config.steps)
     run = new_run(images, val, config, init=init, **parts)
+    kept_in = checkpoints.Checkpoints(out / "checkpoint.pt", second, say)
     if resume:
-        run.resume(checkpoint)
+        kept_in.resume(run)
+    origin = origin_of(facts, images, init, run)
     said = time.monotonic()
     for loss in run.steps():
-        kept = run.step % every == 0 or run.step == config.steps
-        if kept:
-            run.save(checkpoint)
-        if kept or time.monotonic() - said > TICK:
+        due = run.step % every == 0 or run.step == config.steps
+        if due and choose and run.best["entry"] is run.history[-1]:
+            segmenter(run, images, threshold, **origin).save(out / "weights.pt")
+        kept_in.save_if_due(run, now=due)
+        if due or time.monotonic() - said > TICK:
             said = time.monotonic()
-            dice = (
-                f", val Dice {run.history[-1]['dice']:.4f}" if kept and choose else ""
-            )
+            dice = f", val Dice {run.history[-1]['dice']:.4f}" if due and choose else ""
             say(f"  step {run.step}/{config.steps}, loss {loss:.4f}{dice}")
-    origin = facts.identity()
-    if facts.place:  # one's own are known by their bytes, a published set by its name
-        digests = facts.photographs()
-        origin |= {"photographs": [digests[x.name] for x in images]}
-    if init is not None:
-        before = Segmenter.load(init).origin
-        origin |= {"init": before | {"weights_sha256": run.init}}
+    kept_in.close()
     network = segmenter(run, images, threshold, **origin)
     network.save(out / "weights.pt")
     trained_on = network.origin["trained_on"]
@@ -488,11 +514,18 @@ def seconds_per_step(run: TrainingRun, count: int = 20) -> float:
 class Background:
     """Train in a thread while the notebook goes on; stop it, wait for it, watch it.
 
-    The checkpoint is written after each validation and at the end.
+    The checkpoint is written after each validation, at least once a minute, and at the
+    end, with a copy in the folder ``second`` if one is named.
     """
 
-    def __init__(self, run: TrainingRun, checkpoint: Path | str | None = None):
-        self.run, self.checkpoint = run, checkpoint
+    def __init__(
+        self,
+        run: TrainingRun,
+        checkpoint: Path | str | None = None,
+        second: Path | str | None = None,
+    ):
+        self.run = run
+        self.kept_in = checkpoint and checkpoints.Checkpoints(checkpoint, second)
         self._stop, self._error = threading.Event(), None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -502,11 +535,13 @@ class Background:
             for _ in self.run.steps():
                 if self._stop.is_set():
                     break
-                if self.checkpoint and len(self.run.history) > saved:
+                if self.kept_in:  # a disconnect costs no more
+                    now = len(self.run.history) > saved
+                    self.kept_in.save_if_due(self.run, now)
                     saved = len(self.run.history)
-                    self.run.save(self.checkpoint)  # a disconnect costs no more
-            if self.checkpoint:
-                self.run.save(self.checkpoint)
+            if self.kept_in:
+                self.kept_in.save(self.run)
+                self.kept_in.close()
         except BaseException as error:  # raised again by ``wait``
             self._error = error
 

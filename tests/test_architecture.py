@@ -47,7 +47,9 @@ MAY_IMPORT = {
     "losses": set(),
     "metrics": set(),
     "inference": {"datasets", "fundus", "preprocess", "patches", "augment", "unet"},
+    "checkpoints": {"inference"},
     "training": {
+        "checkpoints",
         "datasets", "fundus", "preprocess", "augment", "patches", "unet", "losses",
         "inference", "metrics",
     },

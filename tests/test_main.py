@@ -433,6 +433,7 @@ def test_a_new_set_without_a_list_is_told_what_it_lacks(made_up, capsys):
 
 def test_train_leaves_checkpoint_weights_history_and_record(trained):
     names = {"checkpoint.pt", "weights.pt", "history.json", "result.json"}
+    names |= {"checkpoint.before.pt"}
     assert seen(trained) == names
     result = json.loads((trained / "result.json").read_text("utf-8"))
     assert result["steps"] == config.PRESETS["smoke"].steps
@@ -468,7 +469,9 @@ def test_train_resumed_gives_the_same_weights(trained, phantoms, tmp_path, monke
     command = ["train", "--mode", "smoke", *options, "--data", str(phantoms)]
     monkeypatch.setattr(training.TrainingRun, "steps", stop_early)
     assert commands.main(command) == 130
-    assert not (tmp_path / "second/weights.pt").exists()
+    assert not (tmp_path / "second/result.json").exists()
+    half = inference.Segmenter.load(tmp_path / "second/weights.pt")
+    assert half.origin["steps"] == 12  # the best so far
     monkeypatch.setattr(environment, "run_elsewhere", lambda *_: None)
     assert commands.main([*command, "--resume"]) == 0
     first, second = (
