@@ -224,7 +224,7 @@ def train(args: argparse.Namespace) -> int:
     options = {"resume": args.resume, "choose": not args.with_val, "say": print}
     options |= {"threshold": threshold, "init": args.init, "second": args.second}
     with locks.alone(args.out):
-        training.open_folder(args.out, args.resume)
+        training.open_folder(args.out, args.resume, args.second)
         images, val = looked_at(facts, place, args)
         if args.with_val:
             images = images + val
@@ -480,7 +480,7 @@ def parser() -> argparse.ArgumentParser:
     option("--mode", **modes)
     option("--steps", type=int)
     option("--resume", action="store_true", help="go on from the checkpoint in --out")
-    text = "a second folder for the checkpoint: on Drive, on another computer"
+    text = "a folder elsewhere for a copy of the checkpoint, such as one on Drive"
     option("--second", type=Path, metavar="FOLDER", help=text)
     option("--with-val", action="store_true", help="train on these images, too")
     option("--threshold", type=Path, metavar="FILE", help="use that of these weights")

@@ -42,7 +42,6 @@ class SecondPlace:
 
     def __init__(self, folder: Path | str, say: Callable[[str], None]):
         self.folder, self.say, self.failed = Path(folder), say, False
-        saving.refuse_early(self.folder / "any")  # a wrong name is said at the start
         self.waiting: queue.Queue = queue.Queue(maxsize=1)
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
@@ -55,9 +54,10 @@ class SecondPlace:
 
     def close(self, patience: float = PATIENCE) -> None:
         """Wait until the last copy is written, but no longer than ``patience``."""
+        end = time.monotonic() + patience
         with contextlib.suppress(queue.Full):
             self.waiting.put(None, timeout=patience)
-            self.thread.join(patience)
+            self.thread.join(max(0.0, end - time.monotonic()))
         if self.thread.is_alive():
             self.say(f"  {self.folder} is too slow: its copy may be an earlier one")
 
@@ -89,7 +89,7 @@ class Checkpoints:
         every: float = EVERY,
     ):
         self.path, self.say, self.every = Path(path), say, every
-        self.before = self.path.with_suffix(".before.pt")
+        self.before = before(self.path)
         self.second = SecondPlace(second, say) if second else None
         self.saved = time.monotonic()
 
@@ -112,26 +112,28 @@ class Checkpoints:
             self.second.offer(self.path.name, content)
 
     def resume(self, run: Run) -> Path:
-        """Go on from the newest that can be read, and say where it is another one.
+        """Go on from the furthest that can be read, and say where it is another file.
 
-        ValueError or FileNotFoundError, that of the newest, where none can be read.
-        Of a checkpoint of other settings the ValueError is raised at once.
+        The newest, the one before and the copy are looked at: after a fresh start the
+        copy may be further than what lies here. ValueError or FileNotFoundError, that
+        of the newest, where none can be read.
         """
-        there = [self.path, self.before]
+        there, readable, first = [self.path, self.before], [], None
         there += [self.second.folder / self.path.name] if self.second else []
-        first = None
         for path in there:
             try:
-                state = read_torch_file(path)
+                readable.append((read_torch_file(path), path))
             except (ValueError, FileNotFoundError) as error:
                 first = first or error
-                continue
-            run.restore(state, path)
-            if first:
-                self.say(f"  {self.path.name}: {first}")
-                self.say(f"  went back to {path}, step {run.step}")
-            return path
-        raise first
+        if not readable:
+            raise first
+        state, path = max(readable, key=lambda found: found[0].get("step", -1))
+        run.restore(state, path)
+        if path != self.path:
+            if readable[0][1] != self.path:
+                self.say(f"  {first}")
+            self.say(f"  went on from {path}, step {run.step}")
+        return path
 
     def close(self) -> None:
         """Wait for the second place, but not for ever."""
@@ -139,7 +141,28 @@ class Checkpoints:
             self.second.close()
 
 
+def before(path: Path) -> Path:
+    """Return the file of the checkpoint before the newest."""
+    return path.with_suffix(".before.pt")
+
+
 def found(path: Path | str) -> bool:
     """Tell whether a checkpoint lies there, the newest or the one before."""
     path = Path(path)
-    return path.exists() or path.with_suffix(".before.pt").exists()
+    return path.exists() or before(path).exists()
+
+
+def check_second(out: Path, second: Path | str, resume: bool) -> None:
+    """Refuse a second place that is none, or whose checkpoint would be written over."""
+    second = Path(second)
+    if not second.is_dir():
+        raise FileNotFoundError(
+            f"{second} is no folder: make it, or mount the drive, first"
+        )
+    if second.resolve() == out.resolve():
+        raise ValueError(f"{second} is the folder of the run; name another one")
+    if found(second / "checkpoint.pt") and not resume:
+        raise ValueError(
+            f"{second} holds a checkpoint: add --resume to go on from it, or name "
+            "another folder"
+        )

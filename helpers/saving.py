@@ -64,9 +64,13 @@ def whole(path: Path | str) -> Iterator[Path]:
                 part.unlink()
 
 
-def sweep(folder: Path | str) -> None:
-    """Remove what killed processes left half written in a folder that is one's own."""
-    for part in Path(folder).glob(".*.part"):
+def sweep(path: Path | str) -> None:
+    """Remove what killed processes left half written of a file.
+
+    No other process may be writing it.
+    """
+    path = Path(path)
+    for part in path.parent.glob(f".{path.name[:32]}.{'[0-9a-f]' * 8}.part"):
         with contextlib.suppress(OSError):
             part.unlink()
 

@@ -26,7 +26,6 @@ from .inference import (
     PRECISION,
     Segmenter,
     predict_logits,
-    read_torch_file,
     write_torch_file,
 )
 from .patches import PatchBatches
@@ -175,7 +174,8 @@ class TrainingRun:
 
     def _check_losses(self) -> None:
         """Raise ValueError at the first loss that is no number, since the last look."""
-        device = self.recent[-1].device  # after a resume there are plain numbers, too
+        last = self.recent[-1]  # after a resume there are plain numbers, too
+        device = last.device if isinstance(last, Tensor) else None
         losses = torch.stack([torch.as_tensor(x, device=device) for x in self.recent])
         if bad := (~losses.isfinite()).nonzero().flatten().tolist():
             step = self.step - len(losses) + bad[0] + 1
@@ -201,7 +201,12 @@ class TrainingRun:
             self.best = {"entry": entry, "weights": weights}
 
     def state_dict(self) -> dict:
-        """Return all that the second half needs to go on as if there were no break."""
+        """Return all that the second half needs to go on as if there were no break.
+
+        Of a run whose loss is no number any more there is nothing to keep: ValueError.
+        """
+        if self.recent:
+            self._check_losses()
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -246,8 +251,8 @@ class TrainingRun:
         write_torch_file(path, self.state_dict())
 
     def resume(self, path: Path | str) -> None:
-        """Continue from a checkpoint written by ``save``."""
-        self.restore(read_torch_file(Path(path)), path)
+        """Continue from a checkpoint, or from the one before it."""
+        checkpoints.Checkpoints(path).resume(self)
 
     def restore(self, state: dict, path: Path | str) -> None:
         """Continue from what was read of ``path``."""
@@ -412,18 +417,24 @@ def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> d
     } | facts
 
 
-def open_folder(out: Path | str, resume: bool = False) -> Path:
+def open_folder(
+    out: Path | str, resume: bool = False, second: Path | str | None = None
+) -> Path:
     """Make the folder of a run and return it; fails now where it would fail later.
 
-    What a killed save left there is removed, so no other process may work in it.
-    ValueError where it holds a run that is not to be resumed, DiskError where nothing
-    can be written.
+    What killed saves left there is removed, so no other process may work in it.
+    ValueError where it, or the ``second`` place, holds a run that is not to be resumed,
+    DiskError where nothing can be written, FileNotFoundError without a second place.
     """
     out = Path(out)
     if checkpoints.found(out / "checkpoint.pt") and not resume:
         raise ValueError(f"{out} holds a run: add --resume or choose another --out")
     saving.refuse_early(out / "checkpoint.pt")
-    saving.sweep(out)
+    if second:
+        checkpoints.check_second(out, second, resume)
+        saving.sweep(Path(second) / "checkpoint.pt")
+    for name in ("checkpoint.pt", "weights.pt", "history.json", "result.json"):
+        saving.sweep(out / name)
     return out
 
 
@@ -465,7 +476,7 @@ def train(
     ``parts`` of the recipe are those of ``new_run``. A folder that holds a run is a
     ValueError, unless it is to ``resume``.
     """
-    out, every = open_folder(out, resume), config.val_every  # between two checkpoints
+    out, every = open_folder(out, resume, second), config.val_every
     facts = datasets.get(dataset)
     if not choose:
         config = replace(config, val_every=config.steps)
@@ -475,16 +486,20 @@ def train(
         kept_in.resume(run)
     origin = origin_of(facts, images, init, run)
     said = time.monotonic()
-    for loss in run.steps():
-        due = run.step % every == 0 or run.step == config.steps
-        if due and choose and run.best["entry"] is run.history[-1]:
-            segmenter(run, images, threshold, **origin).save(out / "weights.pt")
-        kept_in.save_if_due(run, now=due)
-        if due or time.monotonic() - said > TICK:
-            said = time.monotonic()
-            dice = f", val Dice {run.history[-1]['dice']:.4f}" if due and choose else ""
-            say(f"  step {run.step}/{config.steps}, loss {loss:.4f}{dice}")
-    kept_in.close()
+    try:
+        for loss in run.steps():
+            due = run.step % every == 0 or run.step == config.steps
+            if due and choose and run.best["entry"] is run.history[-1]:
+                segmenter(run, images, threshold, **origin).save(out / "weights.pt")
+            kept_in.save_if_due(run, now=due)
+            if due or time.monotonic() - said > TICK:
+                said = time.monotonic()
+                line = f"  step {run.step}/{config.steps}, loss {loss:.4f}"
+                if due and choose:
+                    line += f", val Dice {run.history[-1]['dice']:.4f}"
+                say(line)
+    finally:
+        kept_in.close()
     network = segmenter(run, images, threshold, **origin)
     network.save(out / "weights.pt")
     trained_on = network.origin["trained_on"]
@@ -541,9 +556,11 @@ class Background:
                     saved = len(self.run.history)
             if self.kept_in:
                 self.kept_in.save(self.run)
-                self.kept_in.close()
         except BaseException as error:  # raised again by ``wait``
             self._error = error
+        finally:
+            if self.kept_in:
+                self.kept_in.close()
 
     def start(self) -> Background:
         """Start training; returns at once."""

@@ -1,9 +1,9 @@
 """Checkpoints: the newest, the one before, a second place; what a kill leaves."""
 
-import os
-import signal
+import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -25,6 +25,14 @@ def images():
 def new_run(images):
     how = {"device": torch.device("cpu"), "precision": "fp32"}
     return training.new_run(*images, SMALL, **how)
+
+
+def until(true):
+    """Wait for what a thread does, half a minute at most."""
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def step_of(path):
@@ -67,7 +75,7 @@ def test_a_damaged_newest_gives_way_to_the_one_before(images, tmp_path, harm, ca
     assert checkpoints.Checkpoints(path).resume(again) == kept.before
     assert again.step == 6
     said = capsys.readouterr().out
-    assert "checkpoint.pt" in said and "went back to" in said and "step 6" in said
+    assert "checkpoint.pt" in said and "went on from" in said and "step 6" in said
     assert list(again.steps()) == list(run.steps(7)) + list(new_run(images).steps())[6:]
 
 
@@ -101,16 +109,14 @@ def test_a_second_place_that_vanishes_stops_nothing(images, tmp_path):
     def saved_after(step):
         list(run.steps(step))
         kept.save(run)
-        while kept.second.waiting.qsize():
-            time.sleep(0.01)
-        time.sleep(0.05)
 
     saved_after(1)
-    for file in drive.iterdir():
-        file.unlink()
-    drive.rmdir()
+    until(lambda: (drive / "checkpoint.pt").exists())
+    shutil.rmtree(drive)
     saved_after(2)
+    until(lambda: said)
     saved_after(3)
+    until(lambda: not kept.second.waiting.qsize())
     assert not drive.exists(), "a mount that is gone is not made anew as a folder"
     drive.mkdir()
     saved_after(4)
@@ -123,35 +129,100 @@ def test_a_second_place_that_vanishes_stops_nothing(images, tmp_path):
 
 
 def test_a_slow_second_place_gets_the_newest_alone(images, tmp_path, monkeypatch):
-    write, begun = saving.write_bytes, []
+    write, begun, goes_on = saving.write_bytes, [], threading.Event()
 
     def slowly(path, content):
         begun.append(path)
-        time.sleep(0.3)
+        goes_on.wait(30)
         write(path, content)
 
-    said, run = [], new_run(images)
+    said, run, drive = [], new_run(images), tmp_path / "drive"
+    drive.mkdir()
     monkeypatch.setattr(saving, "write_bytes", slowly)
-    kept = checkpoints.Checkpoints(tmp_path / "checkpoint.pt", tmp_path, said.append)
-    kept.second.folder = tmp_path / "drive"
-    kept.second.folder.mkdir()
+    kept = checkpoints.Checkpoints(tmp_path / "checkpoint.pt", drive, said.append)
     for _ in run.steps(8):
         kept.save(run)
     kept.second.close(patience=0.01)
     assert "too slow" in said[-1]
-    kept.second.close(patience=5)
-    assert step_of(tmp_path / "drive/checkpoint.pt") == 8
-    assert len(begun) <= 3
+    goes_on.set()
+    kept.second.close(patience=30)
+    assert step_of(drive / "checkpoint.pt") == 8
+    assert len(begun) <= 2  # the one under way, and of the others the last
+
+
+def test_the_furthest_is_gone_on_from(images, tmp_path, capsys):
+    """What lies here may be older than the copy, as on a machine given out anew."""
+    run, drive = new_run(images), tmp_path / "drive"
+    drive.mkdir()
+    kept = checkpoints.Checkpoints(tmp_path / "checkpoint.pt", drive)
+    list(run.steps(3))
+    kept.save(run)
+    old = (tmp_path / "checkpoint.pt").read_bytes()
+    list(run.steps(9))
+    kept.save(run)
+    kept.close()
+    (tmp_path / "checkpoint.pt").write_bytes(old)
+    (tmp_path / "checkpoint.before.pt").unlink()
+    again = new_run(images)
+    found = checkpoints.Checkpoints(tmp_path / "checkpoint.pt", drive).resume(again)
+    assert found == drive / "checkpoint.pt" and again.step == 9
+    assert "went on from" in capsys.readouterr().out
+
+
+def test_a_second_place_is_refused_early(images, tmp_path):
+    def begin(second, **how):
+        return training.open_folder(tmp_path / "out", second=second, **how)
+
+    with pytest.raises(FileNotFoundError, match="mount the drive"):
+        begin(tmp_path / "gone")
+    (tmp_path / "out").mkdir(exist_ok=True)
+    with pytest.raises(ValueError, match="folder of the run"):
+        begin(tmp_path / "out")
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    new_run(images).save(drive / "checkpoint.pt")
+    (drive / ".checkpoint.pt.12345678.part").write_bytes(b"half")
+    with pytest.raises(ValueError, match="holds a checkpoint: add --resume"):
+        begin(drive)
+    begin(drive, resume=True)
+    assert [x.name for x in drive.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_loss_that_is_no_number_is_not_kept(images, tmp_path):
+    run, kept = new_run(images), checkpoints.Checkpoints(tmp_path / "checkpoint.pt")
+    list(run.steps(3))
+    kept.save(run)
+    run.recent.append(torch.tensor(float("nan")))
+    with pytest.raises(ValueError, match="the loss is nan"):
+        kept.save(run)
+    assert step_of(tmp_path / "checkpoint.pt") == 3
+
+
+def test_a_copy_under_way_is_finished_where_a_training_breaks_off(images, tmp_path):
+    def broken(logits, vessels, fov):
+        if saved():
+            raise ValueError("my loss is broken")
+        return training.losses.bce_dice_loss(logits, vessels, fov)
+
+    def saved():
+        return (tmp_path / "out/checkpoint.pt").exists()
+
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    with pytest.raises(ValueError, match="my loss is broken"):
+        training.train(
+            tmp_path / "out", "PHANTOM", *images, SMALL, second=drive, loss_fn=broken
+        )
+    assert step_of(drive / "checkpoint.pt") == step_of(tmp_path / "out/checkpoint.pt")
 
 
 def test_leftovers_of_killed_saves_are_removed(tmp_path):
     (tmp_path / ".checkpoint.pt.12345678.part").write_bytes(b"half")
-    (tmp_path / "mine.part").write_bytes(b"another's")
+    (tmp_path / ".my_own.part").write_bytes(b"another's")
     training.open_folder(tmp_path)
-    assert [x.name for x in tmp_path.iterdir()] == ["mine.part"]
+    assert [x.name for x in tmp_path.iterdir()] == [".my_own.part"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of Unix")
 def test_killed_again_and_again_the_weights_are_the_same(tmp_path):
     """Two kills, one while a file is being written; then to the end."""
     code = """
@@ -183,13 +254,17 @@ training.train(out, "PHANTOM", drawn[:2], drawn[2:], small, precision="fp32",
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     whole = start(tmp_path / "whole")
+    halves = 0
     for wait in (0.02, 0.1):
         run = start(tmp_path / "killed", "0.15")
         for _ in range(3):
             run.stdout.readline()
         time.sleep(wait)
-        run.send_signal(signal.SIGKILL)
+        run.kill()
         run.communicate()
+        halves += len(list((tmp_path / "killed").glob(".*.part")))
+        assert max(map(step_of, (tmp_path / "killed").glob("checkpoint*.pt"))) >= 10
+    assert halves  # one kill at least fell into a file being written
     assert start(tmp_path / "killed").wait() == 0
     whole.communicate()
     assert whole.returncode == 0

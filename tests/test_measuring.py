@@ -438,6 +438,7 @@ def test_networks_of_one_size_are_trained_once_and_compared(
     monkeypatch.setattr(architectures, "NETWORKS", small)
     monkeypatch.setattr(which_u, "STORE", tmp_path / "store" / "which_u")
     monkeypatch.setattr(which_u, "FOLDS", (0, 1))
+    monkeypatch.setattr(alone, "call", lambda function, *given: function(*given))
     monkeypatch.setattr(runs, "MANY_LAMPS", row)
     monkeypatch.setattr(
         which_u.training,

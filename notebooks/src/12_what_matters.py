@@ -491,7 +491,7 @@ for name, count in counts.items():
 # %% [markdown] lang="zh" of="c565d2e8"
 # ## 哪一种 U？
 #
-# 改造 U 形结构的论文有几百篇：把跳跃连接加密 (U-Net++)，在跳跃连接上加门控 (Attention U-Net)，让捷径绕过卷积 (residual U-Net)，两个小 U-Net 前后相接 (W-Net)。连接方式究竟有多大作用？这里比较六个网络，U-Net 也算一个，每个不超过六十行代码（[results/experiments/architectures.py](../results/experiments/architectures.py)）。除第六个以外，参数都和我们的一样多，约 {{which_u.rows[0].parameters:,d}} 个；六个都用同一个方案训练，图像块和次序也相同。第六个完全没有 U：一直在原尺寸上做卷积，卷积核各点的间隔越来越大，这叫空洞卷积 (dilated convolution)，看得和 U-Net 一样远。没有低分辨率的层，同样多的参数要花十倍的计算量，所以只给它十分之一的参数。
+# 改造 U 形结构的论文有几百篇：让跳跃连接更密集 (U-Net++)，在跳跃连接上加门控 (Attention U-Net)，让捷径绕过卷积 (residual U-Net)，两个小 U-Net 前后相接 (W-Net)。连接方式究竟有多大作用？这里比较六个网络，U-Net 也算一个，每个不超过六十行代码（[results/experiments/architectures.py](../results/experiments/architectures.py)）。除第六个以外，参数都和我们的一样多，约 {{which_u.rows[0].parameters:,d}} 个；六个都用同一个方案训练，图像块和次序也相同。第六个完全没有 U：一直在原尺寸上做卷积，卷积核各点的间隔越来越大，这叫空洞卷积 (dilated convolution)，看得和 U-Net 一样远。没有低分辨率的层，同样多的参数要花十倍的计算量，所以只给它十分之一的参数。
 #
 # 先别往下看：其余五个里，你押哪一个？
 
@@ -526,9 +526,9 @@ for row in wiring:
 # What this does not show: each relative at its best. Their papers tune a recipe to each; here all had ours, {{which_u.config.steps:,d}} steps, one seed a fold, and W-Net was taught by its last answer alone. (The network without a U was trained in fp32: in bf16, torch 2.13 fails on its convolutions on a CPU.)
 
 # %% [markdown] lang="zh" of="05661b80"
-# 表中：参数量 · 每像素乘法次数 · 每步毫秒。图中左边是 AUC 之差，右边是 Dice 之差。
+# 表中：参数量 · 每像素乘法次数 · 每步毫秒。图中文字：dilated, no U 没有 U 的空洞卷积网络，其余各行是网络名；左图是 AUC 之差，右图是 Dice 之差，都是该网络减去 U-Net。
 #
-# 四种改法，哪一种都没有离普通的 U-Net 太远：AUC 之差都小于眼睛从十五只减到八只的损失（{{abs(ablations.rows.eyes8.difference.plain.auc_roc[0]):.4f}}），Dice 之差也只比两个种子之间的差别大一点。U-Net++ 领先，乘法次数是 U-Net 的 {{which_u.rows["U-Net++"].multiplications / which_u.rows["U-Net"].multiplications:.1f}} 倍；而在前面的大图里，普通的 U-Net 加宽一倍，AUC 也提高了 {{ablations.rows.wide.difference.plain.auc_roc[0]:.4f}}。没有 U 的网络落后了：同样的计算量，Dice 低 {{abs(which_u.rows["dilated, no U"].difference.dice[0]):.3f}}。它看得一样远，缺的多半是低分辨率的层能便宜换来的东西：参数。Fadugba 等 (2024) 在大得多的数据集 FIVES 上比较了五种已发表的网络，结论相同：数据够多时，普通的 U-Net 一样好。
+# 四种改法，和普通的 U-Net 相差都不大：AUC 之差都小于眼睛从十五只减到八只的损失（{{abs(ablations.rows.eyes8.difference.plain.auc_roc[0]):.4f}}），Dice 之差也只比两个种子之间的差别大一点。U-Net++ 领先，乘法次数是 U-Net 的 {{which_u.rows["U-Net++"].multiplications / which_u.rows["U-Net"].multiplications:.1f}} 倍；而在前面的大图里，普通的 U-Net 加宽一倍，AUC 也提高了 {{ablations.rows.wide.difference.plain.auc_roc[0]:.4f}}。没有 U 的网络落后了：同样的计算量，Dice 低 {{abs(which_u.rows["dilated, no U"].difference.dice[0]):.3f}}。它看得一样远，缺的多半是参数：有了低分辨率的层，增加参数才花不了多少计算量。Fadugba 等 (2024) 在大得多的数据集 FIVES 上比较了五种已发表的网络，结论相同：数据够多时，普通的 U-Net 一样好。
 #
 # 这里看不出来的是：每种网络调到最好会怎样。各篇论文都为自己的网络调过训练方案；这里全用我们的方案，训练 {{which_u.config.steps:,d}} 步，每折一个种子，W-Net 也只用最后的输出来训练。（没有 U 的网络是用 fp32 训练的：torch 2.13 在 CPU 上用 bf16 算不了它的卷积。）
 
@@ -702,7 +702,7 @@ for key, title in (("auc_roc", "AUC"), ("dice", "Dice")):
 #
 # 剩下的比上面各步加起来得到的还多，是两到三倍：和这里最好的网络相比，上限的 AUC 高 {{ceiling.DRIVE.ceiling.auc_roc - drive_test_average.pooled.auc_roc:.4f}}，Dice 高 {{ceiling.DRIVE.ceiling.dice - drive_test_average.pooled.dice:.4f}}（上限的 Dice 用的是它自己的最佳阈值）。总的说来不多：两个人能达成一致的，已经几乎都达到了。如果哪篇论文在 DRIVE 视野以内的 Dice 远远高于 {{ceiling.DRIVE.ceiling.ci95.dice[1]:.2f}}，就应当向读者说明原因。
 #
-# 这个上限是有前提的。第一标注者因为更细心才看到的，或者只是他的习惯，都算成了手误，而网络可以学会这些，于是能超过上限。两个人犯同样的错，则算成看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。这个上限有多可信，可以用两种办法检验。第一，换一种图来算。Sato 滤波器看到的比网络少得多，推算出的“没看到的部分”就该多得多，上限却应当不变：用它的图算，AUC 是 {{ceiling.by_sato.DRIVE.ceiling.auc_roc:.4f}}，Dice 是 {{ceiling.by_sato.DRIVE.ceiling.dice:.3f}}，相差不大。第二，用模拟的眼睛，它们的上限是已知的。假设的分布正确时，{{ceiling.drawn.beta.runs:d}} 次试验里 AUC 的区间有 {{ceiling.drawn.beta.held.auc_roc:d}} 次包含真值；不正确时只有 {{ceiling.drawn.normal.held.auc_roc:d}} 次，估计值平均偏高 {{ceiling.drawn.normal.bias.auc_roc:.4f}}。所以这只是一个模型给出的估计，不是过不去的墙。
+# 这个上限是有前提的。第一标注者因为更细心才看到的，或者只是他的习惯，都算成了手误，而网络可以学会这些，于是能超过上限。两个人犯同样的错，则算成看到了东西。两份标注如果错开一个像素，上限会偏低。没看到的部分怎样分布，也是假设的。这个上限有多可信，可以用两种办法检验。第一，换一种图来算。Sato 滤波器看到的比网络少得多，推算出的“没看到的部分”就该多得多，上限却应当不变：用它的图算出的上限，AUC 是 {{ceiling.by_sato.DRIVE.ceiling.auc_roc:.4f}}，Dice 是 {{ceiling.by_sato.DRIVE.ceiling.dice:.3f}}，相差不大。第二，用模拟的眼睛，它们的上限是已知的。假设的分布正确时，{{ceiling.drawn.beta.runs:d}} 次试验里 AUC 的区间有 {{ceiling.drawn.beta.held.auc_roc:d}} 次包含真值；不正确时只有 {{ceiling.drawn.normal.held.auc_roc:d}} 次，估计值平均偏高 {{ceiling.drawn.normal.bias.auc_roc:.4f}}。所以这只是一个模型给出的估计，不是过不去的墙。
 
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from

@@ -1,10 +1,12 @@
-"""Relatives of the U-Net, each as its paper draws it and as large as the course's.
+"""Relatives of the U-Net, each after its paper and as large as the course's.
 
 All take (B, C, H, W), height and width among ``sizes``, and give logits (B, 1, H, W);
-``divisor`` and ``border`` are those of ``UNet``. Blocks, pooling and up-convolutions
-are those of ``helpers.unet``, so that only the wiring differs. Widths are such that
-each has as many parameters as the course's network, within two per cent; ``DilatedNet``
-has no coarse levels, where parameters are cheap, and gets as much arithmetic instead.
+``divisor`` and ``border`` are as ``UNet`` has them, for whole images alone: how far a
+network sees, which tiles would have to know, is another thing in each. Blocks, pooling
+and up-convolutions are those of ``helpers.unet``, so that only the wiring differs.
+Widths are such that each has as many parameters as the course's network, within two per
+cent; ``DilatedNet`` has no coarse levels, where parameters are cheap, and gets as much
+arithmetic instead.
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ class AttentionUNet(UNet):
 class Residual(nn.Module):
     """A double convolution round which the input is led, by a 1 x 1 convolution.
 
-    He et al., CVPR 2016, figure 2; projection as in its section 3.3, option C.
+    He et al., CVPR 2016, figure 2; projection as in its section 4.1, option C.
     """
 
     def __init__(self, in_channels: int, out_channels: int):

@@ -2,8 +2,8 @@
 
 Each is trained on the eyes of a fold's others, in batches of 4 as many patches as the
 short recipe sees, and scored on the eyes held out, each at its own best threshold. What
-differs from the U-Net is given eye by eye, with an interval over eyes. What is trained
-is kept beside the other networks, and not trained again.
+differs from the U-Net is given eye by eye, with an interval over eyes. What a network
+scored is kept beside the other networks, and made anew where its declaration changed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import itertools
 import torch
 from torch.utils import flop_counter
 
-from helpers import inference, preprocess, runtime, training, unet
+from helpers import inference, preprocess, runtime, saving, training, unet
 
-from . import architectures, kinds, runs, tables, work
+from . import alone, architectures, kinds, runs, tables, work
 
 STORE = work.STORE / "which_u"
 FOLDS = (0,)
@@ -55,26 +55,41 @@ def precision(name: str) -> str:
     return runtime.pick_precision(device)
 
 
+def declaration(name: str, fold: int) -> dict:
+    """Return what decides how a network scores."""
+    settings = runs.MANY_LAMPS.config({})
+    model = architectures.NETWORKS[name](settings.in_channels)
+    said = {"name": name, "fold": fold, "parameters": unet.count_parameters(model)}
+    return kinds.plain(said | {"config": settings, "precision": precision(name)})
+
+
 def one(task: tuple[str, int]) -> dict:
-    """Train a network without the eyes of a fold, or read what is kept of it."""
-    name, fold = task
-    file = STORE / f"{list(architectures.NETWORKS).index(name)}-{fold}.pt"
-    if file.exists():
-        return torch.load(file, weights_only=False)
-    run, held = begin(name, fold)
-    said = work.score(predictor(run.finish()), held, ["plain"])
-    STORE.mkdir(parents=True, exist_ok=True)
-    torch.save(said, file)
-    print(f"{name} {fold}: {run.seconds:.0f} s", flush=True)
-    return said
+    """Train a network without the eyes of a fold, or read how it scored."""
+    told, file = declaration(*task), STORE / f"{'-'.join(map(str, task))}.pt"
+    kept = torch.load(file, weights_only=False) if file.exists() else {}
+    if kept.get("declaration") == told:
+        return kept["scores"]
+    run, held = begin(*task)
+    scores = work.score(predictor(run.finish()), held, ["plain"])
+    with saving.whole(file) as part:
+        torch.save({"declaration": told, "scores": scores}, part)
+    print(f"{task[0]} {task[1]}: {run.seconds:.0f} s", flush=True)
+    return scores
 
 
-def multiplications(model: torch.nn.Module, size: int = 128) -> float:
-    """Return multiplications for each pixel of a patch."""
-    counter = flop_counter.FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        model.eval()(torch.zeros(1, 4, size, size))
-    return counter.get_total_flops() / 2 / size**2
+def measured(name: str) -> dict:
+    """Return the size of a network and what a step of its training costs."""
+    run, _ = begin(name, FOLDS[0])
+    device = next(run.model.parameters()).device
+    side = run.config.patch_size
+    with flop_counter.FlopCounterMode(display=False) as counter, torch.no_grad():
+        run.model.eval()(torch.zeros(1, run.config.in_channels, side, side).to(device))
+    return {
+        "precision": run.precision,
+        "parameters": unet.count_parameters(run.model),
+        "multiplications": counter.get_total_flops() / 2 / side**2,  # for each pixel
+        "seconds_per_step": training.seconds_per_step(run),
+    }
 
 
 def main() -> dict:
@@ -85,17 +100,7 @@ def main() -> dict:
         ours = tables.joined([next(answers) for _ in FOLDS], "plain")
         first = ours if first is None else first
         scores, difference = tables.compare(ours, first)
-        run, _ = begin(name, FOLDS[0])
-        rows.append(
-            {
-                "name": name,
-                "precision": run.precision,
-                "parameters": unet.count_parameters(run.model),
-                "seconds_per_step": training.seconds_per_step(run),
-                "multiplications": multiplications(run.model),
-                "scores": scores,
-                "difference": difference,
-            }
-        )
+        said = {"name": name} | alone.call(measured, name)
+        rows.append(said | {"scores": scores, "difference": difference})
     settings = kinds.plain(runs.MANY_LAMPS.config({}))
     return {"config": settings, "rows": rows, "environment": runtime.environment()}
