@@ -18,7 +18,7 @@ from helpers import inference, preprocess, runtime, saving, training, unet
 from . import alone, architectures, kinds, runs, tables, work
 
 STORE = work.STORE / "which_u"
-FOLDS = (0,)
+FOLDS = (0, 1)
 
 
 def predictor(run: training.TrainingRun):
