@@ -484,11 +484,11 @@ for name, count in counts.items():
 # %% [markdown] lang="en" minutes="1"
 # ## Which U?
 #
-# Hundreds of papers rewire the U: dense skips (U-Net++), gates on the skips (Attention U-Net), shortcuts round the convolutions (residual U-Net), two small U-Nets in a row (W-Net). What is the wiring worth? Six networks, each written in at most sixty lines ([results/experiments/architectures.py](../results/experiments/architectures.py)), were made as large as ours, {{which_u.rows[0].parameters:,d}} parameters, and trained by one recipe, on the same patches in the same order. The sixth has no U at all: convolutions at full size whose taps lie further and further apart, so that it sees as far as the U-Net. Without coarse levels the same number of parameters would cost ten times the arithmetic, so it has a tenth of them.
+# Hundreds of papers rewire the U: dense skips (U-Net++), gates on the skips (Attention U-Net), shortcuts round the convolutions (residual U-Net), two small U-Nets in a row (W-Net). What is the wiring worth? Six networks, ours among them, each written in at most sixty lines ([results/experiments/architectures.py](../results/experiments/architectures.py)), were trained by one recipe, on the same patches in the same order. All but the sixth are as large as ours, {{which_u.rows[0].parameters:,d}} parameters. The sixth has no U at all: convolutions at full size whose taps lie further and further apart, so that it sees as far as the U-Net. Without coarse levels the same number of parameters would cost ten times the arithmetic, so it has a tenth of them.
 #
 # Before you look: which of the five would you bet on?
 
-# %% [markdown] lang="zh" of="c565d2e8"
+# %% [markdown] lang="zh" of="a7644a5d"
 # ## 哪一种 U？
 #
 # 改造 U 形结构的论文有几百篇：让跳跃连接更密集 (U-Net++)，在跳跃连接上加门控 (Attention U-Net)，让捷径绕过卷积 (residual U-Net)，两个小 U-Net 前后相接 (W-Net)。连接方式究竟有多大作用？这里比较六个网络，U-Net 也算一个，每个不超过六十行代码（[results/experiments/architectures.py](../results/experiments/architectures.py)）。除第六个以外，参数都和我们的一样多，约 {{which_u.rows[0].parameters:,d}} 个；六个都用同一个方案训练，图像块和次序也相同。第六个完全没有 U：一直在原尺寸上做卷积，卷积核各点的间隔越来越大，这叫空洞卷积 (dilated convolution)，看得和 U-Net 一样远。没有低分辨率的层，同样多的参数要花十倍的计算量，所以只给它十分之一的参数。
@@ -499,7 +499,7 @@ for name, count in counts.items():
 wiring = json.loads(file.with_name("which_u.json").read_text("utf-8"))["rows"]
 others = {row["name"]: row["difference"] for row in wiring[1:]}
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.2), sharey=True, dpi=figures.DPI)
-forest(others, "auc_roc", axes[0], (-0.004, 0.004))
+forest(others, "auc_roc", axes[0], (-0.006, 0.004))
 forest(others, "dice", axes[1], (-0.015, 0.015))
 fig.tight_layout()
 told = [verdict(*row["dice"][1:]) for row in others.values()]
