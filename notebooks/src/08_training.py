@@ -660,14 +660,14 @@ figures.show(
 # %% [markdown] lang="en" minutes="7"
 # ## Checkpoint, stop, resume
 #
-# A laptop is closed, a Colab session ends, and the training with it. The background run writes `checkpoint.pt` after each validation. (Colab deletes its files with the machine: copy this one to Drive, chapter 01, if you want to go on later.)
+# A laptop is closed, a Colab session ends, and the training with it. The background run writes `checkpoint.pt` after each validation, and at least once a minute; the one before stays beside it. (Colab deletes its files with the machine: copy this one to Drive, chapter 01, if you want to go on later.)
 #
 # **Guess 8.7.** Which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights, and batch norm's means and variances), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator), `"forecast"` (seconds a step)? (The running average and the scaler of `fp16` are kept as well; here we ask for these.)
 
-# %% [markdown] lang="zh" of="bc3a5026"
+# %% [markdown] lang="zh" of="af50f5e4"
 # ## 检查点、停止、断点续训
 #
-# 笔记本电脑合上盖子，Colab 断开连接，训练就中断了。后台训练每次验证之后都会写 `checkpoint.pt`。（Colab 收回机器时会删掉文件：想以后接着训练，就把它复制到云端硬盘，见第 01 章。）
+# 笔记本电脑合上盖子，Colab 断开连接，训练就中断了。后台训练每次验证之后都会写 `checkpoint.pt`，至少每分钟写一次；上一个检查点留在旁边备用。（Colab 收回机器时会删掉文件：想以后接着训练，就把它复制到云端硬盘，见第 01 章。）
 #
 # **猜一猜 8.7** 检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时**完全**一样：`"model"`（权重，以及批归一化的均值和方差）、`"optimizer"`、`"schedule"`、`"batches"`（随机数生成器的状态）、`"forecast"`（每步几秒）？（权重的滑动平均和 `fp16` 的 `scaler` 也要存，这里只问上面几样。）
 

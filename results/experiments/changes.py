@@ -12,6 +12,15 @@ from helpers import augment as augmentation
 from helpers import losses
 
 
+def bent(
+    image: Tensor, patch_size: int, generator: torch.Generator, **affine
+) -> Tensor:
+    """Draw where each pixel of the patches looks, as ``augment`` does."""
+    size, device = (len(image), patch_size, generator), image.device
+    offsets = augmentation.affine_grid(*size, device=device, **affine)
+    return offsets + augmentation.elastic_displacement(*size, sd=4.0, device=device)
+
+
 def mild(
     image: Tensor,
     vessels: Tensor,
@@ -20,10 +29,7 @@ def mild(
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Augment less: scale up to 1.2, light +-20 %, sharpness as it is."""
-    size, device = (len(image), patch_size, generator), image.device
-    offsets = augmentation.affine_grid(*size, scale=1.2, device=device)
-    bends = augmentation.elastic_displacement(*size, sd=4.0, device=device)
-    offsets = offsets + bends
+    offsets = bent(image, patch_size, generator, scale=1.2)
     image = augmentation.warp(image, offsets, "bilinear")
     image = augmentation.random_grey(image, generator, contrast=0.2, shift=0.2)
     labels = augmentation.warp(torch.cat([vessels, fov], 1), offsets, "nearest")
@@ -38,10 +44,7 @@ def soft_rims(
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Augment as the recipe does, but interpolate the label: 0 to 1 at the rims."""
-    size, device = (len(image), patch_size, generator), image.device
-    offsets = augmentation.affine_grid(*size, device=device)
-    bends = augmentation.elastic_displacement(*size, sd=4.0, device=device)
-    offsets = offsets + bends
+    offsets = bent(image, patch_size, generator)
     image = augmentation.warp(image, offsets, "bilinear")
     image = augmentation.random_sharpness(image, generator)
     image = augmentation.random_grey(image, generator)
