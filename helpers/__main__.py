@@ -280,6 +280,29 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def export(args: argparse.Namespace) -> int:
+    """Write a network as an ONNX file, which other programs can run without PyTorch.
+
+    It takes prepared photographs of any size (helpers/preprocess.py) and gives logits;
+    `segment --onnx FILE` segments with it. --int8 makes it smaller: weights and maps in
+    8 bits, their range measured on photographs of DRIVE, on drawn eyes where it is not
+    there. ONNX needs packages of its own, which it names where they are missing.
+    """
+    from helpers import export as exporting
+    from helpers import fundus, inference, preprocess
+
+    saving.refuse_early(args.out)
+    network, images = inference.Segmenter.load(args.weights), []
+    if args.int8:
+        here = datasets.found(datasets.get("DRIVE"), places.data_dir())
+        name = "DRIVE" if here else "PHANTOM"
+        eyes = fundus.load(name, "train", prepare(name))[: exporting.CALIBRATED_BY]
+        images = [preprocess.prepare(x.image) for x in eyes]
+    exporting.write(network, args.out, images)
+    print(f"{args.out}, {args.out.stat().st_size / 2**20:.1f} MB")
+    return 0
+
+
 def bench(args: argparse.Namespace) -> int:
     """Measure speed, each time beside a naive version; all of it takes ten minutes."""
     from results.experiments import bench as benchmark
@@ -493,6 +516,10 @@ def parser() -> argparse.ArgumentParser:
     option("--weights", **weights, nargs="+", default=())  # the mean of several
     option("--threshold", **threshold)
     option("--json", type=Path, metavar="FILE")
+    option = add(export)
+    option("--out", type=Path, required=True, metavar="FILE.onnx")
+    option("--weights", **weights)
+    option("--int8", action="store_true", help="smaller: 8 bits a weight")
     option = add(bench)
     option("names", nargs="*", metavar="WORD", help="only rows with one of these words")
     option("--json", type=Path, metavar="FILE")
@@ -505,6 +532,9 @@ def parser() -> argparse.ArgumentParser:
     every = "prob,vessels,overlay,fov,thumb"
     option("--keep", metavar="KINDS", default=every, help=f"default: {every}")
     option("--weights", **weights, nargs="+", default=())  # the mean of several
+    text = "a network that export wrote, in place of --weights"
+    exported = {"type": Path, "metavar": "FILE.onnx", "help": text}
+    option("--onnx", dest="weights", nargs="+", **exported)
     option("--threshold", **threshold)
     text = "of the whole lit disc; default: measured"
     option("--diameter", type=pixels, metavar="PIXELS", help=text)

@@ -14,11 +14,10 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import sato
 
-from . import datasets, fundus, metrics, runtime
+from . import datasets, export, fundus, metrics, runtime
 from .inference import (
     DIAMETER,
     PRECISION,
-    Segmenter,
     mean_probs,
     mean_threshold,
     resized,
@@ -183,7 +182,7 @@ def evaluate_split(
     """
     facts = datasets.get(name)
     images, val = (fundus.OnDisk(name, s, data_dir, half) for s in (split, "val"))
-    networks = [Segmenter.load(file) for file in weights or [None]]
+    networks = [export.load(file) for file in weights or [None]]
     if threshold is None:
         threshold = mean_threshold(networks, facts.name)
 

@@ -85,7 +85,7 @@ def predict_probs(
     """
     if tta not in TTA:
         raise ValueError(f"tta is {tta!r}; choose one of {', '.join(TTA)}")
-    device = next(model.parameters()).device
+    device = runtime.device_of(model)
     batch = torch.from_numpy(inputs)[None].to(device)
     probs = [
         undo_d4(predict_logits(model, d4(batch, k), precision, tile).sigmoid(), k)
@@ -243,10 +243,9 @@ class Segmenter:
             )
         return probs if factor == 1 else resized(probs, height, width).clip(0, 1)
 
-    def save(self, path: Path | str) -> None:
-        """Write all of it to one file that ``load`` reads, whole or not at all."""
-        content = {
-            "model": {k: v.cpu() for k, v in self.model.state_dict().items()},
+    def settings(self) -> dict:
+        """Return all that a file holds beside the weights, as plain values."""
+        return {
             "standardisation": asdict(self.standardisation),
             "threshold": self.threshold,
             "threshold_elsewhere": self.threshold_elsewhere,
@@ -254,7 +253,11 @@ class Segmenter:
             "settings": self.sizes,
             "origin": self.origin,
         }
-        write_torch_file(path, content)
+
+    def save(self, path: Path | str) -> None:
+        """Write all of it to one file that ``load`` reads, whole or not at all."""
+        weights = {k: v.cpu() for k, v in self.model.state_dict().items()}
+        write_torch_file(path, {"model": weights} | self.settings())
 
     @classmethod
     def load(
@@ -272,7 +275,7 @@ class Segmenter:
         path = SHIPPED if path is None else Path(path)
         content = read_torch_file(path)
         try:
-            rest = _settings(content)
+            rest = read_settings(content)
             sizes = rest["sizes"]
             model = _network(sizes["in_channels"], sizes["widths"], content["model"])
         except Exception as error:  # a foreign file can hold anything
@@ -298,8 +301,8 @@ def mean_probs(
     return sum(n.probs(image, fov, **options) for n in networks) / len(networks)
 
 
-def _settings(content: dict) -> dict:
-    """Return what a weights file holds beside the weights; ValueError names nonsense.
+def read_settings(content: dict) -> dict:
+    """Return ``Segmenter.settings`` as its arguments; ValueError names nonsense.
 
     Nothing is built yet, so that no setting can fill the memory.
     """

@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import datasets, doubts, figures, fundus, inference, measures, pictures, seal
+from . import (
+    datasets,
+    doubts,
+    export,
+    figures,
+    fundus,
+    inference,
+    measures,
+    pictures,
+    seal,
+)
 
 # Raised when the same photograph gives other files, so that they are made anew.
 VERSION = "1"
@@ -50,7 +60,7 @@ class Method:
         copies: str = "none",
     ) -> Method:
         """Load networks, () the shipped one; the threshold is theirs elsewhere."""
-        networks = [inference.Segmenter.load(file) for file in files or [None]]
+        networks = [export.load(file) for file in files or [None]]
         own = sum(network.threshold for network in networks) / len(networks)
         threshold = threshold or inference.mean_threshold(networks)
         digests = map(datasets.sha256, files or [inference.SHIPPED])

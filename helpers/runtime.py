@@ -24,6 +24,11 @@ def pick_device() -> torch.device:
     return torch.device("cpu")
 
 
+def device_of(model: torch.nn.Module) -> torch.device:
+    """Return where a model's weights are; the CPU where it has none."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
 def pick_precision(device: torch.device) -> str:
     """Choose "bf16", "fp16" or "fp32" for a device by one rule.
 
