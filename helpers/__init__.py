@@ -26,6 +26,7 @@ patches      mirrored borders, tiles and their reassembly, endless batches
 unet         the U-Net, padded or as in the paper; its sizes and shapes
 losses       cross-entropy and soft Dice inside the FOV; the paper's weight map
 checkpoints  the newest checkpoint, the one before, a copy at a second place
+distributed  one training in several processes, started by torchrun
 training     the recipe wired, the loop, a run in the background
 inference    from a photograph to a vessel map; shipped weights
 export       the network as an ONNX file, and back

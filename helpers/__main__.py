@@ -7,11 +7,13 @@ Only the standard library is imported until the environment exists. It is made o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- a word instead of a traceback
@@ -212,33 +214,51 @@ def train(args: argparse.Namespace) -> int:
     refused. Its photographs are brought to one size, that of the median field of view
     and at most twice that of DRIVE; with --init to the size that the weights know.
     """
-    from helpers import inference, locks, training
+    from helpers import distributed
 
+    with distributed.joined():
+        return train_together(args)
+
+
+def train_together(args: argparse.Namespace) -> int:
+    """Train in this process, or in this one of several that are joined."""
+    from helpers import distributed, inference, locks, training
+
+    first = distributed.is_first()
+    say = print if first else lambda _: None
     threshold = args.threshold and inference.Segmenter.load(args.threshold).threshold
     if args.with_val and not threshold:
         raise ValueError("--with-val leaves no image to choose by: give --threshold")
     steps = {} if args.steps is None else {"steps": args.steps}
     config = dataclasses.replace(PRESETS[args.mode], seed=args.seed, **steps)
     facts = eyes_of(args.dataset)
-    place = prepare(facts)
-    options = {"resume": args.resume, "choose": not args.with_val, "say": print}
+    place = distributed.first_then_others(lambda: prepare(facts))
+    resume = args.resume or training.goes_on(args.out)
+    options = {"resume": resume, "choose": not args.with_val, "say": say}
     options |= {"threshold": threshold, "init": args.init, "second": args.second}
-    with locks.alone(args.out):
-        training.open_folder(args.out, args.resume, args.second)
-        images, val = looked_at(facts, place, args)
+    with locks.alone(args.out) if first else contextlib.nullcontext():
+        if first:
+            training.open_folder(args.out, resume, args.second)
+        images, val = looked_at(facts, place, args, say)
         if args.with_val:
             images = images + val
         training.train(args.out, facts, images, val, config, **options)
-    print(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
+    say(f"{args.out / 'weights.pt'} is ready for evaluate and segment")
     return 0
 
 
-def looked_at(facts: datasets.Dataset, place: Path, args: argparse.Namespace) -> tuple:
+def looked_at(
+    facts: datasets.Dataset,
+    place: Path,
+    args: argparse.Namespace,
+    say: Callable[[str], None],
+) -> tuple:
     """Read the images to train on and those to validate by; refuse what cannot be."""
-    from helpers import fundus, inference, inspection
+    from helpers import distributed, fundus, inference, inspection
 
     if facts.place:
-        inspection.check(facts, args.out, print)
+        report = args.out if distributed.is_first() else None
+        inspection.check(facts, report, say)
     images, val = (fundus.load(facts, split, place) for split in ("train", "val"))
     inspection.check_shares(facts.name, images + val)
     known = None
@@ -247,7 +267,7 @@ def looked_at(facts: datasets.Dataset, place: Path, args: argparse.Namespace) ->
     elif facts.place:  # a patch of a larger one would show too little of the eye
         known = min(fundus.median_diameter(images), 2 * inference.DIAMETER)
     if known:
-        print(f"  trained on with fields of view {known:.0f} pixels wide")
+        say(f"  trained on with fields of view {known:.0f} pixels wide")
         images, val = (
             [inference.to_diameter(x, known) for x in part] for part in (images, val)
         )

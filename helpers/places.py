@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from .config import MODES
 
@@ -73,6 +74,23 @@ def pasted(text: str) -> Path:
 def _variable(name: str) -> str:
     """Return a FUNDUS_ variable as cmd.exe may have passed it: without its quotes."""
     return os.environ.get(f"FUNDUS_{name}", "").strip(" \"'")
+
+
+class Process(NamedTuple):
+    """One of the processes that torchrun starts."""
+
+    rank: int  # its number, from 0
+    size: int  # how many there are
+    local_rank: int  # its number on its machine
+    restarts: int  # how often all of them were started anew
+
+
+def torchrun() -> Process:
+    """Return what torchrun tells this process; (0, 1, 0, 0) where nobody does."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
+    alone = ("0", "1", "0", "0")
+    given = (os.environ.get(*pair) for pair in zip(names, alone, strict=True))
+    return Process(*map(int, given))
 
 
 def mode() -> str:

@@ -20,7 +20,17 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import augment as augmentation
-from . import checkpoints, datasets, fundus, losses, metrics, runtime, saving
+from . import (
+    checkpoints,
+    datasets,
+    distributed,
+    fundus,
+    losses,
+    metrics,
+    places,
+    runtime,
+    saving,
+)
 from .config import TrainConfig
 from .inference import (
     PRECISION,
@@ -118,6 +128,7 @@ class TrainingRun:
         init: str = "",
     ):
         self.model, self.batches, self.loss_fn = model, batches, loss_fn
+        self.network = distributed.shared(model)  # in one process the model itself
         self.validate, self.config, self.precision = validate, config, precision
         device = next(model.parameters()).device
         self.optimizer = torch.optim.AdamW(
@@ -140,11 +151,11 @@ class TrainingRun:
     def steps(self, until: int | None = None) -> Iterator[Tensor]:
         """Train up to step ``until`` (None: to the end), giving the loss of each."""
         until = self.config.steps if until is None else min(until, self.config.steps)
-        self.model.train()
+        self.network.train()
         while self.step < until:
             start = time.perf_counter()
             loss = train_step(
-                self.model,
+                self.network,
                 next(self.batches),
                 self.loss_fn,
                 self.optimizer,
@@ -319,6 +330,7 @@ def new_run(
     validate = Validation(val, scaling, loss_fn, device, prepare)
     runtime.tune(device)
     model = model.to(device).to(memory_format=torch.channels_last)
+    model = distributed.synchronised(model, device)
     data = fundus.data_sha256(train)
     begun = "" if init is None else datasets.sha256(init)
     return TrainingRun(
@@ -350,16 +362,16 @@ class Validation:
 
     def __call__(self, model: nn.Module) -> dict:
         """Return val_loss, auc_roc, auc_pr, and the best Dice with its threshold."""
-        losses, histograms = [], []
-        for k, ((inputs, vessels, fov), x) in enumerate(
-            zip(self.batches, self.images, strict=True)
-        ):
+        found = {}
+        for k in range(len(self.images))[distributed.share(len(self.images))]:
+            (inputs, vessels, fov), x = self.batches[k], self.images[k]
             logits = predict_logits(model, inputs, PRECISION)
-            losses.append(self.loss_fn(logits, vessels, fov).item())
+            loss = self.loss_fn(logits, vessels, fov).item()
             probs = logits.sigmoid()[0].cpu().numpy()
-            histograms.append(metrics.histogram(probs, x.vessels, x.fov))
+            found[k] = loss, metrics.histogram(probs, x.vessels, x.fov)
             if k == 0:
                 self.preview = probs
+        losses, histograms = zip(*distributed.together(found).values(), strict=True)
         threshold = metrics.best_threshold(histograms)
         scores = metrics.pooled_scores(histograms, threshold)
         return {
@@ -415,6 +427,13 @@ def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> d
         "best": run.best.get("entry"),
         "history": run.history,
     } | facts
+
+
+def goes_on(out: Path | str) -> bool:
+    """Tell whether torchrun started anew a training that had come to a checkpoint."""
+    return bool(places.torchrun().restarts) and checkpoints.found(
+        Path(out) / "checkpoint.pt"
+    )
 
 
 def open_folder(
@@ -474,20 +493,28 @@ def train(
     the best so far, and at the end. ``choose=False`` takes the last weights and looks
     at ``val`` once, at the end: for images that are trained on, too. ``init`` and the
     ``parts`` of the recipe are those of ``new_run``. A folder that holds a run is a
-    ValueError, unless it is to ``resume``.
+    ValueError, unless it is to ``resume``. Of several processes (``distributed``) the
+    first one reads and writes.
     """
-    out, every = open_folder(out, resume, second), config.val_every
+    first, every = distributed.is_first(), config.val_every
+    out = open_folder(out, resume, second) if first else Path(out)
     facts = datasets.get(dataset)
     if not choose:
         config = replace(config, val_every=config.steps)
     run = new_run(images, val, config, init=init, **parts)
-    kept_in = checkpoints.Checkpoints(out / "checkpoint.pt", second, say)
-    if resume:
-        kept_in.resume(run)
+    kept_in = None
+    if first:
+        kept_in = checkpoints.Checkpoints(out / "checkpoint.pt", second, say)
+        if resume:
+            kept_in.resume(run)
+    if distributed.size() > 1:  # the others read no file, and begin as the first does
+        run.load_state_dict(distributed.from_first(run.state_dict()))
     origin = origin_of(facts, images, init, run)
     said = time.monotonic()
     try:
         for loss in run.steps():
+            if not first:
+                continue
             due = run.step % every == 0 or run.step == config.steps
             if due and choose and run.best["entry"] is run.history[-1]:
                 segmenter(run, images, threshold, **origin).save(out / "weights.pt")
@@ -499,8 +526,23 @@ def train(
                     line += f", val Dice {run.history[-1]['dice']:.4f}"
                 say(line)
     finally:
-        kept_in.close()
+        if kept_in:
+            kept_in.close()
     network = segmenter(run, images, threshold, **origin)
+    if first:
+        write_result(out, run, network, images, facts, choose)
+    return network
+
+
+def write_result(
+    out: Path,
+    run: TrainingRun,
+    network: Segmenter,
+    images: Sequence[fundus.FundusImage],
+    facts: datasets.Dataset,
+    choose: bool,
+) -> None:
+    """Write weights.pt, history.json and result.json of a training that is done."""
     network.save(out / "weights.pt")
     trained_on = network.origin["trained_on"]
     result = record(run, images, **facts.identity(), trained_on=trained_on)
@@ -510,7 +552,6 @@ def train(
     saving.write_json(out / "history.json", {"history": result.pop("history")})
     result["weights_sha256"] = datasets.sha256(out / "weights.pt")
     saving.write_json(out / "result.json", result)
-    return network
 
 
 def seconds_per_step(run: TrainingRun, count: int = 20) -> float:

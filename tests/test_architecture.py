@@ -48,8 +48,9 @@ MAY_IMPORT = {
     "metrics": set(),
     "inference": {"datasets", "fundus", "preprocess", "patches", "augment", "unet"},
     "checkpoints": {"inference"},
+    "distributed": set(),
     "training": {
-        "checkpoints",
+        "checkpoints", "distributed",
         "datasets", "fundus", "preprocess", "augment", "patches", "unet", "losses",
         "inference", "metrics",
     },
