@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,8 @@ class TrainingRun:
         self.average = RunningAverage(model, config.ema)
         self.step, self.seconds, self.history = 0, 0.0, []
         self.recent: list[Tensor] = []  # losses since the last validation
+        self.updates: list[Tensor] = []  # of the optimiser, counted after each of these
+        self.updated = 0.0  # and at the last validation
         self.data = data  # hash of the training images, where they are known
         self.init = init  # hash of the file of weights it began with, if any
         self.best: dict = {}  # its history entry and its weights
@@ -166,6 +169,8 @@ class TrainingRun:
             self.average.update(self.model)
             self.step += 1
             self.recent.append(loss)
+            if self.scaler.is_enabled():
+                self.updates.append(self._num_updates().clone())
             due = self.step % self.config.val_every == 0
             due = due or self.step == self.config.steps
             if due or loss.device.type == "cpu":  # a GPU is not to wait at each step,
@@ -197,6 +202,32 @@ class TrainingRun:
                 "of your own that are no numbers, and start anew"
             )
 
+    def _num_updates(self) -> Tensor:
+        """Return how often the optimiser has changed the weights, a scalar."""
+        first = self.optimizer.param_groups[0]["params"][0]
+        return self.optimizer.state[first].get("step", torch.zeros(()))
+
+    def skipped(self) -> list[int]:
+        """Return the steps since the last validation that changed no weight.
+
+        In fp16 a gradient can be too large for the scaler's factor. It leaves that step
+        out and halves the factor. ValueError where it left out every one of them.
+        """
+        if not self.updates:
+            return []
+        counts = torch.stack(self.updates).tolist()
+        start = self.step - len(counts)
+        found = [start + 1] if counts[0] == self.updated else []
+        pairs = enumerate(pairwise(counts), start=start + 2)
+        found += [step for step, (before, after) in pairs if before == after]
+        if len(found) == len(counts) > 1:
+            raise ValueError(
+                f"no step from {found[0]} to {found[-1]} had gradients that fp16 can "
+                'hold; train with precision="bf16" or "fp32", or lower learning_rate '
+                f"(now {self.config.learning_rate:g}), and start anew"
+            )
+        return found
+
     def _validate(self) -> None:
         """Write the history's next entry, keep the weights if they are the best."""
         entry = {
@@ -204,8 +235,11 @@ class TrainingRun:
             "loss": float(np.mean([float(x) for x in self.recent])),  # of equal batches
             "learning_rate": self.schedule.get_last_lr()[0],
             "seconds": self.seconds,
-        } | self.validate(self.average.module)
-        self.recent = []
+        }
+        if self.scaler.is_enabled():
+            entry["skipped"], self.updated = self.skipped(), float(self.updates[-1])
+        entry |= self.validate(self.average.module)
+        self.recent, self.updates = [], []
         self.history.append(entry)
         if not self.best or entry["auc_pr"] >= self.best["entry"]["auc_pr"]:
             weights = copy.deepcopy(self.average.module.state_dict())
@@ -256,6 +290,7 @@ class TrainingRun:
                 getattr(self, part).load_state_dict(state[part])
         for number in ("step", "seconds", "history", "recent", "best"):
             setattr(self, number, copy.deepcopy(state[number]))
+        self.updates, self.updated = [], float(self._num_updates())
 
     def save(self, path: Path | str) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -525,6 +560,9 @@ def train(
                 if due and choose:
                     line += f", val Dice {run.history[-1]['dice']:.4f}"
                 say(line)
+                if due and (skipped := run.history[-1].get("skipped")):
+                    steps = ", ".join(map(str, skipped))
+                    say(f"  gradients overflowed in fp16, steps left out: {steps}")
     finally:
         if kept_in:
             kept_in.close()

@@ -313,6 +313,43 @@ def test_a_loss_that_is_no_number_ends_the_training_at_its_step(images):
     assert run.step == 6 and [entry["step"] for entry in run.history] == [4]
 
 
+class Overflowing:
+    """A loss whose gradient fp16 cannot hold at some of its calls."""
+
+    def __init__(self, *calls):
+        self.calls, self.count = calls, 0
+
+    def __call__(self, *args):
+        self.count += 1
+        return bce_dice_loss(*args) * (1e9 if self.count in self.calls else 1)
+
+
+def test_fp16_leaves_out_a_step_that_overflows_and_names_it(images):
+    run = new_run(images, precision="fp16", loss_fn=Overflowing(1, 3, 4, 9))
+    stops = [weights(run)]
+    for _ in run.steps():
+        stops.append(weights(run))
+    same = [k for k in range(1, 13) if torch.equal(stops[k], stops[k - 1])]
+    assert same == [1, 3, 4, 7]  # after four steps two images are validated
+    assert [entry["skipped"] for entry in run.history] == [[1, 3, 4], [7], []]
+    assert stops[-1].isfinite().all()
+
+
+def test_steps_left_out_are_named_after_a_resume_too(images):
+    first = new_run(images, precision="fp16", loss_fn=Overflowing(1, 2))
+    list(first.steps(2))
+    run = new_run(images, precision="fp16", loss_fn=Overflowing(1))
+    run.load_state_dict(first.state_dict())
+    list(run.steps(4))
+    assert run.history[0]["skipped"] == [3]
+
+
+def test_fp16_that_never_fits_ends_the_training(images):
+    run = new_run(images, precision="fp16", loss_fn=Overflowing(*range(1, 9)))
+    with pytest.raises(ValueError, match="no step from 1 to 4 had gradients"):
+        list(run.steps())
+
+
 def test_a_gpu_is_asked_when_it_is_looked_at_and_names_the_step(images):
     run = new_run(images)
     run.step, run.recent = 12, [0.5, torch.tensor(float("inf")), torch.tensor(0.5)]
