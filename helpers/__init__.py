@@ -37,6 +37,8 @@ measures     numbers from a vessel map
 seal         pictures that carry a note: what they were made of, and how
 locks        one process at a time
 table        segment.csv: a row a photograph, safe between processes
+shards       photographs shared out among machines; their tables merged
+plan         hours, money and storage of very many photographs
 workers      work shared out among processes
 photo        one photograph of one's own: pictures and a row of numbers
 batch        many photographs: found, named, shared out, taken up again

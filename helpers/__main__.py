@@ -356,34 +356,78 @@ def segment(args: argparse.Namespace) -> int:
 
     A line of segment.csv a photograph, up to five files each, and a page of them all,
     index.html. What the table says was done in the same way is passed over, so that the
-    same command goes on where it was stopped. Compare its numbers between photographs
-    of one camera at one setting, made with the same weights, threshold and diameter,
-    never across cameras, and take none for a calibre (chapter 11, results/README.md).
+    same command goes on where it was stopped. With --shard I/N each of N machines fills
+    a table of its own, and --merge makes one of them. Compare the numbers between
+    photographs of one camera at one setting, made with the same weights, threshold and
+    diameter, never across cameras, and take none for a calibre (chapter 11,
+    results/README.md).
     """
-    from helpers import batch, doubts, sheet, table
+    from helpers import batch, shards
 
+    if args.merge:
+        return merge_shards(args)
+    shard = shards.of(args.shard) if args.shard else None
     photographs = chosen(args)
     keys = ("weights", "threshold", "diameter", "jobs", "again")
     options = {key: getattr(args, key) for key in keys} | {"copies": args.tta}
-    options["keep"] = args.keep.split(",")
-    skipped, failed, shares = 0, 0, []
+    options |= {"keep": args.keep.split(","), "shard": shard}
+    total = len(photographs)
+    if shard:
+        total = sum(shard.holds(p.key) for p in photographs)
+        by = f" ({shard.by})" if args.shard == "auto" else ""
+        print(f"shard {shard}{by}: {total} of {len(photographs)} photographs")
+    skipped, failed, how, shares = 0, 0, "", []
     outcomes = batch.segment_files(photographs, args.out, **options, say=note)
     for number, outcome in enumerate(outcomes, start=1):
         row = outcome.row
         shares += [float(row["vessel_share"])] if row["vessel_share"] else []
         skipped, failed = skipped + outcome.skipped, failed + bool(row["error"])
+        if row["weights"]:
+            how = f"; weights {row['weights']}, threshold {row['threshold']}"
         if not outcome.skipped:
-            tell(outcome, f"[{number}/{len(photographs)}{time_left(outcome.left)}]")
+            tell(outcome, f"[{number}/{total}{time_left(outcome.left)}]")
+    before = f", {skipped} done before (--again)" if skipped else ""
+    done = f"{total - skipped - failed} of {total} segmented{before}{how}"
+    if shard:
+        print(f"{done}; {args.out / shard.table}")
+        out = f'"{args.out}"' if " " in str(args.out) else args.out
+        said = f"{failed} failed (a new start tries them again). " if failed else ""
+        print(
+            f"{said}When all {shard.count} shards have ended: "
+            f"{places.COMMAND} segment --merge --out {out}"
+        )
+        return 0  # its work is done: a scheduler need not start it again
+    print(f"{done}; {show(args.out, shares)}")
+    return 2 if failed else 0
+
+
+def merge_shards(args: argparse.Namespace) -> int:
+    """Make one table of those of all shards, and the page."""
+    from helpers import shards
+
+    if args.images or args.list or args.shard:
+        raise ValueError("--merge takes no photographs and no --shard: only --out")
+    rows = shards.merge(args.out)
+    failed = sum(bool(row["error"]) for row in rows)
+    shares = [float(row["vessel_share"]) for row in rows if row["vessel_share"]]
+    done = f"{len(rows) - failed} of {len(rows)} segmented"
+    print(f"{done}; {show(args.out, shares)}")
+    print("The tables of the shards stay: shards may go on, and be merged again.")
+    return 2 if failed else 0
+
+
+def show(out: Path, shares: list[float]) -> str:
+    """Say what is unusual about many shares of vessels; write the page of a table.
+
+    Returns the paths of table and page.
+    """
+    from helpers import doubts, sheet, table
+
     for doubt in (unusual := doubts.batch(shares)):
         warn(doubt)
-    rows = table.Table(args.out).rows.values()
-    page = sheet.write(args.out, list(rows), unusual, places.language())
-    before = f", {skipped} done before (--again)" if skipped else ""
-    done = f"{len(photographs) - skipped - failed} of {len(photographs)} segmented"
-    how = f"; weights {row['weights']}, threshold {row['threshold']}"
-    how = how if row["weights"] else ""
-    print(f"{done}{before}{how}; {args.out / table.NAME}, {page}")
-    return 2 if failed else 0
+    rows = list(table.Table(out).rows.values())
+    page = sheet.write(out, rows, unusual, places.language())
+    return f"{out / table.NAME}, {page}"
 
 
 def chosen(args: argparse.Namespace) -> list:
@@ -564,6 +608,11 @@ def parser() -> argparse.ArgumentParser:
     text = "photographs at once, a process each; default: 1"
     option("--jobs", type=positive, default=1, metavar="N", help=text)
     option("--again", action="store_true", help="make anew what was done before")
+    text = "only part I of N, for many machines with the same --out; auto: as torchrun,"
+    text = f"{text} Slurm or Kubernetes number this process"
+    option("--shard", metavar="I/N", help=text)
+    text = "one table and one page, when all shards have ended; takes --out alone"
+    option("--merge", action="store_true", help=text)
     return top
 
 

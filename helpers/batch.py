@@ -13,16 +13,15 @@ import os
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from . import datasets, photo, pictures, saving, seal, workers
-from .table import COLUMNS, Rows, Table, plain
+from . import datasets, photo, pictures, saving, seal, shards, workers
+from .table import COLUMNS, NAME, UNFINISHED, Rows, Table, plain
 
-UNFINISHED = "not finished"
 # What Windows forbids in a name, and what no name should hold.
 FORBIDDEN = re.compile(r'[<>:"/\\|?*]|^\.|^(?=(con|prn|aux|nul|com\d|lpt\d)\.)', re.I)
 ESCAPED = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")  # what ``plain`` leaves
@@ -43,12 +42,21 @@ GB, GB_PER_MEGAPIXEL = 0.4, 0.037
 class Photograph:
     """A file; the name that its results shall have ("": the file's own), its mask.
 
-    ``mask`` is the file of its field of view, the folder that lacks one, or None.
+    mask : the file of its field of view, the folder that lacks one, or None; within :
+    its path below the folder that holds all that was given, with /; planned : the name
+    that the list it is in leaves to its results (``planned``).
     """
 
     path: Path
     name: str = ""
     mask: Path | None = None
+    within: str = ""
+    planned: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return what names it on any machine, wherever the folder is mounted."""
+        return self.name or self.within or self.path.name
 
     @property
     def file(self) -> str:
@@ -71,13 +79,14 @@ def find(
     ``recursive``; not hidden files, not results. ValueError where a folder holds no
     image or is ``out`` itself.
     """
-    found, left = [], collections.Counter()
+    found, roots, left = [], [], collections.Counter()
     for path in itertools.chain.from_iterable(map(_expanded, given)):
         if not path.is_dir():
             if path.is_file() and seal.read(path):  # a pattern may name results
                 left["results"] += 1
             else:
                 found.append(path)
+                roots.append(_absolute(path.parent))
             continue
         if path.resolve() == out.resolve():
             raise ValueError(f"{out} holds the photographs; name another folder as out")
@@ -87,11 +96,22 @@ def find(
             beside = f" ({said})" if (said := _left_out(other)) else ""
             raise ValueError(f"{path} holds no image file{beside}{deeper}")
         found += inside
+        roots.append(_absolute(path))
         left += other
     if not found:
         raise ValueError(f"no photograph is named ({_left_out(left)})")
-    once = {_absolute(path): Photograph(path) for path in found}
-    return list(once.values()), _left_out(left)
+    once = {_absolute(path): path for path in found}
+    pairs = zip(once.values(), _within(list(once), roots), strict=True)
+    return [Photograph(path, within=name) for path, name in pairs], _left_out(left)
+
+
+def _within(files: Sequence[str], roots: Sequence[str]) -> list[str]:
+    """Return files as they lie below the folder that holds all roots, with /."""
+    try:
+        base = os.path.commonpath(roots)
+    except ValueError:  # two drives of Windows
+        return [Path(file).as_posix() for file in files]
+    return [Path(file).relative_to(base).as_posix() for file in files]
 
 
 def _expanded(path: Path) -> list[Path]:
@@ -221,6 +241,38 @@ def _same(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
+def planned(
+    photographs: Sequence[Photograph], given: Mapping[str, str] | None = None
+) -> list[Photograph]:
+    """Give each photograph of a list a name for its results that no other one has.
+
+    It follows from the list alone: whoever reads the same list gives the same names.
+    Those that were ``given`` before, by key, stay, and nobody else gets them.
+    """
+    given = given or {}
+    taken, numbers = {_same(name) for name in given.values()}, collections.Counter()
+
+    def fresh(photograph: Photograph) -> str:
+        asked, path = photograph.name, photograph.path
+        firsts = [asked] if asked else [path.stem, path.name.replace(".", "_")]
+        stem = asked or path.stem
+        for name in map(portable, firsts):
+            if _same(name) not in taken:
+                return name
+        while True:
+            numbers[stem] += 1  # what was taken once stays so
+            name = portable(stem, f"-{numbers[stem] + 1}")
+            if _same(name) not in taken:
+                return name
+
+    named = []
+    for photograph in photographs:
+        name = given.get(photograph.key) or fresh(photograph)
+        taken.add(_same(name))
+        named.append(replace(photograph, planned=name))
+    return named
+
+
 def free_name(photograph: Photograph, source: str, out: Path, rows: Rows) -> str:
     """Return a name under which nothing lies but results of this photograph.
 
@@ -228,19 +280,33 @@ def free_name(photograph: Photograph, source: str, out: Path, rows: Rows) -> str
     photograph's SHA-256.
     """
     promised = {_same(row["result"]): row["sha256"] for row in rows.values()}
-    path, asked = photograph.path, photograph.name
+    path, asked, plan = photograph.path, photograph.name, photograph.planned
     before = rows.get(photograph.file, {}).get("result")
-    firsts = [asked] if asked else [before, path.stem, path.name.replace(".", "_")]
+    own = [before, plan, path.stem, path.name.replace(".", "_")]
+    firsts = [plan, asked] if asked else own
     numbered = (portable(asked or path.stem, f"-{n}") for n in itertools.count(2))
     for name in itertools.chain(map(portable, filter(None, firsts)), numbered):
-        files = [out / f"{name}{ending}" for ending in photo.ENDINGS.values()]
-        ours = all((seal.read(f) or {}).get("source") == source for f in _there(files))
-        if ours and promised.get(_same(name), source) == source:
+        mine = promised.get(_same(name), source) == source
+        if mine and _only_of(source, name, out):
             return name
 
 
-def _there(files: Sequence[Path]) -> list[Path]:
-    return [file for file in files if os.path.lexists(file)]
+def own_name(photograph: Photograph, source: str, out: Path) -> str:
+    """Return the planned name, where nothing lies under it but this one's results.
+
+    Else one with digits of its SHA-256, ``source``: other machines, of which nothing is
+    known here, cannot take that for another photograph.
+    """
+    ends = ("", *(f"-{source[:digits]}" for digits in range(8, len(source) + 1)))
+    names = (portable(photograph.planned, end) for end in ends)
+    return next(name for name in names if _only_of(source, name, out))
+
+
+def _only_of(source: str, name: str, out: Path) -> bool:
+    """Tell whether under a name nothing lies but results of one photograph."""
+    files = [out / f"{name}{ending}" for ending in photo.ENDINGS.values()]
+    there = [file for file in files if os.path.lexists(file)]
+    return all((seal.read(file) or {}).get("source") == source for file in there)
 
 
 # ---- The work ----
@@ -271,6 +337,7 @@ def segment_files(
     keep: Sequence[str] = tuple(photo.ENDINGS),
     jobs: int = 1,
     again: bool = False,
+    shard: shards.Shard | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome]:
     """Segment photographs into a folder; yield the outcome of each as it is there.
@@ -281,14 +348,22 @@ def segment_files(
     done in the same way is not done ``again``. With several ``jobs`` as many processes
     work and share the threads; the files are the same, but that another number of
     threads may round a probability otherwise (by 1 / 65535).
+
+    With a ``shard`` the list is still the whole one, so that names are those of a run
+    without shards; of its photographs those of the shard are segmented, into a table of
+    its own (``shards.merge`` makes one of all). ValueError where ``out`` is filled by
+    another number of shards.
     """
     if not keep or set(keep) - photo.ENDINGS.keys():
         raise ValueError(
             f"keep is {','.join(keep)!r}; name some of {','.join(photo.ENDINGS)}"
         )
+    shards.check(out, shard)
     given = weights, threshold, diameter, copies
-    method, table = photo.Method.load(*given), Table(out, say)
-    run = _Run(method, table, out, keep, again)
+    method = photo.Method.load(*given)
+    table = Table(out, say, shard.table if shard else NAME)
+    photographs = _promised(photographs, out, shard) if shard else planned(photographs)
+    run = _Run(method, table, out, keep, again, alone=not shard)
     if jobs == 1:
         crew = workers.Here(functools.partial(attempt, method))
     else:
@@ -327,8 +402,24 @@ def segment_files(
         crew.close()
 
 
+def _promised(
+    photographs: Sequence[Photograph], out: Path, shard: shards.Shard
+) -> list[Photograph]:
+    """Write down the plan of a shard, and return its photographs with their names."""
+    photographs = planned(photographs, shards.names(out, shard.count))
+    entries = [
+        shards.Entry(number, p.key, p.file, p.planned)
+        for number, p in enumerate(photographs)
+    ]
+    shards.Plan.part(shard, entries).write(out / shard.plan)
+    return [p for p in photographs if shard.holds(p.key)]
+
+
 class _Run:
-    """The rows of photographs, as work on them begins and ends."""
+    """The rows of photographs, as work on them begins and ends.
+
+    ``alone`` : no other table promises names in the same folder.
+    """
 
     def __init__(
         self,
@@ -337,9 +428,10 @@ class _Run:
         out: Path,
         keep: Sequence[str],
         again: bool,
+        alone: bool,
     ):
         self.method, self.table, self.out = method, table, out
-        self.keep, self.again = keep, again
+        self.keep, self.again, self.alone = keep, again, alone
 
     def begin(self, photograph: Photograph) -> tuple[dict[str, str], photo.Job | None]:
         """Promise a photograph its name; there is no job where none is to do."""
@@ -356,7 +448,11 @@ class _Run:
             _adopt(photograph, note["source"], rows)
             if self._is_done(photograph, note, rows):
                 return rows[photograph.file], None
-            name = free_name(photograph, note["source"], self.out, rows)
+            place = note["source"], self.out
+            if self.alone:
+                name = free_name(photograph, *place, rows)
+            else:
+                name = own_name(photograph, *place)
             row = _row(photograph, note, result=name, error=UNFINISHED)
             rows[photograph.file] = row
         path, mask = photograph.path, photograph.mask
@@ -392,9 +488,9 @@ class _Run:
         row = rows.get(photograph.file)
         if self.again or not row or row["error"]:
             return False
-        name = row["result"]
-        asked = re.escape(portable(photograph.name))
-        if photograph.name and not re.fullmatch(rf"{asked}(-\d+)?", name):
+        name, end = row["result"], r"(-\d+)?" if self.alone else "(-[0-9a-f]{8,64})?"
+        asked = portable(photograph.name) if self.alone else photograph.planned
+        if asked and not re.fullmatch(re.escape(asked) + end, name):
             return False
         files = [self.out / f"{name}{photo.ENDINGS[kind]}" for kind in self.keep]
         same = row == row | _made(note)

@@ -13,9 +13,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from . import datasets, download, places, saving
 
 COURSE = (  # what is published, without what runs and tools leave
-    "helpers/**/*", "notebooks/**/*", "results/**/*", "tests/**/*", "*.md", "*.cff",
-    "*.toml", "*.sh", "*.bat", "requirements*.txt", "constraints.txt", "LICENSE",
-    ".github/**/*", ".ci/*", ".gitattributes", ".gitignore", ".pre-commit-config.yaml",
+    "helpers/**/*", "jobs/*", "notebooks/**/*", "results/**/*", "tests/**/*",
+    "*.md", "*.cff", "*.toml", "*.sh", "*.bat", "requirements*.txt", "constraints.txt",
+    "LICENSE", ".github/**/*", ".ci/*", ".gitattributes", ".gitignore",
+    ".pre-commit-config.yaml",
 )  # fmt: skip
 LEFT_OUT = ("__pycache__", ".pyc", ".part", ".zip")  # the ends of names
 

@@ -20,6 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # How a command begins here: Windows' python3 may open a shop, Anaconda has no py.
 _WINDOWS = "py" if shutil.which("py") else "python"
 COMMAND = f"{_WINDOWS if sys.platform == 'win32' else 'python3'} -m helpers"
+# By which torchrun, Slurm's arrays and Kubernetes' Indexed Jobs number their tasks.
+# Kubernetes says no number of tasks: FUNDUS_SHARDS, which the job file sets, does.
+SCHEDULER = (
+    "RANK", "WORLD_SIZE",
+    "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX",
+    "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_STEP",
+    "JOB_COMPLETION_INDEX",
+    "FUNDUS_SHARDS",
+)  # fmt: skip
 KAGGLE = Path("/kaggle/input")
 MY_DRIVE = Path("/content/drive/MyDrive/fundus-data")
 
@@ -175,6 +184,11 @@ def report_file() -> Path | None:
 def run_id() -> str | None:
     """Return the name that ``helpers run`` gave to this run of the whole course."""
     return _variable("RUN") or None
+
+
+def scheduler() -> dict[str, str]:
+    """Return those variables of SCHEDULER that are set, but not to nothing."""
+    return {name: os.environ[name] for name in SCHEDULER if os.environ.get(name)}
 
 
 def of_pythonpath() -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import locks, saving
 
 NAME = "segment.csv"
-SPARE = "segment.new.csv"  # while the table is open in a spreadsheet
+UNFINISHED = "not finished"  # the error of a photograph that work has begun on
 COLUMNS = (
     "file",
     "sha256",
@@ -90,15 +90,19 @@ def _write(path: Path, rows: Iterable[dict[str, str]]) -> None:
 
 
 class Table:
-    """The table in a folder, which several processes may fill at once.
+    """A table in a folder, which several processes may fill at once.
 
     Each change is made to what the file holds at that time, under a lock. Where the
-    file cannot be written, as while it is open in Excel, a spare one beside it holds
-    the rows until it can.
+    file cannot be written, as while it is open in Excel, a spare one beside it
+    (segment.new.csv) holds the rows until it can. ``name`` is another where each
+    machine has a table of its own (``shards``).
     """
 
-    def __init__(self, out: Path, say: Callable[[str], None] = lambda _: None):
-        self.path, self.spare, self._say = out / NAME, out / SPARE, say
+    def __init__(
+        self, out: Path, say: Callable[[str], None] = lambda _: None, name: str = NAME
+    ):
+        self.path, self._say = out / name, say
+        self.spare = self.path.with_suffix(".new.csv")
         self._said, self._patience = set(), PATIENCE
         with saving.refusals_named(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -125,7 +129,8 @@ class Table:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = locks.held(self.path.with_name(f".{NAME}.lock"), self._patience)
+        file = self.path.with_name(f".{self.path.name}.lock")
+        lock = locks.held(file, self._patience)
         with contextlib.ExitStack() as stack:
             try:
                 with saving.refusals_named(self.path):

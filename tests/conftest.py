@@ -26,6 +26,7 @@ for name in (
     "DATASET",
     "FETCH",
     "LANGUAGE",
+    "SHARDS",
 ):  # a caller's must not leak in
     os.environ.pop(f"FUNDUS_{name}", None)
 os.environ["FUNDUS_PROGRESS"] = "0"  # tests leave no answers in this folder's outputs

@@ -60,12 +60,14 @@ MAY_IMPORT = {
     "seal": set(),
     "locks": set(),
     "table": {"locks"},
+    "shards": {"table"},
+    "plan": set(),
     "workers": set(),
     "photo": {
         "datasets", "pictures", "fundus", "doubts", "measures", "inference", "export",
         "figures", "seal",
     },
-    "batch": {"datasets", "photo", "pictures", "seal", "table", "workers"},
+    "batch": {"datasets", "photo", "pictures", "seal", "shards", "table", "workers"},
     "eyes": {"datasets", "fetch", "download", "phantom"},
     "task": {"datasets", "fundus", "phantom", "inference", "metrics", "evaluation"},
     "questions": {"progress"},
@@ -77,10 +79,11 @@ MAY_IMPORT = {
 }  # fmt: skip
 STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "wheels", "classroom", "progress", "standing", "tickets",
-            "roster")  # fmt: skip
+            "roster", "plan")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "inspection",
             "fetch", "download", "pack", "phantom", "preprocess", "metrics", "figures",
-            "seal", "locks", "table", "workers", "sheet", "labelled")  # fmt: skip
+            "seal", "locks", "table", "shards", "workers", "sheet",
+            "labelled")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 

@@ -697,6 +697,9 @@ def test_segment_refuses_what_would_lose_or_confuse(phantoms, capsys):
         ([eye, "--out", "o", "--list", "a.csv"], "or a list of them"),
         (["--out", "o"], "name photographs or folders"),
         ([eye, "--out", "o", "--mask", "no"], "there is no such mask"),
+        ([eye, "--out", "o", "--shard", "5/4"], "there is no shard 5 of 4"),
+        ([eye, "--out", "o", "--shard", "auto"], "--shard auto finds no number"),
+        ([eye, "--out", "o", "--merge"], "--merge takes no photographs"),
     ):
         assert commands.main(["segment", *arguments]) == 2
         assert word in capsys.readouterr().err
@@ -727,6 +730,23 @@ def test_segment_takes_a_list_masks_networks_and_jobs(phantoms, trained, capsys)
     with pytest.raises(SystemExit, match="2"):
         commands.main(["segment", "a.tif", "--out", "o", "--jobs", "0"])
     assert "0 must be at least 1" in capsys.readouterr().err
+
+
+def test_segment_in_shards_gives_what_one_run_gives(phantoms, trained, capsys):
+    folder = str(phantoms / "PHANTOM/test/images")
+    options = ["--weights", str(trained / "weights.pt"), "--keep", "vessels"]
+    assert commands.main(["segment", folder, "--out", "whole", *options]) == 0
+    for shard in ("2/2", "1/2"):
+        command = ["segment", folder, "--out", "o o", "--shard", shard, *options]
+        assert commands.main(command) == 0
+    merging = f'{places.COMMAND} segment --merge --out "o o"\n'
+    assert f"When all 2 shards have ended: {merging}" in capsys.readouterr().out
+    assert not Path("o o/index.html").exists()
+    assert commands.main(["segment", "--merge", "--out", "o o"]) == 0
+    one, merged = ([r | {"seconds": ""} for r in table(o)] for o in ("whole", "o o"))
+    assert one == merged
+    for name in ("index.html", *(f"{row['result']}_vessels.png" for row in one)):
+        assert Path("o o", name).read_bytes() == Path("whole", name).read_bytes()
 
 
 @pytest.mark.parametrize(
