@@ -30,7 +30,8 @@ SCHEDULER = (
     "FUNDUS_SHARDS",
 )  # fmt: skip
 KAGGLE = Path("/kaggle/input")
-MY_DRIVE = Path("/content/drive/MyDrive/fundus-data")
+DRIVE = Path("/content/drive")  # where Colab mounts a reader's Google Drive
+MY_DRIVE = DRIVE / "MyDrive/fundus-data"
 
 
 def typed(program: Path | str) -> str:

@@ -641,6 +641,17 @@ class Background:
             if self.kept_in:
                 self.kept_in.close()
 
+    def resume(self) -> bool:
+        """Go on from the furthest checkpoint, if there is any; tell whether there is.
+
+        The copy in the second place counts, so that a new machine goes on.
+        """
+        try:
+            self.kept_in.resume(self.run)
+        except FileNotFoundError:
+            return False
+        return True
+
     def start(self) -> Background:
         """Start training; returns at once."""
         self._thread.start()

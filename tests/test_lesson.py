@@ -1,8 +1,10 @@
 """The set-up line of a chapter: mode, eyes, language; what it hands over."""
 
+from pathlib import Path
+
 import pytest
 
-from helpers import config, datasets, fundus, lesson
+from helpers import config, datasets, fundus, lesson, places
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +87,16 @@ def test_cells_are_drawn_unless_they_are_there(monkeypatch, tmp_path):
     (tmp_path / "ISBI2012_EM/train-volume.tif").touch()
     monkeypatch.setattr(fundus, "load_cells", lambda *asked: asked)
     assert course.load_cells("val") == ("val", tmp_path)
+
+
+def test_a_folder_on_drive_is_made_in_colab_alone(monkeypatch, tmp_path, capsys):
+    course = lesson.Course("smoke", tmp_path)
+    assert course.on_drive("training/DRIVE-24") is None
+    assert "not Colab" in capsys.readouterr().out
+    stub = Path(__file__).parent / "colab_stub"
+    monkeypatch.syspath_prepend(stub)
+    monkeypatch.setattr(places, "MY_DRIVE", tmp_path / "MyDrive/fundus-data")
+    folder = course.on_drive("training/DRIVE-24")
+    assert folder == tmp_path / "MyDrive/fundus-data/training/DRIVE-24"
+    assert folder.is_dir()
+    assert "Mounted at" in capsys.readouterr().out

@@ -399,3 +399,19 @@ def test_a_bad_out_is_known_before_the_first_step(images, tmp_path, monkeypatch)
         with pytest.raises(saving.DiskError, match="cannot be written"):
             training.train(out, "PHANTOM", *images, SMALL)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_new_machine_goes_on_from_the_copy(images, tmp_path):
+    copies = tmp_path / "drive"
+    copies.mkdir()
+    first = training.Background(new_run(images), tmp_path / "a/checkpoint.pt", copies)
+    assert not first.resume()  # nothing is there yet
+    list(first.run.steps(8))
+    first.kept_in.save(first.run)
+    first.kept_in.close()
+    again = training.Background(new_run(images), tmp_path / "b/checkpoint.pt", copies)
+    assert again.resume()
+    assert again.run.step == 8
+    again.start().wait()
+    whole = new_run(images).finish()
+    assert torch.equal(weights(again.run), weights(whole))

@@ -66,16 +66,17 @@ from helpers.unet import UNet, count_parameters
 from helpers.losses import bce_loss, soft_dice_loss, bce_dice_loss
 
 # %% [markdown] lang="en"
-# A step is one update of all weights, on one batch of patches. `STEPS = 0` means as many steps as the mode (printed by the set-up cell) asks for, `BATCH_SIZE = 0` its number of patches in a batch; choose a smaller one where the memory of a GPU is too small. Set `TRAIN = False` to take weights that are there already. In the printed list, `val_every` is the number of steps between two looks at the validation images.
+# A step is one update of all weights, on one batch of patches. `STEPS = 0` means as many steps as the mode (printed by the set-up cell) asks for, `BATCH_SIZE = 0` its number of patches in a batch; choose a smaller one where the memory of a GPU is too small. Set `TRAIN = False` to take weights that are there already. In Colab, tick `DRIVE` to keep a copy of each checkpoint in your Google Drive: if Colab takes the machine back, tick it again with the same settings, run these cells, and the training goes on where it was. In the printed list, `val_every` is the number of steps between two looks at the validation images.
 
-# %% [markdown] lang="zh" of="26b93025"
-# 一步 (step) 是用一批图像块把所有权重更新一次。`STEPS = 0` 表示按当前模式规定的步数训练，模式见准备单元格的输出；`BATCH_SIZE = 0` 表示按当前模式的批量大小，即一批有几个图像块，显存不够时改小。想直接用现成的权重，就设 `TRAIN = False`。输出里的 `val_every` 是每隔多少步在验证图像上评估一次。
+# %% [markdown] lang="zh" of="7befb373"
+# 一步 (step) 是用一批图像块把所有权重更新一次。`STEPS = 0` 表示按当前模式规定的步数训练，模式见准备单元格的输出；`BATCH_SIZE = 0` 表示按当前模式的批量大小，即一批有几个图像块，显存不够时改小。想直接用现成的权重，就设 `TRAIN = False`。在 Colab 里勾选 `DRIVE`，每个检查点都会在你的云端硬盘里留一份；万一 Colab 收回机器，设置不变，再勾选一次，运行这几个单元格，训练就从断开的地方接着走。输出里的 `val_every` 是每隔多少步在验证图像上评估一次。
 
 # %% title="What to train" title_zh="训练什么"
 TRAIN = True  # @param {type: "boolean"}
 STEPS = 0  # @param {type: "integer"}
 BATCH_SIZE = 0  # @param {type: "integer"}
 SEED = 0  # @param {type: "integer"}
+DRIVE = False  # @param {type: "boolean"}
 
 num_steps = STEPS or course.config.steps
 config = dataclasses.replace(
@@ -145,8 +146,13 @@ if before := globals().get("background"):  # this cell ran before: end that run
 
 folder = course.out / "training" / course.dataset
 run = make_run()
-background = training.Background(run, folder / "checkpoint.pt")
+kept_as = f"training/{course.dataset}-{config.steps}-{config.batch_size}-{config.seed}"
+copies = course.on_drive(kept_as) if DRIVE else None
+background = training.Background(run, folder / "checkpoint.pt", copies)
 if TRAIN:
+    if copies and background.resume():
+        print(f"going on from step {run.step}")
+        # zh: print(f"从第 {run.step} 步接着训练")
     background.start()
     print(f"Training in the background: {config.steps} steps. Read on and run on.")
     # zh: print(f"后台训练已启动：{config.steps} 步。请继续往下读、往下运行。")
@@ -660,14 +666,14 @@ figures.show(
 # %% [markdown] lang="en" minutes="7"
 # ## Checkpoint, stop, resume
 #
-# A laptop is closed, a Colab session ends, and the training with it. The background run writes `checkpoint.pt` after each validation, and at least once a minute; the one before stays beside it. (Colab deletes its files with the machine: copy this one to Drive, chapter 01, if you want to go on later.)
+# A laptop is closed, a Colab session ends, and the training with it. The background run writes `checkpoint.pt` after each validation, and at least once a minute; the one before stays beside it. (Colab deletes its files with the machine: `DRIVE = True` in the form keeps a copy in your Google Drive.)
 #
 # **Guess 8.7.** Which of these parts must it hold so that the second half is *exactly* what it would have been without the break: `"model"` (weights, and batch norm's means and variances), `"optimizer"`, `"schedule"`, `"batches"` (the state of the random generator), `"forecast"` (seconds a step)? (The running average and the scaler of `fp16` are kept as well; here we ask for these.)
 
-# %% [markdown] lang="zh" of="af50f5e4"
+# %% [markdown] lang="zh" of="f1d72e63"
 # ## 检查点、停止、断点续训
 #
-# 笔记本电脑合上盖子，Colab 断开连接，训练就中断了。后台训练每次验证之后都会写 `checkpoint.pt`，至少每分钟写一次；上一个检查点留在旁边备用。（Colab 收回机器时会删掉文件：想以后接着训练，就把它复制到云端硬盘，见第 01 章。）
+# 笔记本电脑合上盖子，Colab 断开连接，训练就中断了。后台训练每次验证之后都会写 `checkpoint.pt`，至少每分钟写一次；上一个检查点留在旁边备用。（Colab 收回机器时会删掉文件：在表单里设 `DRIVE = True`，云端硬盘里就会留一份。）
 #
 # **猜一猜 8.7** 检查点 (checkpoint) 必须存下哪些部分，后一半才能和没有中断时**完全**一样：`"model"`（权重，以及批归一化的均值和方差）、`"optimizer"`、`"schedule"`、`"batches"`（随机数生成器的状态）、`"forecast"`（每步几秒）？（权重的滑动平均和 `fp16` 的 `scaler` 也要存，这里只问上面几样。）
 

@@ -18,16 +18,16 @@
 #
 # **Minutes** {{minutes}} to read and try, {{computing}} to compute.
 #
-# **You need** thresholds and intervals (chapter 09), other cameras (11), comparisons on the same eyes (12). Chapter 13, scaling up, is not written yet; nothing here needs it.
+# **You need** thresholds and intervals (chapter 09), other cameras (11), comparisons on the same eyes (12). Chapter 13 is an elective; nothing here needs it.
 #
 # **You are here**
 
-# %% [markdown] lang="zh" of="c1af5507"
+# %% [markdown] lang="zh" of="706b3f7e"
 # **学完这一章你能** 在测量之前写下计划，在允许看的眼睛上反复试，只提交一次，读懂分数和它的置信区间，并写清楚它说明了什么、没有说明什么。
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
-# **预备知识** 阈值和置信区间（第 09 章），别的相机（第 11 章），在同一批眼睛上比较（第 12 章）。第 13 章（扩大规模）还没有写，这里用不到。
+# **预备知识** 阈值和置信区间（第 09 章），别的相机（第 11 章），在同一批眼睛上比较（第 12 章）。第 13 章是选学，这里用不到。
 #
 # **你在这里**
 

@@ -23,6 +23,7 @@ CHAPTERS = {  # number: name in English, in Chinese
     "10": ("the paper's own way", "论文自己的做法"),
     "11": ("your images", "自己的图像"),
     "12": ("what matters", "什么最重要"),
+    "13": ("scaling up", "扩大规模"),
     "14": ("your turn", "轮到你了"),
 }
 LEAD = {"en": "**You are here**", "zh": "**你在这里**"}

@@ -110,6 +110,7 @@ SCRIPTS = (
     Script("agreement", shipped=True),
     Script("doubted", shipped=True),
     Script("ceiling", shipped=True),
+    Script("export", shipped=True),
     Script("peers", shipped=True),
     Script("elsewhere"),
     Script("which_u"),

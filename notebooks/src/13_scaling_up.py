@@ -1,0 +1,680 @@
+# ---
+# gpu: true
+# ---
+# %% [markdown] lang="en"
+# # 13 Scaling up
+#
+# *A wider network, a faster machine, four of them, a million photographs: what does each cost, and what does it buy?*
+
+# %% [markdown] lang="zh" of="1aafc890"
+# # 13 扩大规模
+#
+# *网络更宽、机器更快、四台一起上、一百万张照片：各要付出什么，又换来什么？*
+
+# %% [markdown] include="badges"
+
+# %% [markdown] lang="en"
+# **After this chapter you can** see where the time of a training step goes, count the arithmetic of a network by hand, say what short numbers risk, share a batch out among processes, hand a network on without PyTorch, and plan a million photographs before you rent a machine.
+#
+# **Minutes** {{minutes}} to read and try, {{computing}} to compute.
+#
+# **You need** the network (chapter 07) and training (08). This chapter is an elective; nothing later needs it.
+#
+# **You are here**
+
+# %% [markdown] lang="zh" of="93755905"
+# **学完这一章你能** 看出训练的一步把时间花在哪里，手算一个网络的运算量，说出低精度数有什么风险，把一批图像块分给几个进程，把网络交给没有 PyTorch 的人，并在租机器之前做好一百万张照片的计划。
+#
+# **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
+#
+# **预备知识** 网络（第 07 章）和训练（第 08 章）。本章是选学内容，后面用不到。
+#
+# **你在这里**
+
+# %% include="setup"
+from helpers import lesson
+
+course = lesson.start()
+
+# %%
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from helpers import export, figures, inference, losses, places, plan, preprocess, runtime
+from helpers import training
+from helpers.unet import UNet, trace
+
+smoke = course.mode == "smoke"
+device = runtime.pick_device()
+folder = places.output_dir() / "scaling"
+folder.mkdir(parents=True, exist_ok=True)
+train, val = course.load("train")[:4], course.load("val")[:1]
+named = runtime.device_name(device, places.language())
+print(f"{course.dataset}, {named}; cores: {os.cpu_count()}")
+# zh: print(f"{course.dataset}，{named}；核数：{os.cpu_count()}")
+
+# %% [markdown] lang="en" minutes="6"
+# ## Where a step goes
+#
+# Before anything is made faster, look at where the time goes. A training step has four parts (chapter 08): make the **batch** (cut and augment the patches), **forward** (the network and the loss), **backward** (the gradients), **update** (AdamW and the running average).
+#
+# **Guess 13.1** Which of the four takes most of the time: `"batch"`, `"forward"`, `"backward"` or `"update"`?
+
+# %% [markdown] lang="zh" of="f53e62c7"
+# ## 一步的时间花在哪里
+#
+# 想让程序变快，先看时间花在哪里。训练的一步有四部分（第 08 章）：准备一批图像块（切块、增强，**batch**），**前向** (forward，网络和损失)，**反向** (backward，梯度)，**更新** (update，AdamW 和权重的滑动平均)。
+#
+# **猜一猜 13.1** 四部分里哪一个最花时间：`"batch"`、`"forward"`、`"backward"` 还是 `"update"`？
+
+# %%
+def now():
+    """Return the time, when the device has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def timed_step(run):
+    """Train one step; return the seconds of its four parts."""
+    times = [now()]
+    image, vessels, fov = (x.to(device) for x in next(run.batches))
+    times.append(now())
+    with runtime.autocast(device, run.precision):
+        logits = run.model(image.contiguous(memory_format=torch.channels_last))
+    loss = run.loss_fn(logits.float(), vessels, fov)
+    times.append(now())
+    run.optimizer.zero_grad()
+    run.scaler.scale(loss).backward()
+    times.append(now())
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    run.average.update(run.model)
+    times.append(now())
+    return np.diff(times)
+
+
+def seconds_of_parts(run, count=10):
+    """Return the median seconds of each part, after three steps to warm up."""
+    run.model.train()
+    return np.median([timed_step(run) for _ in range(3 + count)][3:], axis=0)
+
+
+run = training.new_run(train, val, course.config)
+names = ("batch", "forward", "backward", "update")
+parts = dict(zip(names, seconds_of_parts(run), strict=True))
+print(f"measured: {sum(parts.values()):.3f} s a step, {run.precision}")
+# zh: print(f"测好了：每步 {sum(parts.values()):.3f} s，{run.precision}")
+
+# %%
+guess = None  # one of the four words
+# zh: guess = None  # 四个单词之一
+
+lesson.ask("13.1", guess, parts)
+
+# %% tags=["answer"] fold="Draw the four parts" fold_zh="画出四个部分"
+fig, ax = plt.subplots(figsize=(5.5, 1.5), dpi=figures.DPI)
+start = 0.0
+palette = (figures.SKY, figures.BLUE, figures.ORANGE, figures.GREY)
+for (name, part), colour in zip(parts.items(), palette, strict=True):
+    ax.barh(0, 1000 * part, left=1000 * start, color=colour, label=name)
+    start += part
+ax.set(yticks=[], xlabel="milliseconds of one step")
+ax.legend(ncols=4, frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1))
+figures.show(f"One bar, a step of {1000 * start:.0f} ms, cut into its four parts")
+# zh: figures.show(f"一条横条，是 {1000 * start:.0f} ms 的一步，分成四部分")
+for name, part in parts.items():
+    print(f"{name:9}{1000 * part:8.1f} ms {part / start:6.0%}")
+
+# %% [markdown] lang="en"
+# Backward costs about twice the forward pass, and that is no accident: for each convolution it needs two more of the same size, one for the gradient of the weights, one for the gradient of what came in.
+#
+# The bar also says what can be gained at most. Where the batch is a tenth of the step, a machine that made it in no time would save that tenth and no more (Amdahl's law).
+
+# %% [markdown] lang="zh" of="913fd584"
+# 图中文字：milliseconds of one step 一步的毫秒数 · batch 一批图像块 · forward 前向 · backward 反向 · update 更新。
+#
+# 反向大约是前向的两倍，这不是巧合：前向的每个卷积，反向都要再做两个同样大的，一个求权重的梯度，一个求输入的梯度。
+#
+# 这条横条也说明最多能省多少。如果准备图像块占一步的十分之一，那么就算它一点时间都不花，也只能省下这十分之一（阿姆达尔定律 (Amdahl's law)）。
+
+# %% [markdown] lang="en" minutes="12"
+# ## Count the arithmetic
+#
+# What a network costs can be counted before it exists. One output number of a convolution is a sum of products: one product for each number under the kernel, in each input channel. A multiplication and an addition count as two operations (FLOPs, floating-point operations).
+#
+# **Exercise 13.2** Return the operations of a convolution with a square kernel of `kernel` × `kernel`, without bias, whose output has `height` × `width` pixels.
+
+# %% [markdown] lang="zh" of="24537c89"
+# ## 数一数运算量
+#
+# 网络要花多少运算，不用把它做出来就能算。卷积的一个输出数，是许多乘积的和：每个输入通道里，卷积核盖住的每个数都贡献一个乘积。一次乘法加一次加法算两次运算（FLOPs，浮点运算次数）。
+#
+# **练习 13.2** 一个卷积，卷积核是 `kernel` × `kernel`，没有偏置，输出有 `height` × `width` 个像素。返回它的运算次数。
+
+# %% tags=["exercise"]
+def operations(kernel, in_channels, out_channels, height, width):
+    return None  # your code here
+    # zh: return None  # 在这里写代码
+
+
+operations = lesson.exercise("13.2", operations)
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# {{solution 13.2}}
+#
+# </details>
+#
+# Over all convolutions of the U this must be what PyTorch itself counts. Chapter 07's `trace` walks the U without numbers ("meta"), so the widest network costs nothing to count. (An up-convolution with stride 2 puts a 2×2 stamp at each *input* pixel, so these are what counts there.)
+
+# %% [markdown] lang="zh" of="47f22a86"
+# <details><summary>参考答案</summary>
+#
+# {{solution 13.2}}
+#
+# </details>
+#
+# 把 U 里所有的卷积加起来，应当等于 PyTorch 自己数出来的。第 07 章的 `trace` 走一遍 U，但不做任何计算（"meta"），所以再宽的网络也数得起。（步幅为 2 的上卷积是在每个*输入*像素上盖一个 2×2 的章，所以那里数的是输入像素。）
+
+# %%
+def network_without_numbers(widths):
+    with torch.device("meta"):
+        return UNet(course.config.in_channels, 1, widths)
+
+
+def by_hand(widths, side):
+    """Return the operations of one forward pass of a patch, summed over the arrows."""
+    total = 0
+    for before, step in pairwise(trace(network_without_numbers(widths), side, side)):
+        kernel, channels = step.arrow[-1], (before.channels, step.channels)
+        if step.arrow.startswith("conv"):
+            total += operations(int(kernel), *channels, step.height, step.width)
+        elif step.arrow.startswith("up-conv"):
+            total += operations(int(kernel), *channels, before.height, before.width)
+    return total
+
+
+def by_torch(widths, side):
+    """Return what PyTorch counts in the same pass."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        image = torch.empty(1, course.config.in_channels, side, side, device="meta")
+        network_without_numbers(widths)(image)
+    return counter.get_total_flops()
+
+
+widths, side = course.config.widths, course.config.patch_size
+print(f"one patch of {side}: {by_hand(widths, side):,} by hand")
+# zh: print(f"边长 {side} 的一个图像块：手算 {by_hand(widths, side):,} 次")
+print(f"                 {by_torch(widths, side):,} by torch")
+# zh: print(f"                         torch 数出 {by_torch(widths, side):,} 次")
+lesson.contract("13.operations", by_torch(widths, side) / 1e6, course)
+
+# %% [markdown] lang="en"
+# **Guess 13.3** Every width of the U is doubled. By how much is the number of operations multiplied?
+
+# %% [markdown] lang="zh" of="bf5fbc58"
+# **猜一猜 13.3** U 的每一层宽度都加倍。运算次数变成原来的几倍？
+
+# %%
+guess = None  # a number
+# zh: guess = None  # 一个数
+
+double = tuple(2 * width for width in widths)
+lesson.ask("13.3", guess, by_torch(double, side) / by_torch(widths, side))
+
+# %% tags=["answer"]
+def paces(runs, rounds=5):
+    """Return the median seconds of a step of each run; they take turns."""
+    times = {name: [] for name in runs}
+    for name, trial in (pair for _ in range(2 + rounds) for pair in runs.items()):
+        trial.model.train()
+        times[name].append(timed_step(trial).sum())
+    return {name: float(np.median(each[2:])) for name, each in times.items()}
+
+
+half = tuple(width // 2 for width in widths)
+settings = {w: dataclasses.replace(course.config, widths=w) for w in (half, widths, double)}
+seconds = paces({w: training.new_run(train, val, each) for w, each in settings.items()})
+print("widths                 GFLOP a patch    s a step    GFLOP a second")
+# zh: print("各层宽度           一块的 GFLOP    每步秒数    每秒 GFLOP")
+for sizes, each in seconds.items():
+    giga = by_torch(sizes, side) / 1e9
+    work = 3 * giga * course.config.batch_size  # forward once, backward twice as much
+    print(f"{'-'.join(map(str, sizes)):22} {giga:10.3f} {each:13.3f} {work / each:13.0f}")
+
+# %% [markdown] lang="en"
+# Nearly four times, as each output channel reads twice as many input channels, and there are twice as many of them. (Not quite: the photograph's own channels do not double.) The seconds grow by less, because a narrow network keeps the machine waiting: each call has a fixed price, and small matrices do not fill the arithmetic units. The last column shows it: the wider the network, the more operations a second the same machine does. On a GPU this goes much further; there the recipe's small U leaves most of it idle.
+#
+# What the arithmetic buys is another question. Chapter 12 has the answer for the width: four times the arithmetic, a few thousandths of Dice.
+
+# %% [markdown] lang="zh" of="c0fde1a3"
+# 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片自己的通道数没有加倍。）时间增加得没有这么多：网络窄的时候机器老在等，因为每次调用都有固定的开销，矩阵小了，运算单元也填不满。最后一列就能看出来：网络越宽，同一台机器每秒做的运算越多。GPU 上更明显，课程方案的小 U 让它大半时间闲着。
+#
+# 这些运算换来什么，是另一个问题。宽度的答案在第 12 章：四倍的运算，换来千分之几的 Dice。
+
+# %% [markdown] lang="en" minutes="5"
+# ## Short numbers
+#
+# A number of 16 bits takes half the memory of one of 32, and the arithmetic units for it are several times as fast. There are two ways to spend the 16 bits: `bf16` keeps the range of `fp32` and has three digits less; `fp16` has more digits and a small range.
+
+# %% [markdown] lang="zh" of="270a316f"
+# ## 低精度数
+#
+# 16 位的数只占 32 位一半的内存，专门的运算单元快好几倍。这 16 位有两种用法：`bf16` 保留 `fp32` 的范围，有效数字少；`fp16` 有效数字多一些，范围却小。
+
+# %%
+print("        largest   smallest, normal   next after 1")
+# zh: print("          最大     最小（规格化）   1 之后的下一个数")
+for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)):
+    about = torch.finfo(kind)
+    print(f"{name} {about.max:12.5g} {about.tiny:18.3g} {1 + about.eps:14.7g}")
+
+# %% [markdown] lang="en"
+# **Guess 13.4** A value of 70,000 is stored in `fp16`. What becomes of it: `"70000"`, `"65504"`, `"inf"` or `"error"`?
+
+# %% [markdown] lang="zh" of="a446de1b"
+# **猜一猜 13.4** 把 70000 存成 `fp16`，会变成什么：`"70000"`、`"65504"`、`"inf"`（无穷大）还是 `"error"`（报错）？
+
+# %%
+guess = None  # one of the four words
+# zh: guess = None  # 四个单词之一
+
+lesson.ask("13.4", guess)
+
+# %% tags=["answer"]
+print("70,000 in fp16:       ", float(torch.tensor(70_000.0).half()))
+# zh: print("70000 存成 fp16：       ", float(torch.tensor(70_000.0).half()))
+print("0.00000001 in fp16:   ", float(torch.tensor(1e-8).half()))
+# zh: print("0.00000001 存成 fp16：  ", float(torch.tensor(1e-8).half()))
+print("the same times 65,536:", float(torch.tensor(1e-8 * 65_536).half()))
+# zh: print("乘以 65536 之后：       ", float(torch.tensor(1e-8 * 65_536).half()))
+
+# %% [markdown] lang="en"
+# At the other end small gradients become zero. So in `fp16` the loss is multiplied by a large factor before the backward pass and the gradients are divided by it afterwards (`GradScaler`). If a gradient overflows all the same, the scaler leaves that step out, halves the factor, and goes on. We provoke it on a tiny network: in steps 3 and 4 the loss is a billion times too large.
+
+# %% [markdown] lang="zh" of="56c6f116"
+# 另一头，很小的梯度会变成零。所以用 `fp16` 时，反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`）。如果梯度还是溢出，它就跳过这一步，倍数减半，接着训练。下面在一个很小的网络上故意制造溢出：第 3、4 步的损失放大了十亿倍。
+
+# %%
+class Exploding:
+    """A loss that is a billion times too large in steps 3 and 4."""
+
+    calls = 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        factor = 1e9 if self.calls in (3, 4) else 1
+        return factor * losses.bce_dice_loss(*arguments)
+
+
+tiny = {"widths": (4, 8), "patch_size": 32, "batch_size": 4, "steps": 8, "val_every": 8}
+eight_steps = dataclasses.replace(course.config, **tiny)
+fp16 = training.new_run(train, val, eight_steps, loss_fn=Exploding(), precision="fp16")
+for loss in fp16.steps():
+    print(f"step {fp16.step}: loss {float(loss):14,.2f}, next factor {fp16.scaler.get_scale():8,.0f}")
+    # zh: print(f"第 {fp16.step} 步：损失 {float(loss):14,.2f}，下一步的倍数 {fp16.scaler.get_scale():8,.0f}")
+print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
+# zh: print(f"没有改动权重的步：{fp16.history[-1]['skipped']}")
+
+# %% [markdown] lang="en"
+# `bf16` needs none of this; where the hardware has it, the course takes it: a GPU of compute capability 8 or more, a CPU with AMX or AVX-512 BF16. Below that `fp16` with its scaler on a GPU, and `fp32` everywhere else (`runtime.pick_precision`). A loss that is no number (NaN) ends the training with its step named; no scaler can mend that.
+#
+# What does it buy here?
+
+# %% [markdown] lang="zh" of="29f66da9"
+# `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX、AVX-512 BF16 的 CPU。再低的 GPU 用 `fp16` 加缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况缩放救不了。
+#
+# 在这台机器上，能换来什么？
+
+# %%
+kinds = ("fp32", "fp16", "bf16") if device.type == "cuda" else ("fp32", "bf16")
+pace = paces({k: training.new_run(train, val, course.config, precision=k) for k in kinds})
+for kind, each in pace.items():
+    print(f"{kind}: {each:.3f} s a step, {pace['fp32'] / each:.1f} times as fast as fp32")
+    # zh: print(f"{kind}：每步 {each:.3f} s，速度是 fp32 的 {pace['fp32'] / each:.1f} 倍")
+print(f"the rule takes {runtime.pick_precision(device)} here")
+# zh: print(f"按规则，这里用 {runtime.pick_precision(device)}")
+
+# %% [markdown] lang="en" minutes="12"
+# ## One batch, several processes
+#
+# A second GPU helps if both train the same network. **Data parallel** training does it so: each process holds a copy of the weights and takes a share of each batch; after the backward pass the gradients are brought together, and each process makes the same update, so the copies never part.
+#
+# The loss of a batch is a mean over its patches. A batch of eight on three processes gives shares of 3, 3 and 2.
+#
+# **Exercise 13.5** `gradients` holds one array a process: the gradient of the mean loss over its own share. `counts` holds how many patches each share had. Return the gradient of the mean over the whole batch.
+
+# %% [markdown] lang="zh" of="9f3ef366"
+# ## 一批图像块，几个进程
+#
+# 多一块 GPU，要两块一起训练同一个网络才有用。**数据并行** (data parallel) 是这样做的：每个进程各有一份权重，每批图像块各领一份；反向之后把梯度合到一起，每个进程做同样的更新，所以各份权重始终一样。
+#
+# 一批的损失是各图像块的平均。八个图像块分给三个进程，分别是 3、3、2 个。
+#
+# **练习 13.5** `gradients` 里每个进程有一个数组：它那一份的平均损失的梯度。`counts` 是每一份有几个图像块。返回整批平均损失的梯度。
+
+# %% tags=["exercise"]
+def joined(gradients, counts):
+    return None  # your code here
+    # zh: return None  # 在这里写代码
+
+
+joined = lesson.exercise("13.5", joined)
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# {{solution 13.5}}
+#
+# </details>
+#
+# Two things must be brought together beside the gradients. **Batch norm** counts mean and variance over the batch; over a share they would be others, so the processes add up their sums. And the **Dice loss** is a quotient of sums over the batch, no mean of patches. So each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). Then several processes compute what one does, up to the last digits.
+#
+# `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. We train the same few steps once alone and once with two processes. (In smoke mode the lines are only shown.)
+
+# %% [markdown] lang="zh" of="7447f119"
+# <details><summary>参考答案</summary>
+#
+# {{solution 13.5}}
+#
+# </details>
+#
+# 除了梯度，还有两样东西要合起来。**批归一化**的均值和方差是对一批算的，只对自己那一份算就不一样了，所以各进程要把和加到一起。**Dice 损失**是整批的和相除，不是各图像块的平均，所以每个进程都会拿到别人的 logits，算的是全体的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程算出来的就和一个进程一样，只差最后几位。
+#
+# PyTorch 自带的 `torchrun` 把一条命令启动几次，并告诉每一份自己的编号。下面用同样的几步各训练一次：一次单独，一次两个进程。（smoke 模式只显示命令。）
+
+# %% title="How many processes" title_zh="几个进程"
+PROCESSES = 2  # @param {type:"slider", min:1, max:8, step:1}
+STEPS = 24  # @param {type:"integer"}
+
+command = ["-m", "helpers", "train", "--dataset", course.dataset, "--mode", "lesson"]
+together = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
+
+
+def trained(*start):
+    """Train in processes of their own; return seconds a step and the last line."""
+    out = folder / f"processes-{time.time_ns()}"
+    line = [sys.executable, *start, *command, "--steps", str(STEPS), "--out", str(out)]
+    print("python", *line[1:-2], "--out FOLDER")
+    if smoke:
+        return None
+    environment = os.environ | {"FUNDUS_DATA": str(course.data_dir)}
+    done = subprocess.run(
+        line, cwd=places.ROOT, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        print(done.stderr[-600:])
+        return None
+    record = json.loads((out / "result.json").read_text("utf-8"))
+    print(done.stdout.strip().splitlines()[-2])
+    return record["seconds"] / STEPS
+
+
+alone, shared = trained(), trained(*together)
+if alone and shared:
+    print(f"{alone:.3f} s a step alone, {shared:.3f} s with {PROCESSES}: {alone / shared:.2f} times as fast")
+    # zh: print(f"单独每步 {alone:.3f} s，{PROCESSES} 个进程每步 {shared:.3f} s：快到 {alone / shared:.2f} 倍")
+
+# %% [markdown] lang="en"
+# The losses agree up to rounding. On one CPU there is nothing to gain: a single process uses all cores already, and two must wait for each other at every batch norm. With a GPU for each process it is another matter, and that is what the command is for; on several machines add `--nnodes` and an address (`torchrun --help`).
+#
+# If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
+
+# %% [markdown] lang="zh" of="706ae96b"
+# 损失相同，只差舍入。在同一个 CPU 上没什么好处：一个进程已经用上了所有的核，两个进程却要在每个批归一化处互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的；用几台机器时，再加上 `--nnodes` 和地址（见 `torchrun --help`）。
+#
+# 有一个进程死了，其余的会停下来并说明。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，训练从最后一个检查点接着走。
+
+# %% [markdown] lang="en" minutes="6"
+# ## A network without PyTorch
+#
+# To use a network one needs its weights and the list of its operations, not the program that trained it. **ONNX** is a file format for both, read by a small fast library (ONNX Runtime) in many languages, browsers included.
+#
+# **Guess 13.6** The U-Net of the course has {{which_u.rows[0].parameters:,d}} parameters, each an `fp32` number. How many megabytes (millions of bytes) do they take?
+
+# %% [markdown] lang="zh" of="e5a89b58"
+# ## 不用 PyTorch 的网络
+#
+# 要使用一个网络，需要的是权重和运算的清单，不需要训练它的程序。**ONNX** 就是存放这两样的文件格式，有一个又小又快的库 (ONNX Runtime) 能读它，许多语言都能用，浏览器也行。
+#
+# **猜一猜 13.6** 课程的 U-Net 有 {{which_u.rows[0].parameters:,d}} 个参数，每个都是 `fp32`。一共占多少兆字节（百万字节）？
+
+# %%
+guess = None  # megabytes
+# zh: guess = None  # 兆字节
+
+lesson.ask("13.6", guess)
+
+# %% [markdown] lang="en"
+# Exporting needs three packages that the course does not ask for otherwise; where they are missing, the cell says how to get them, and the chapter goes on.
+
+# %% [markdown] lang="zh" of="4b3c9d34"
+# 导出要用三个包，课程别处用不到。没有装的话，单元格会说怎样装，本章照样往下走。
+
+# %% tags=["answer"]
+segmenter = inference.Segmenter.load(device=torch.device("cpu"))
+files = {"fp32": folder / "drive.onnx", "int8": folder / "drive-int8.onnx"}
+eye, exported = val[0], {}
+try:
+    export.write(segmenter, files["fp32"])
+    exported["fp32"] = export.load(files["fp32"])
+    if not smoke:  # the range of each map is measured on some photographs
+        some = course.load("train")[: export.CALIBRATED_BY]
+        export.write(segmenter, files["int8"], [preprocess.prepare(x.image) for x in some])
+        exported["int8"] = export.load(files["int8"])
+except ValueError as error:
+    print(error)
+
+
+def answers(networks, rounds=5):
+    """Return each one's probabilities of an eye and its median seconds; in turns."""
+    inputs, times = preprocess.prepare(eye.image), {name: [] for name in networks}
+    maps = {}
+    for name, network in (pair for _ in range(1 + rounds) for pair in networks.items()):
+        start = time.perf_counter()
+        maps[name] = inference.predict_probs(network.model, network.standardisation(inputs))
+        times[name].append(time.perf_counter() - start)
+    return maps, {name: float(np.median(each[1:])) for name, each in times.items()}
+
+
+maps, seconds_each = answers({"PyTorch": segmenter} | exported)
+print(f"PyTorch: {seconds_each['PyTorch']:.2f} s an eye")
+# zh: print(f"PyTorch：每只眼睛 {seconds_each['PyTorch']:.2f} s")
+faster = {name: seconds_each["PyTorch"] / seconds_each[name] for name in exported}
+theirs = maps["PyTorch"] >= segmenter.threshold
+for name in exported:
+    ours, size = maps[name] >= segmenter.threshold, files[name].stat().st_size / 1e6
+    dice = 2 * (ours & theirs).sum() / max(1, ours.sum() + theirs.sum())
+    print(f"ONNX {name}: {size:.2f} MB, {seconds_each[name]:.2f} s, {faster[name]:.1f} times as fast; ", end="")
+    # zh: print(f"ONNX {name}：{size:.2f} MB，{seconds_each[name]:.2f} s，速度是 {faster[name]:.1f} 倍；", end="")
+    print(f"Dice of its vessels with PyTorch's {dice:.4f}")
+    # zh: print(f"和 PyTorch 的血管图的 Dice 是 {dice:.4f}")
+
+# %% [markdown] lang="en"
+# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them. In `int8` a weight is one of 256 steps: a quarter of the size. The vessels of `fp32` are the same; those of `int8` differ here and there. Against the drawn labels of DRIVE 37 to 40 that is worth {{abs(export.val.int8.dice - export.val.torch.dice):.4f}} of Dice ([results/export.json](../results/export.json)).
+#
+# From the command line: `python3 -m helpers export --out drive.onnx`, then `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`. And `python3 -m helpers export --page` writes a page that segments photographs in a browser, offline; nothing leaves the machine.
+
+# %% [markdown] lang="zh" of="27fe7639"
+# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像边缘也在文件里，用的人不会漏掉。`int8` 的权重只有 256 档，大小是四分之一。`fp32` 的血管图完全一样，`int8` 的有零星差别；和 DRIVE 37 到 40 号的标签相比，Dice 只差 {{abs(export.val.int8.dice - export.val.torch.dice):.4f}}（[results/export.json](../results/export.json)）。
+#
+# 命令行：先 `python3 -m helpers export --out drive.onnx`，再 `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`（照片和结果文件夹换成你自己的）。`python3 -m helpers export --page` 会写出一个网页，在浏览器里离线分割照片，照片不离开这台机器。
+
+# %% [markdown] lang="en" minutes="14"
+# ## A million photographs
+#
+# To segment many photographs on many machines needs no network between them. Each machine takes its **shard**, a part of the list, and writes a table of its own; at the end the tables are put together. The only question is which photograph belongs to whom. Two machines must agree without asking each other, and photographs that arrive later must not move the others.
+#
+# **Exercise 13.7** Return the shard of a photograph, 0 to `count - 1`: take the SHA-256 of its name (`hashlib.sha256(name.encode()).digest()`), read the first eight bytes as a whole number (`int.from_bytes(..., "big")`), and return the rest of its division by `count`.
+
+# %% [markdown] lang="zh" of="b60b9e34"
+# ## 一百万张照片
+#
+# 许多机器一起分割许多照片，机器之间不用联网。每台机器取列表的一部分，叫一个**分片** (shard)，各写各的表，最后把表合起来。唯一的问题是：哪张照片归谁？两台机器不用商量就要得出同样的答案，后来的照片也不能让别的照片换地方。
+#
+# **练习 13.7** 返回一张照片的分片编号，从 0 到 `count - 1`：先算文件名的 SHA-256（`hashlib.sha256(name.encode()).digest()`），把前八个字节当作一个整数（`int.from_bytes(..., "big")`），再返回它除以 `count` 的余数。
+
+# %% tags=["exercise"]
+def shard_of(name, count):
+    return None  # your code here
+    # zh: return None  # 在这里写代码
+
+
+shard_of = lesson.exercise("13.7", shard_of)
+
+# %% [markdown] lang="en"
+# <details><summary>Solution</summary>
+#
+# {{solution 13.7}}
+#
+# </details>
+#
+# Why not simply deal the list out like cards? Let fifty photographs arrive, and see who has to move:
+
+# %% [markdown] lang="zh" of="9c41c87a"
+# <details><summary>参考答案</summary>
+#
+# {{solution 13.7}}
+#
+# </details>
+#
+# 为什么不像发牌一样按次序分？再来五十张照片，看看有多少要换地方：
+
+# %%
+before = [f"eye-{number:03d}.jpg" for number in range(0, 400, 2)]
+after = sorted(before + [f"eye-{number:03d}.jpg" for number in range(1, 100, 2)])
+cards = [sum(before.index(x) % 4 != after.index(x) % 4 for x in before)]
+names_moved = [sum(shard_of(x, 4) != shard_of(x, 4) for x in before)]
+sizes = np.bincount([shard_of(name, 4) for name in before], minlength=4)
+print(f"dealt like cards: {cards[0]} of {len(before)} photographs change their machine")
+# zh: print(f"按次序分：{len(before)} 张里有 {cards[0]} 张换了机器")
+print(f"by their names:   {names_moved[0]}; shards of {', '.join(map(str, sizes))}")
+# zh: print(f"按文件名：{names_moved[0]} 张；各分片有 {', '.join(map(str, sizes))} 张")
+
+# %% [markdown] lang="en"
+# The price is that shards are not quite equal; with thousands of photographs that is nothing.
+#
+# ```
+# python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      on the first of four machines
+# python3 -m helpers segment --merge --out OUT                      when all have ended
+# ```
+#
+# On a cluster the scheduler numbers the tasks, and `--shard auto` reads the number: [jobs/slurm.sh](../jobs/slurm.sh) for Slurm, [jobs/kubernetes.yaml](../jobs/kubernetes.yaml) for Kubernetes, [jobs/torchrun.sh](../jobs/torchrun.sh) for the cores of one machine. A task that dies is started again and takes up what is missing.
+#
+# **Guess 13.8** A million photographs of 3000 × 2000 pixels, 3.7 seconds of one core each, 64 cores. How many hours does it take?
+
+# %% [markdown] lang="zh" of="fecd797c"
+# 代价是各分片不完全一样多；照片上千张时，这点差别可以忽略。
+#
+# ```
+# python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      on the first of four machines
+# python3 -m helpers segment --merge --out OUT                      when all have ended
+# ```
+#
+# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。在集群上，调度器给任务编号，`--shard auto` 会读这个编号：Slurm 用 [jobs/slurm.sh](../jobs/slurm.sh)，Kubernetes 用 [jobs/kubernetes.yaml](../jobs/kubernetes.yaml)，一台机器的多个核用 [jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途死了，重新启动就会补上没做完的。
+#
+# **猜一猜 13.8** 一百万张 3000 × 2000 像素的照片，每张要一个核 3.7 秒，一共 64 个核。要多少小时？
+
+# %%
+guess = None  # hours
+# zh: guess = None  # 小时数
+
+lesson.ask("13.8", guess)
+
+# %% tags=["answer"] title="Your plan" title_zh="你的计划"
+COUNT = 1_000_000  # @param {type:"integer"}
+CORES = 64  # @param {type:"integer"}
+SECONDS_EACH = 3.7  # @param {type:"number"}
+PRICE_PER_CORE_HOUR = 0.05  # @param {type:"number"}
+
+needed = plan.photographs(
+    COUNT, CORES, seconds_each=SECONDS_EACH, price_per_core_hour=PRICE_PER_CORE_HOUR
+)
+print(f"{needed.hours:,.0f} hours, {needed.core_hours:,.0f} core hours, {needed.shards} shards")
+# zh: print(f"{needed.hours:,.0f} 小时，{needed.core_hours:,.0f} 核时，{needed.shards} 个分片")
+print(f"{needed.terabytes:.1f} TB of photographs and results; {needed.money:,.0f} in the prices' currency")
+# zh: print(f"照片和结果共 {needed.terabytes:.1f} TB；费用 {needed.money:,.0f}（货币同单价）")
+
+# %% [markdown] lang="en"
+# Less than a night on one large machine. The prices are round numbers and one month of storage is in them; put in your own. Segment ten of your own photographs first and take their seconds from `segment.csv`: that is the number on which all else hangs.
+
+# %% [markdown] lang="zh" of="56214476"
+# 一台大机器，不到一天。单价是随手取的整数，费用里含一个月的存储，请换成你自己的。先分割十张自己的照片，从 `segment.csv` 里取每张的秒数：别的都由这个数决定。
+
+# %% [markdown] lang="en" minutes="1"
+# ## What pays, here
+#
+# All that was measured in this run, on this machine, in one place:
+
+# %% [markdown] lang="zh" of="2d6437f4"
+# ## 在这里，什么划算
+#
+# 这次运行在这台机器上测到的，放在一起：
+
+# %%
+gains = {f"{kind} instead of fp32, training": pace["fp32"] / pace[kind] for kind in kinds[1:]}
+# zh: gains = {f"训练用 {kind}，不用 fp32": pace["fp32"] / pace[kind] for kind in kinds[1:]}
+if alone and shared:
+    gains[f"{PROCESSES} processes instead of one"] = alone / shared
+    # zh: gains[f"{PROCESSES} 个进程，不是一个"] = alone / shared
+for name, gain in faster.items():
+    gains[f"ONNX Runtime, {name}, instead of PyTorch"] = gain
+    # zh: gains[f"用 ONNX Runtime（{name}），不用 PyTorch"] = gain
+for name, gain in gains.items():
+    print(f"{gain:5.2f} times as fast: {name}")
+    # zh: print(f"{gain:5.2f} 倍：{name}")
+course.record(scaling=gains)
+
+# %% include="recall"
+
+# %% [markdown] lang="en" minutes="1"
+# ## What you learned
+#
+# - Measure where the time goes before you make anything faster; a part of a tenth can save a tenth.
+# - A convolution costs 2 · k² · C_in · C_out · H · W operations; twice the width is nearly four times the work, and buys little here.
+# - `bf16` is short and safe, `fp16` needs a scaler; NaN is named at its step.
+# - Several processes compute what one does if gradients, batch norm and the loss are counted over the whole batch.
+# - An exported network needs no PyTorch, and what must not be forgotten is inside the file.
+# - Shards by name need no talk between machines; the seconds of one photograph tell the hours of a million.
+
+# %% [markdown] lang="zh" of="d490b304"
+# ## 小结
+#
+# - 先测时间花在哪里，再想怎样变快；只占十分之一的部分，最多省十分之一。
+# - 一个卷积要 2 · k² · C_in · C_out · H · W 次运算；宽度加倍，运算将近四倍，在这里换来的不多。
+# - `bf16` 短而安全，`fp16` 要加缩放；出现 NaN 会指出是哪一步。
+# - 只要梯度、批归一化和损失都按整批计算，几个进程算出来的就和一个进程一样。
+# - 导出的网络不需要 PyTorch，不能忘的步骤都在文件里。
+# - 按文件名分片，机器之间不用通信；知道一张照片要几秒，就知道一百万张要几小时。
+
+# %% [markdown] lang="en" minutes="0"
+# ## Sources
+#
+# - Images: DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627). Or CHASE_DB1, where it is used: Fraz et al. 2012, [doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687), CC BY 4.0.
+# - Micikevicius et al.: mixed precision training, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740).
+# - Li et al.: PyTorch distributed, 2020, [arXiv:2006.15704](https://arxiv.org/abs/2006.15704).
+# - Jacob et al.: quantisation to whole numbers, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).
+
+# %% [markdown] lang="zh" of="434d465e"
+# ## 参考资料
+#
+# - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
+# - Micikevicius et al.: mixed precision training, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740)。
+# - Li et al.: PyTorch distributed, 2020, [arXiv:2006.15704](https://arxiv.org/abs/2006.15704)。
+# - Jacob et al.: quantisation to whole numbers, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877)。
+
+# %% include="ticket"
