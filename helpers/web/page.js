@@ -42,8 +42,9 @@ async function take(file) {
   get("file").disabled = true;
   get("result").hidden = true;
   say("said", `Looking at ${name} ...`, `正在处理 ${name} ……`);
-  // Turned by its EXIF note, colours as they stand in the file: so Python reads it, too.
-  const options = {imageOrientation: "from-image", colorSpaceConversion: "none"};
+  // Turned as EXIF says, but with the colours that stand in the file, as Python reads it:
+  // a browser would bring them to the screen's range by the file's colour profile.
+  const options = {colorSpaceConversion: "none"};
   const bitmap = await createImageBitmap(file, options).catch(() => null);
   if (!bitmap) {
     return refuse(
