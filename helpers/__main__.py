@@ -281,15 +281,15 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    """Write a network as an ONNX file, or as a page for a browser, without PyTorch.
+    """Write a network as an ONNX file, or a page for a browser; neither needs PyTorch.
 
     The file takes prepared photographs of any size (helpers/preprocess.py) and gives
-    logits; `segment --onnx FILE` segments with it. --page writes one page that needs no
-    network and sends nothing: it opens by a double click, and finds and draws the
-    vessels of the photographs that are dropped on it. It takes ONNX Runtime Web from
-    npm, once. --int8 makes both smaller: weights and maps in 8 bits, their range
-    measured on photographs of DRIVE, on drawn eyes where it is not there. ONNX needs
-    packages of its own, which it names where they are missing.
+    logits; `segment --onnx FILE` segments with it. The page opens by a double click,
+    needs no network, sends nothing, and draws the vessels of a photograph that is
+    dropped on it; what runs the network in it, ONNX Runtime Web, is fetched from npm
+    once. --int8 makes both smaller: weights and maps in 8 bits, their range measured on
+    photographs of DRIVE, on drawn eyes where it is not there. ONNX needs packages of
+    its own, which it names where they are missing.
     """
     from helpers import export as exporting
     from helpers import fundus, inference, page, preprocess

@@ -25,6 +25,7 @@ INTEGRITY = (
 )
 SCRIPT, BINARY = "ort.wasm-core.min.js", "ort-wasm-simd.wasm"
 WEB = Path(__file__).parent / "web"
+CHANNELS = 4  # that prepare.js makes of a photograph
 OWN = ("fov.js", "prepare.js", "worker.js")  # in this order, after SCRIPT
 
 
@@ -77,8 +78,14 @@ def _check(path: Path) -> None:
 def write(path: Path, network: bytes, settings: dict, files: dict[str, bytes]) -> None:
     """Write the page of an ONNX file, ``Segmenter.settings`` and files of ``runtime``.
 
-    The slider starts at the threshold for other cameras.
+    The slider starts at the threshold for other cameras. ValueError where the network
+    takes something else than ``preprocess.prepare`` makes of a photograph.
     """
+    if (channels := settings["settings"]["in_channels"]) != CHANNELS:
+        raise ValueError(
+            f"these weights take {channels} channels, the page prepares {CHANNELS}; "
+            "take weights of the usual recipe"
+        )
     scripts = [(WEB / name).read_text("utf-8") for name in OWN]
     threshold = settings["threshold_elsewhere"] or settings["threshold"]
     chosen = {"threshold": threshold, "known": settings["fov_diameter"]}

@@ -332,6 +332,7 @@ def test_no_network_and_no_package_is_one_sentence(monkeypatch, refused, tmp_pat
 
 def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
     settings = {"threshold": 0.4, "threshold_elsewhere": 0.6, "fov_diameter": 540.0}
+    settings["settings"] = {"in_channels": 4}
     files = {page.SCRIPT: b"const ort = 1;", page.BINARY: b"\0asm"}
     page.write(tmp_path / "a.html", b"network", settings, files)
     text = (tmp_path / "a.html").read_text("utf-8")
@@ -345,6 +346,12 @@ def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
         tmp_path / "b.html", b"", settings | {"threshold_elsewhere": None}, files
     )
     assert '"threshold": 0.4' in (tmp_path / "b.html").read_text("utf-8")
+
+
+def test_a_network_that_takes_something_else_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="take 3 channels, the page prepares 4"):
+        page.write(tmp_path / "a.html", b"", {"settings": {"in_channels": 3}}, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_something_must_be_asked_for(capsys):
