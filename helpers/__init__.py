@@ -30,6 +30,7 @@ distributed  one training in several processes, started by torchrun
 training     the recipe wired, the loop, a run in the background
 inference    from a photograph to a vessel map; shipped weights
 export       the network as an ONNX file, and back
+page         one offline page with the network in it, for a browser
 metrics      counts, scores, ROC and PR curves, confidence intervals
 evaluation   the scores of a split, beside a second observer and a ridge filter
 doubts       what is unusual about a photograph, or about many

@@ -301,25 +301,37 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    """Write a network as an ONNX file, which other programs can run without PyTorch.
+    """Write a network as an ONNX file, or a page for a browser; neither needs PyTorch.
 
-    It takes prepared photographs of any size (helpers/preprocess.py) and gives logits;
-    `segment --onnx FILE` segments with it. --int8 makes it smaller: weights and maps in
-    8 bits, their range measured on photographs of DRIVE, on drawn eyes where it is not
-    there. ONNX needs packages of its own, which it names where they are missing.
+    The file takes prepared photographs of any size (helpers/preprocess.py) and gives
+    logits; `segment --onnx FILE` segments with it. The page opens by a double click,
+    needs no network, sends nothing, and draws the vessels of a photograph that is
+    dropped on it; what runs the network in it, ONNX Runtime Web, is fetched from npm
+    once. --int8 makes both smaller: weights and maps in 8 bits, their range measured on
+    photographs of DRIVE, on drawn eyes where it is not there. ONNX needs packages of
+    its own, which it names where they are missing.
     """
     from helpers import export as exporting
-    from helpers import fundus, inference, preprocess
+    from helpers import fundus, inference, page, preprocess
 
-    saving.refuse_early(args.out)
+    if not args.out and not args.page:
+        raise ValueError("name what to write: --out FILE.onnx, or --page for a browser")
+    for file in filter(None, (args.out, args.page)):
+        saving.refuse_early(file)
+    runtime = page.runtime(args.source, print) if args.page else None
     network, images = inference.Segmenter.load(args.weights), []
     if args.int8:
         here = datasets.found(datasets.get("DRIVE"), places.data_dir())
         name = "DRIVE" if here else "PHANTOM"
         eyes = fundus.load(name, "train", prepare(name))[: exporting.CALIBRATED_BY]
         images = [preprocess.prepare(x.image) for x in eyes]
-    exporting.write(network, args.out, images)
-    print(f"{args.out}, {args.out.stat().st_size / 2**20:.1f} MB")
+    with tempfile.TemporaryDirectory() as scratch:
+        file = args.out or Path(scratch) / "network.onnx"
+        exporting.write(network, file, images)
+        if args.page:
+            page.write(args.page, file.read_bytes(), network.settings(), runtime)
+    for file in filter(None, (args.out, args.page)):
+        print(f"{file}, {file.stat().st_size / 2**20:.1f} MB")
     return 0
 
 
@@ -581,7 +593,12 @@ def parser() -> argparse.ArgumentParser:
     option("--threshold", **threshold)
     option("--json", type=Path, metavar="FILE")
     option = add(export)
-    option("--out", type=Path, required=True, metavar="FILE.onnx")
+    option("--out", type=Path, metavar="FILE.onnx")
+    text = "one offline page; default: try.html in the outputs"
+    place = {"nargs": "?", "const": places.output_dir() / "try.html", "type": Path}
+    option("--page", **place, metavar="FILE.html", help=text)
+    text = "for --page without a network: npm's onnxruntime-web, fetched elsewhere"
+    option("--from", dest="source", type=Path, metavar="FILE.tgz", help=text)
     option("--weights", **weights)
     option("--int8", action="store_true", help="smaller: 8 bits a weight")
     option = add(bench)

@@ -171,6 +171,13 @@ def output_dir() -> Path:
     return (home / "outputs").resolve()
 
 
+def npm_registry() -> str:
+    """Return the address of npm's registry, or of the mirror that npm is set to."""
+    names = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
+    given = next(filter(None, map(os.environ.get, names)), "")
+    return (given or "https://registry.npmjs.org").rstrip("/")
+
+
 def keeps_progress() -> bool:
     """Tell whether a reader's answers go to a file: not with FUNDUS_PROGRESS=0."""
     return _variable("PROGRESS") != "0"

@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "inference", "metrics",
     },
     "export": {"inference", "preprocess", "unet"},
+    "page": {"fetch"},
     "evaluation": {"datasets", "fundus", "inference", "metrics", "export"},
     "figures": set(),
     "seal": set(),
@@ -82,8 +83,8 @@ STANDARD = ("__init__", "config", "places", "saving", "environment", "datasets",
             "roster", "plan")  # fmt: skip
 NO_TORCH = (*STANDARD[1:], "pictures", "fundus", "doubts", "measures", "inspection",
             "fetch", "download", "pack", "phantom", "preprocess", "metrics", "figures",
-            "seal", "locks", "table", "shards", "workers", "sheet",
-            "labelled")  # fmt: skip
+            "seal", "locks", "table", "shards", "workers", "sheet", "labelled",
+            "page")  # fmt: skip
 PRINTING = {"lesson", "environment"}
 
 
