@@ -225,3 +225,94 @@ def draw_unet(steps: Sequence, text: bool = True, ax: Axes | None = None) -> Fig
     ax.set(xlim=(-0.7, column + 0.7), ylim=(floor[-1] - 0.55, 0.4 * text - 1.05))
     ax.axis("off")
     return ax.figure
+
+
+COST_CHANGES = {  # of the recipe: colour, marker, where the labels stand
+    "width": (BLUE, "o", {"xytext": (-4, 4), "ha": "right", "va": "bottom"}),
+    "levels": (GREEN, "^", {"xytext": (3, -4), "ha": "left", "va": "top"}),
+    "patch": (RED, "s", {"xytext": (4, -4), "ha": "left", "va": "top"}),
+}
+GFLOPS = (10, 30, 100, 300, 1000, 3000)  # a second: the lines in the figure of costs
+
+
+def cost(
+    rows: Sequence[dict],
+    limits: dict[str, float],
+    dice: Sequence[dict],
+    device: str = "cpu",
+) -> Figure:
+    """Draw what a U-Net costs against its size, and what Dice that buys.
+
+    ``rows``, ``limits`` (``multiply_gflop_per_second``) and ``dice`` are those of
+    results/cost.json. A panel for each precision of the limits: how long a step keeps
+    the core busy against its operations. On a grey line as many are done a second as
+    it says, on the dashed one as many as in a product of large matrices. Below them
+    the differences in Dice to the recipe, with intervals. 360 pixels wide, for a phone.
+    """
+    heights = [1.0] * len(limits) + [0.25 + 0.12 * len(dice)]
+    size = {"figsize": (360 / DPI, 270 / DPI * sum(heights)), "dpi": DPI}
+    fig, axes = plt.subplots(len(heights), 1, height_ratios=heights, **size)
+    *panels, last = axes
+    for ax, precision in zip(panels, limits, strict=True):
+        ax.sharex(panels[0])
+        ax.sharey(panels[0])
+        ax.set(xscale="log", yscale="log", title=f"a step in {precision}")
+        ax.set(xlabel="operations, GFLOP", ylabel="seconds of a core")
+        seconds = {x["name"]: x[device][precision]["core_seconds"] for x in rows}
+        _plot_costs(ax, rows, seconds)
+    for ax, limit in zip(panels, limits.values(), strict=True):
+        _plot_rates(ax, limit)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_major_formatter("{x:g}")
+    panels[0].legend(fontsize=9, loc="upper left")
+    _plot_dice(last, dice, next(iter(limits)))
+    fig.tight_layout()
+    return fig
+
+
+def _plot_costs(ax: Axes, rows: Sequence[dict], seconds: dict[str, float]) -> None:
+    """Draw a line for each change of the recipe, its numbers at the points."""
+    gflop = {row["name"]: row["step_flop"] / 1e9 for row in rows}
+    for change, (colour, marker, where) in COST_CHANGES.items():
+        names = [x for x in gflop if x == "recipe" or x.split()[0] == change]
+        points = sorted((gflop[name], seconds[name], name) for name in names)
+        x, y, _ = zip(*points, strict=True)
+        ax.plot(x, y, marker=marker, color=colour, label=change)
+        for *point, name in points:
+            if name != "recipe":
+                style = {"textcoords": "offset points", "fontsize": 9, "color": colour}
+                ax.annotate(name.split()[1], point, **style, **where)
+    recipe = gflop["recipe"], seconds["recipe"]
+    ax.plot(*recipe, "*", color=BLACK, markersize=11, zorder=3, label="recipe")
+    ax.margins(0.14)
+
+
+def _plot_rates(ax: Axes, limit: float) -> None:
+    """Draw lines of equal GFLOP/s through log axes, and leave their limits alone."""
+    (left, right), (low, high) = ends = ax.get_xlim(), ax.get_ylim()
+    for rate in GFLOPS:
+        ax.plot(
+            (left, right), (left / rate, right / rate), color=GREY, lw=0.6, zorder=0
+        )
+        if low * 1.3 < right / rate < high / 1.1:
+            style = {"ha": "right", "va": "bottom", "color": "0.4", "fontsize": 7.5}
+            ax.text(right, right / rate, f"{rate}/s ", **style)
+    ends_of_limit = (left / limit, right / limit)
+    ax.plot((left, right), ends_of_limit, "k--", lw=1, zorder=0, label="matrix product")
+    ax.set(xlim=ends[0], ylim=ends[1])
+
+
+def _plot_dice(ax: Axes, dice: Sequence[dict], precision: str) -> None:
+    """Draw a difference a line, in the colour of what it tells, with its cost."""
+    for y, row in enumerate(dice):
+        mean, low, high = row["dice"]
+        colour = GREEN if low > 0 else RED if high < 0 else GREY
+        ax.plot((low, high), (y, y), color=colour)
+        ax.plot(mean, y, "o", color=colour)
+    times = [row["times"][precision]["core_seconds"] for row in dice]
+    named = zip(dice, times, strict=True)
+    words = [f"{row['text']}\n{x:.1f} x time" for row, x in named]
+    ax.set_yticks(range(len(dice)), words, fontsize=9)
+    ax.axvline(0, color=BLACK, linewidth=0.8)
+    ax.set(ylim=(len(dice) - 0.5, -0.5), title="Dice less the recipe's")
+    ax.locator_params(axis="x", nbins=4)

@@ -164,3 +164,57 @@ def test_a_thumbnail_is_small_and_keeps_thin_vessels():
     assert picture.dtype == np.uint8 and picture.shape == (50, 150, 3)
     row = picture[20:31].astype(int)
     assert (abs(row - 127).max(2) > 30).any(0).all(), "the line goes through"
+
+
+def costs():
+    """Return made-up rows, limits and differences, as results/cost.json has them."""
+    gflop = {"recipe": 28, "width 8": 7, "width 32": 110, "width 64": 440}
+    gflop |= {"levels 2": 11, "levels 3": 19, "levels 5": 36}
+    gflop |= {"patch 64": 7, "patch 256": 111, "two of 256": 28}
+    rows = [
+        {
+            "name": name,
+            "step_flop": x * 1e9,
+            "cpu": {
+                p: {"core_seconds": x / k} for p, k in (("bf16", 160), ("fp32", 80))
+            },
+        }
+        for name, x in gflop.items()
+    ]
+    times = {p: {"core_seconds": 2.5} for p in ("bf16", "fp32")}
+    texts, ends = ("twice as wide", "five levels"), ((0.001, 0.003), (-0.003, 0.001))
+    dice = [
+        {"text": text, "dice": [sum(x) / 2, *x], "times": times}
+        for text, x in zip(texts, ends, strict=True)
+    ]
+    return rows, {"bf16": 700.0, "fp32": 140.0}, dice
+
+
+def test_costs_are_drawn_for_each_precision_and_beside_the_dice():
+    rows, limits, dice = costs()
+    fig = figures.cost(rows, limits, dice)
+    bf16, fp32, below = fig.axes
+    assert (bf16.get_title(), fp32.get_title()) == ("a step in bf16", "a step in fp32")
+    width = next(x for x in fp32.lines if x.get_label() == "width")
+    assert width.get_xdata().tolist() == [7, 28, 110, 440]
+    assert width.get_ydata() == pytest.approx([7 / 80, 28 / 80, 110 / 80, 440 / 80])
+    named = {text.get_text() for text in bf16.texts if "/s" not in text.get_text()}
+    assert named == {"8", "32", "64", "2", "3", "5", "256"}
+    limit = next(x for x in fp32.lines if x.get_linestyle() == "--")
+    assert limit.get_xdata() / limit.get_ydata() == pytest.approx(140)
+    assert below.get_yticklabels()[0].get_text() == "twice as wide\n2.5 x time"
+    points = [x for x in below.lines if x.get_marker() == "o"]
+    assert [x.get_xdata() for x in points] == pytest.approx([0.002, -0.001])
+    assert [x.get_color() for x in points] == [figures.GREEN, figures.GREY]
+
+
+def test_costs_fit_a_phone():
+    """At 360 pixels no writing leaves the picture."""
+    fig = figures.cost(*costs())
+    fig.canvas.draw()
+    width, height = fig.get_size_inches() * fig.dpi
+    assert width == pytest.approx(360)
+    words = [text for ax in fig.axes for text in (*ax.texts, ax.title)]
+    for text in (*words, *fig.axes[-1].get_yticklabels()):
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height

@@ -103,6 +103,7 @@ TRAININGS = (
 )
 SCRIPTS = (
     Script("bench"),
+    Script("cost"),
     Script("halving"),
     Script("other_cameras", shipped=True),
     Script("overlap_tile", shipped=True),
