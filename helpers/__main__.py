@@ -316,6 +316,8 @@ def export(args: argparse.Namespace) -> int:
 
     if not args.out and not args.page:
         raise ValueError("name what to write: --out FILE.onnx, or --page for a browser")
+    if args.page == Path():  # --page without a name
+        args.page = places.output_dir() / "try.html"
     for file in filter(None, (args.out, args.page)):
         saving.refuse_early(file)
     runtime = page.runtime(args.source, print) if args.page else None
@@ -331,7 +333,7 @@ def export(args: argparse.Namespace) -> int:
         if args.page:
             page.write(args.page, file.read_bytes(), network.settings(), runtime)
     for file in filter(None, (args.out, args.page)):
-        print(f"{file}, {file.stat().st_size / 2**20:.1f} MB")
+        print(f"{file}, {file.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -595,7 +597,7 @@ def parser() -> argparse.ArgumentParser:
     option = add(export)
     option("--out", type=Path, metavar="FILE.onnx")
     text = "one offline page; default: try.html in the outputs"
-    place = {"nargs": "?", "const": places.output_dir() / "try.html", "type": Path}
+    place = {"nargs": "?", "const": Path(), "type": Path}
     option("--page", **place, metavar="FILE.html", help=text)
     text = "for --page without a network: npm's onnxruntime-web, fetched elsewhere"
     option("--from", dest="source", type=Path, metavar="FILE.tgz", help=text)

@@ -118,20 +118,21 @@ class Checkpoints:
         copy may be further than what lies here. ValueError or FileNotFoundError, that
         of the newest, where none can be read.
         """
-        there, readable, first = [self.path, self.before], [], None
+        there, readable, errors = [self.path, self.before], [], []
         there += [self.second.folder / self.path.name] if self.second else []
         for path in there:
             try:
                 readable.append((read_torch_file(path), path))
             except (ValueError, FileNotFoundError) as error:
-                first = first or error
+                errors.append(error)
+        damaged = [error for error in errors if isinstance(error, ValueError)]
         if not readable:
-            raise first
+            raise (damaged or errors)[0]
         state, path = max(readable, key=lambda found: found[0].get("step", -1))
         run.restore(state, path)
         if path != self.path:
             if readable[0][1] != self.path:
-                self.say(f"  {first}")
+                self.say(f"  {errors[0]}")
             self.say(f"  went on from {path}, step {run.step}")
         return path
 

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from . import places
+from . import places, runtime
 
 PATIENCE = datetime.timedelta(minutes=10)  # for one that validates or writes
-LOST = ("connection", "peer", "timed out", "timeout", "nccl", "gloo", "socket")
 
 
 @contextlib.contextmanager
@@ -34,28 +34,34 @@ def joined() -> Iterator[None]:
     if here.size == 1:
         yield
         return
-    gpu = torch.cuda.is_available()
-    if gpu:
-        torch.cuda.set_device(here.local_rank)
     try:
-        _join(here, "nccl" if gpu else "gloo")
+        _join(here)
         yield
     except RuntimeError as error:
-        if not any(word in str(error).lower() for word in LOST):
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error).lower():
             raise
         raise ValueError(
             f"process {here.rank} of {here.size} lost the others, because one ended or "
             "the network broke: the first error above tells why; the same command with "
-            "--resume goes on from the last checkpoint, and torchrun --max-restarts 3 "
-            "would have done so by itself"
+            "--resume goes on from the last checkpoint (on one machine torchrun "
+            "--max-restarts 3 does so by itself)"
         ) from error
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    else:  # after an error the others may never come, and this would wait for them
+        dist.destroy_process_group()
 
 
-def _join(here: places.Process, backend: str) -> None:
+def _join(here: places.Process) -> None:
     """Meet the others; those of a start before left addresses that nobody answers."""
+    backend = "gloo"
+    if gpus := torch.cuda.device_count():
+        if here.local_rank >= gpus:
+            raise ValueError(
+                f"this machine has {gpus} GPU{'s' * (gpus > 1)}, one for each process: "
+                f"give --nproc-per-node {gpus}, or set CUDA_VISIBLE_DEVICES=-1 to train "
+                "on the CPU"
+            )
+        torch.cuda.set_device(here.local_rank)
+        backend = "cpu:gloo,cuda:nccl"
     store, *_ = next(dist.rendezvous("env://", timeout=PATIENCE))
     store = dist.PrefixStore(f"start {here.restarts}", store)
     options = {"rank": here.rank, "world_size": here.size, "timeout": PATIENCE}
@@ -77,8 +83,17 @@ def is_first() -> bool:
     return rank() == 0
 
 
+def device() -> torch.device:
+    """Return the device to train on; Apple's GPU cannot be shared."""
+    found = runtime.pick_device()
+    return torch.device("cpu") if size() > 1 and found.type == "mps" else found
+
+
 def first_then_others(work: Callable[[], Any]) -> Any:
-    """Do some work in the first process, then in others, which find what it made."""
+    """Do some work in the first process, then in the others.
+
+    On one machine, or in a shared folder, they find what it made.
+    """
     if not is_first():
         dist.barrier()
     result = work()
@@ -133,7 +148,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x normalised, (B, C, H, W)."""
-        if not self.training:
+        if not self.training or size() == 1:
             return super().forward(x)
         var, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
         count = mean.new_full((1,), x.numel() / x.shape[1])
@@ -173,8 +188,9 @@ class Shared(nn.Module):
     """A network whose batches are shared out; its answer is that of all processes.
 
     (B, C, H, W) -> (B, K, H', W'). A loss of all logits is then the one that a single
-    process would have; its gradient reaches the weights through each one's own share,
-    and DistributedDataParallel adds these up.
+    process would have. Its gradient comes from all N processes, N times too large, and
+    reaches the weights through each one's own share; DistributedDataParallel takes the
+    mean, which is the gradient of the whole batch.
     """
 
     def __init__(self, model: nn.Module):
@@ -189,13 +205,8 @@ class Shared(nn.Module):
                 f"most {len(batch)}"
             )
         mine = share(len(batch))
-        own = self.ddp(batch[mine]).float()
-        if own.requires_grad:  # DDP takes the mean of gradients, this makes it the sum
-            own.register_hook(lambda gradient: gradient * size())
-        everyone = own.new_zeros(len(batch), *own.shape[1:])
-        everyone[mine] = own.detach()
-        dist.all_reduce(everyone)
-        return torch.cat([everyone[: mine.start], own, everyone[mine.stop :]])
+        own, after = self.ddp(batch[mine]).float(), len(batch) - mine.stop
+        return _Sum.apply(F.pad(own, (0, 0, 0, 0, 0, 0, mine.start, after)))
 
 
 def shared(model: nn.Module) -> nn.Module:

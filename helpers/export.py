@@ -31,6 +31,7 @@ from .preprocess import Standardisation
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 KEY = "segmenter"  # of the metadata
+ENDING = ".onnx"  # by which ``load`` knows a file
 CALIBRATED_BY = 8  # photographs are enough to know the range of each map
 INSIDE = Standardisation(0.0, 1.0)  # nothing is left to do outside the graph
 
@@ -52,12 +53,15 @@ def load(path: Path | str | None = None) -> Segmenter:
     None means the weights that are shipped.
     """
     path = path and Path(path)
-    return _read(path) if path and path.suffix == ".onnx" else Segmenter.load(path)
+    exported = path and path.suffix.lower() == ENDING
+    return _read(path) if exported else Segmenter.load(path)
 
 
 def onnx_bytes(network: Segmenter) -> bytes:
     """Return the ONNX file of a network."""
     needed("onnxscript")
+    if torch.__version__ < (2, 7):
+        raise ValueError(f"export needs torch 2.7 or newer, this is {torch.__version__}")
     image = torch.zeros(2, network.sizes["in_channels"], 72, 104)  # any size would do
     sizes = {0: "batch", 2: "height", 3: "width"}
     with _quiet():
@@ -110,6 +114,8 @@ def write(network: Segmenter, path: Path | str, images: Sequence = ()) -> None:
 
     With ``images`` (see ``quantised``) its weights and maps have 8 bits.
     """
+    if Path(path).suffix.lower() != ENDING:
+        raise ValueError(f"{path} must end in {ENDING}, by which the file is known")
     saving.refuse_early(path)
     content = onnx_bytes(network)
     saving.write_bytes(path, quantised(content, images) if len(images) else content)

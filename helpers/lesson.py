@@ -89,7 +89,8 @@ class Course:
         size, step = (200, 3) if self.mode == "smoke" else (512, 1)
         return [phantom.draw_cells(int(i), size, size) for i in members[::step]]
 
-    def on_drive(self, name: str) -> Path | None:
+    @staticmethod
+    def on_drive(name: str) -> Path | None:
         """Return a folder on Google Drive, mounted where this is Colab; else None."""
         try:
             from google.colab import drive
@@ -98,7 +99,7 @@ class Course:
             print(places.pick((english, "这里不是 Colab，文件留在这台机器上。")))
             return None
         drive.mount(str(places.DRIVE))
-        folder = places.MY_DRIVE / name
+        folder = places.TRAININGS / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -55,7 +55,11 @@ def _fetch(path: Path, say: fetch.Say) -> None:
     try:
         with saving.whole(path) as part:
             fetch.fetch(part, [address], None, fetch.LIMIT, say)
-            _check(part)
+            if not _is_npms(part):
+                raise ValueError(
+                    f"{address} gave other bytes than npm's {NAME}; fetch it elsewhere "
+                    "and name it with --from FILE.tgz"
+                )
     except fetch.DownloadError as error:
         reason = str(error).partition("\n")[0]
         raise fetch.DownloadError(
@@ -64,11 +68,16 @@ def _fetch(path: Path, say: fetch.Say) -> None:
         ) from error
 
 
-def _check(path: Path) -> None:
-    """Raise ValueError where a file is not npm's package, byte for byte."""
+def _is_npms(path: Path) -> bool:
+    """Tell whether a file is npm's package, byte for byte."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha512").digest()
-    if f"sha512-{base64.b64encode(digest).decode()}" != INTEGRITY:
+    return f"sha512-{base64.b64encode(digest).decode()}" == INTEGRITY
+
+
+def _check(path: Path) -> None:
+    """Raise ValueError where a file is not npm's package."""
+    if not _is_npms(path):
         raise ValueError(
             f"{path} is not npm's {NAME}: its SHA-512 is another one; delete it and "
             f"get it again, from {places.npm_registry()}/onnxruntime-web/-/{NAME}"

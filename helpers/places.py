@@ -32,6 +32,7 @@ SCHEDULER = (
 KAGGLE = Path("/kaggle/input")
 DRIVE = Path("/content/drive")  # where Colab mounts a reader's Google Drive
 MY_DRIVE = DRIVE / "MyDrive/fundus-data"
+TRAININGS = DRIVE / "MyDrive/fundus-course"
 
 
 def typed(program: Path | str) -> str:
@@ -92,14 +93,15 @@ class Process(NamedTuple):
     rank: int  # its number, from 0
     size: int  # how many there are
     local_rank: int  # its number on its machine
-    restarts: int  # how often all of them were started anew
+    restarts: int  # how often they were started anew, as its machine counts
 
 
 def torchrun() -> Process:
     """Return what torchrun tells this process; (0, 1, 0, 0) where nobody does."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
     alone = ("0", "1", "0", "0")
-    given = (os.environ.get(*pair) for pair in zip(names, alone, strict=True))
+    pairs = zip(names, alone, strict=True)
+    given = (os.environ.get(name) or default for name, default in pairs)
     return Process(*map(int, given))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import io
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,7 @@ from .inference import (
     PRECISION,
     Segmenter,
     predict_logits,
+    torch_bytes,
     write_torch_file,
 )
 from .patches import PatchBatches
@@ -44,6 +46,7 @@ from .preprocess import Standardisation, fit_standardisation, prepare
 from .unet import UNet
 
 TICK = 8  # seconds between two lines of progress
+BEGUN = ".begun"  # lies in a folder while torchrun may start its training anew
 
 
 def train_step(
@@ -205,13 +208,13 @@ class TrainingRun:
     def _num_updates(self) -> Tensor:
         """Return how often the optimiser has changed the weights, a scalar."""
         first = self.optimizer.param_groups[0]["params"][0]
-        return self.optimizer.state[first].get("step", torch.zeros(()))
+        return self.optimizer.state.get(first, {}).get("step", torch.zeros(()))
 
     def skipped(self) -> list[int]:
         """Return the steps since the last validation that changed no weight.
 
         In fp16 a gradient can be too large for the scaler's factor. It leaves that step
-        out and halves the factor. ValueError where it left out every one of them.
+        out and halves the factor. ValueError where that fell below 1 in vain.
         """
         if not self.updates:
             return []
@@ -220,7 +223,7 @@ class TrainingRun:
         found = [start + 1] if counts[0] == self.updated else []
         pairs = enumerate(pairwise(counts), start=start + 2)
         found += [step for step, (before, after) in pairs if before == after]
-        if len(found) == len(counts) > 1:
+        if len(found) == len(counts) and self.scaler.get_scale() < 1:
             raise ValueError(
                 f"no step from {found[0]} to {found[-1]} had gradients that fp16 can "
                 'hold; train with precision="bf16" or "fp32", or lower learning_rate '
@@ -263,6 +266,8 @@ class TrainingRun:
             "seconds": self.seconds,
             "history": self.history,
             "recent": [float(x) for x in self.recent],
+            "updates": [float(x) for x in self.updates],
+            "updated": self.updated,
             "best": self.best,
             "config": asdict(self.config),
             "data": self.data,
@@ -290,7 +295,9 @@ class TrainingRun:
                 getattr(self, part).load_state_dict(state[part])
         for number in ("step", "seconds", "history", "recent", "best"):
             setattr(self, number, copy.deepcopy(state[number]))
-        self.updates, self.updated = [], float(self._num_updates())
+        count = self._num_updates()  # a checkpoint of an earlier edition has none
+        self.updated = state.get("updated", float(count))
+        self.updates = [torch.full_like(count, x) for x in state.get("updates", ())]
 
     def save(self, path: Path | str) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -336,7 +343,7 @@ def new_run(
     taken over, and its standardisation, since its network knows inputs of that scale.
     The images must be of its scale, too (``inference.to_diameter``).
     """
-    device = device or runtime.pick_device()
+    device = device or distributed.device()
     precision = precision or runtime.pick_precision(device)
     scaling = None
     if init is not None:
@@ -466,9 +473,9 @@ def record(run: TrainingRun, images: Sequence[fundus.FundusImage], **facts) -> d
 
 def goes_on(out: Path | str) -> bool:
     """Tell whether torchrun started anew a training that had come to a checkpoint."""
-    return bool(places.torchrun().restarts) and checkpoints.found(
-        Path(out) / "checkpoint.pt"
-    )
+    out = Path(out)
+    begun = places.torchrun().restarts and (out / BEGUN).exists()
+    return bool(begun) and checkpoints.found(out / "checkpoint.pt")
 
 
 def open_folder(
@@ -480,7 +487,9 @@ def open_folder(
     ValueError where it, or the ``second`` place, holds a run that is not to be resumed,
     DiskError where nothing can be written, FileNotFoundError without a second place.
     """
-    out = Path(out)
+    out, here = Path(out), places.torchrun()
+    if not here.restarts:  # left by a training before this one
+        (out / BEGUN).unlink(missing_ok=True)
     if checkpoints.found(out / "checkpoint.pt") and not resume:
         raise ValueError(f"{out} holds a run: add --resume or choose another --out")
     saving.refuse_early(out / "checkpoint.pt")
@@ -489,6 +498,8 @@ def open_folder(
         saving.sweep(Path(second) / "checkpoint.pt")
     for name in ("checkpoint.pt", "weights.pt", "history.json", "result.json"):
         saving.sweep(out / name)
+    if here.size > 1:
+        (out / BEGUN).touch()
     return out
 
 
@@ -529,7 +540,7 @@ def train(
     at ``val`` once, at the end: for images that are trained on, too. ``init`` and the
     ``parts`` of the recipe are those of ``new_run``. A folder that holds a run is a
     ValueError, unless it is to ``resume``. Of several processes (``distributed``) the
-    first one reads and writes.
+    first one reads checkpoints and writes.
     """
     first, every = distributed.is_first(), config.val_every
     out = open_folder(out, resume, second) if first else Path(out)
@@ -542,8 +553,10 @@ def train(
         kept_in = checkpoints.Checkpoints(out / "checkpoint.pt", second, say)
         if resume:
             kept_in.resume(run)
-    if distributed.size() > 1:  # the others read no file, and begin as the first does
-        run.load_state_dict(distributed.from_first(run.state_dict()))
+    if distributed.size() > 1:  # the others read no checkpoint, and begin as the first
+        content = torch_bytes(run.state_dict()) if first else b""
+        content = io.BytesIO(distributed.from_first(content))
+        run.load_state_dict(torch.load(content, "cpu", weights_only=True))
     origin = origin_of(facts, images, init, run)
     said = time.monotonic()
     try:
@@ -590,6 +603,7 @@ def write_result(
     saving.write_json(out / "history.json", {"history": result.pop("history")})
     result["weights_sha256"] = datasets.sha256(out / "weights.pt")
     saving.write_json(out / "result.json", result)
+    (out / BEGUN).unlink(missing_ok=True)
 
 
 def seconds_per_step(run: TrainingRun, count: int = 20) -> float:

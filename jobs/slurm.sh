@@ -11,7 +11,7 @@
 #SBATCH --job-name=segment
 #SBATCH --array=1-100
 #SBATCH --cpus-per-task=4
-#SBATCH --mem=4G
+#SBATCH --mem=8G
 #SBATCH --time=04:00:00
 #SBATCH --output=segment-%A_%a.txt
 

@@ -276,3 +276,13 @@ training.train(out, "PHANTOM", drawn[:2], drawn[2:], small, precision="fp32",
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     names = {x.name for x in (tmp_path / "killed").iterdir()}
     assert names == {x.name for x in (tmp_path / "whole").iterdir()}
+
+
+def test_a_copy_that_is_damaged_is_no_fresh_start(images, tmp_path):
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (copies / "checkpoint.pt").write_bytes(b"half of it")
+    run = training.Background(new_run(images), tmp_path / "a/checkpoint.pt", copies)
+    with pytest.raises(ValueError, match="copies.*cannot be read"):
+        run.resume()
+    assert (copies / "checkpoint.pt").read_bytes() == b"half of it"

@@ -28,7 +28,7 @@ def done(tmp_path_factory):
         text=True,
         timeout=180,
         cwd=HERE.parent,
-        env=os.environ | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )
     assert done.returncode == 0, done.stderr
     done.out = out
@@ -90,7 +90,6 @@ def test_the_checkpoint_of_two_goes_on_in_one(two):
 
 
 def test_when_one_dies_all_are_started_anew_and_go_on(done):
-    assert "process 0 of 2 lost the others" in done.stderr
     shared_training.folder(done.out / "one")
     ours, theirs = (
         json.loads((done.out / name / "history.json").read_text("utf-8"))["history"]
@@ -98,6 +97,7 @@ def test_when_one_dies_all_are_started_anew_and_go_on(done):
     )
     assert [e["step"] for e in ours] == [e["step"] for e in theirs] == [8, 16, 24]
     assert ours[-1]["val_loss"] == pytest.approx(theirs[-1]["val_loss"], abs=1e-3)
+    assert done.stdout.count("step 8/24") == 1  # it went on from there
     assert done.stdout.count("step 24/24") == 1  # one process speaks
     assert not list((done.out / "two").glob(".*"))
 
@@ -132,7 +132,7 @@ def test_other_errors_stay_what_they_are(monkeypatch):
     with pytest.raises(RuntimeError, match="shape"), distributed.joined():
         raise RuntimeError("shape")
     with pytest.raises(ValueError, match="--resume goes on"), distributed.joined():
-        raise RuntimeError("Connection closed by peer")
+        raise RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed")
 
 
 def test_more_processes_than_patches_are_refused(monkeypatch):

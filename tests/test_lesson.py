@@ -95,8 +95,8 @@ def test_a_folder_on_drive_is_made_in_colab_alone(monkeypatch, tmp_path, capsys)
     assert "not Colab" in capsys.readouterr().out
     stub = Path(__file__).parent / "colab_stub"
     monkeypatch.syspath_prepend(stub)
-    monkeypatch.setattr(places, "MY_DRIVE", tmp_path / "MyDrive/fundus-data")
+    monkeypatch.setattr(places, "TRAININGS", tmp_path / "MyDrive/fundus-course")
     folder = course.on_drive("training/DRIVE-24")
-    assert folder == tmp_path / "MyDrive/fundus-data/training/DRIVE-24"
+    assert folder == tmp_path / "MyDrive/fundus-course/training/DRIVE-24"
     assert folder.is_dir()
     assert "Mounted at" in capsys.readouterr().out

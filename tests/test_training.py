@@ -14,6 +14,7 @@ from helpers import (
     datasets,
     fundus,
     phantom,
+    places,
     preprocess,
     saving,
     training,
@@ -341,12 +342,13 @@ def test_steps_left_out_are_named_after_a_resume_too(images):
     run = new_run(images, precision="fp16", loss_fn=Overflowing(1))
     run.load_state_dict(first.state_dict())
     list(run.steps(4))
-    assert run.history[0]["skipped"] == [3]
+    assert run.history[0]["skipped"] == [1, 2, 3]
 
 
 def test_fp16_that_never_fits_ends_the_training(images):
-    run = new_run(images, precision="fp16", loss_fn=Overflowing(*range(1, 9)))
-    with pytest.raises(ValueError, match="no step from 1 to 4 had gradients"):
+    long = dataclasses.replace(SMALL, steps=20, val_every=20)  # 65536 / 2 ** 20 < 1
+    run = new_run(images, long, precision="fp16", loss_fn=Overflowing(*range(1, 21)))
+    with pytest.raises(ValueError, match="no step from 1 to 20 had gradients"):
         list(run.steps())
 
 
@@ -415,3 +417,25 @@ def test_a_new_machine_goes_on_from_the_copy(images, tmp_path):
     again.start().wait()
     whole = new_run(images).finish()
     assert torch.equal(weights(again.run), weights(whole))
+
+
+def test_a_run_that_was_refused_is_refused_when_torchrun_starts_anew(
+    tmp_path, monkeypatch
+):
+    def start(restarts):
+        process = places.Process(0, 2, 0, restarts)
+        monkeypatch.setattr(places, "torchrun", lambda: process)
+        resume = training.goes_on(tmp_path)
+        training.open_folder(tmp_path, resume)
+        return resume
+
+    (tmp_path / "checkpoint.pt").write_bytes(b"of another day")
+    for restarts in (0, 1):
+        with pytest.raises(ValueError, match="holds a run"):
+            start(restarts)
+    (tmp_path / "checkpoint.pt").unlink()
+    assert not start(0)
+    (tmp_path / "checkpoint.pt").write_bytes(b"of this training")
+    assert start(1)
+    with pytest.raises(ValueError, match="holds a run"):
+        start(0)  # a new command

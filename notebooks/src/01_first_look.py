@@ -637,11 +637,12 @@ print(f"{cured}   can be read")
 # | [10 the paper's own way](10_paper_way.ipynb) (elective) | how did the authors train and predict in 2015, and does it still work? |
 # | [11 your own images, other cameras](11_your_images.ipynb) | what happens on a photograph of your own, and why may the output be black? |
 # | [12 what matters](12_what_matters.ipynb) | which of all these choices change the result, and how do we know? |
+# | [13 scaling up](13_scaling_up.ipynb) (elective) | what do a wider network, several machines and a million photographs cost? |
 # | [14 your turn](14_your_turn.ipynb) | can you do it alone, on eyes that the network has not seen? |
 #
 # Each chapter runs alone. In a hurry: 01, 02, 04, 07, 08, 09.
 
-# %% [markdown] lang="zh" of="643465af"
+# %% [markdown] lang="zh" of="243a0c44"
 # ## 课程地图
 #
 # | 章 | 问题 |
@@ -657,6 +658,7 @@ print(f"{cured}   can be read")
 # | [10 论文自己的做法](10_paper_way.ipynb)（选修） | 2015 年作者们怎样训练、怎样预测，今天还管用吗？ |
 # | [11 自己的图像，别的相机](11_your_images.ipynb) | 用自己的照片会怎样，为什么有时输出全黑？ |
 # | [12 什么最重要](12_what_matters.ipynb) | 这么多选择里，哪些真的影响结果，怎么知道？ |
+# | [13 扩大规模](13_scaling_up.ipynb)（选修） | 网络更宽、机器更多、一百万张照片，各要多少代价？ |
 # | [14 轮到你了](14_your_turn.ipynb) | 面对网络没见过的眼睛，你能独立完成吗？ |
 #
 # 每一章都能单独运行。时间紧的话，学 01、02、04、07、08、09。

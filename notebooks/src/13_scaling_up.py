@@ -27,7 +27,7 @@
 #
 # **用时** 阅读和练习 {{minutes}} 分钟，计算 {{computing}} 分钟。
 #
-# **预备知识** 网络（第 07 章）和训练（第 08 章）。本章是选学内容，后面用不到。
+# **预备知识** 网络（第 07 章）和训练（第 08 章）。本章是选修，后面用不到。
 #
 # **你在这里**
 
@@ -49,6 +49,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from helpers import export, figures, inference, losses, places, plan, preprocess, runtime
@@ -62,7 +63,7 @@ folder.mkdir(parents=True, exist_ok=True)
 train, val = course.load("train")[:4], course.load("val")[:1]
 named = runtime.device_name(device, places.language())
 print(f"{course.dataset}, {named}; cores: {os.cpu_count()}")
-# zh: print(f"{course.dataset}，{named}；核数：{os.cpu_count()}")
+# zh: print(f"{course.dataset}，{named}；CPU 核数：{os.cpu_count()}")
 
 # %% [markdown] lang="en" minutes="6"
 # ## Where a step goes
@@ -83,6 +84,8 @@ def now():
     """Return the time, when the device has done all that it was asked for."""
     if device.type == "cuda":
         torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
     return time.perf_counter()
 
 
@@ -133,19 +136,19 @@ for (name, part), colour in zip(parts.items(), palette, strict=True):
 ax.set(yticks=[], xlabel="milliseconds of one step")
 ax.legend(ncols=4, frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1))
 figures.show(f"One bar, a step of {1000 * start:.0f} ms, cut into its four parts")
-# zh: figures.show(f"一条横条，是 {1000 * start:.0f} ms 的一步，分成四部分")
+# zh: figures.show(f"一条横条，表示 {1000 * start:.0f} ms 的一步，按四部分分段")
 for name, part in parts.items():
     print(f"{name:9}{1000 * part:8.1f} ms {part / start:6.0%}")
 
 # %% [markdown] lang="en"
-# Backward costs about twice the forward pass, and that is no accident: for each convolution it needs two more of the same size, one for the gradient of the weights, one for the gradient of what came in.
+# On a CPU backward costs about twice the forward pass, and that is no accident: for each convolution it needs two more of the same size, one for the gradient of the weights, one for the gradient of what came in.
 #
 # The bar also says what can be gained at most. Where the batch is a tenth of the step, a machine that made it in no time would save that tenth and no more (Amdahl's law).
 
 # %% [markdown] lang="zh" of="913fd584"
 # 图中文字：milliseconds of one step 一步的毫秒数 · batch 一批图像块 · forward 前向 · backward 反向 · update 更新。
 #
-# 反向大约是前向的两倍，这不是巧合：前向的每个卷积，反向都要再做两个同样大的，一个求权重的梯度，一个求输入的梯度。
+# 在 CPU 上，反向花的时间大约是前向的两倍，这不是巧合：前向的每个卷积，反向都要再做两个同样大的，一个求权重的梯度，一个求输入的梯度。
 #
 # 这条横条也说明最多能省多少。如果准备图像块占一步的十分之一，那么就算它一点时间都不花，也只能省下这十分之一（阿姆达尔定律 (Amdahl's law)）。
 
@@ -159,7 +162,7 @@ for name, part in parts.items():
 # %% [markdown] lang="zh" of="24537c89"
 # ## 数一数运算量
 #
-# 网络要花多少运算，不用把它做出来就能算。卷积的一个输出数，是许多乘积的和：每个输入通道里，卷积核盖住的每个数都贡献一个乘积。一次乘法加一次加法算两次运算（FLOPs，浮点运算次数）。
+# 一个网络的运算量，不用把它搭出来就能算。卷积的一个输出数，是许多乘积的和：每个输入通道里，卷积核盖住的每个数都贡献一个乘积。一次乘法和一次加法，算两次运算（FLOPs，浮点运算次数）。
 #
 # **练习 13.2** 一个卷积，卷积核是 `kernel` × `kernel`，没有偏置，输出有 `height` × `width` 个像素。返回它的运算次数。
 
@@ -178,7 +181,7 @@ operations = lesson.exercise("13.2", operations)
 #
 # </details>
 #
-# Over all convolutions of the U this must be what PyTorch itself counts. Chapter 07's `trace` walks the U without numbers ("meta"), so the widest network costs nothing to count. (An up-convolution with stride 2 puts a 2×2 stamp at each *input* pixel, so these are what counts there.)
+# Over all convolutions of the U this must be what PyTorch itself counts. Chapter 03's `trace` walks the U without numbers ("meta"), so the widest network costs nothing to count. (An up-convolution with stride 2 puts a 2×2 stamp at each *input* pixel, so these are what counts there.)
 
 # %% [markdown] lang="zh" of="47f22a86"
 # <details><summary>参考答案</summary>
@@ -187,7 +190,7 @@ operations = lesson.exercise("13.2", operations)
 #
 # </details>
 #
-# 把 U 里所有的卷积加起来，应当等于 PyTorch 自己数出来的。第 07 章的 `trace` 走一遍 U，但不做任何计算（"meta"），所以再宽的网络也数得起。（步幅为 2 的上卷积是在每个*输入*像素上盖一个 2×2 的章，所以那里数的是输入像素。）
+# 把 U 里所有的卷积加起来，应当等于 PyTorch 自己数出来的。第 03 章的 `trace` 走一遍 U，但不做任何计算（"meta"），所以再宽的网络也数得起。（步幅为 2 的上卷积是在每个*输入*像素上盖一个 2×2 的印章，所以那里数的是输入像素。）
 
 # %%
 def network_without_numbers(widths):
@@ -221,12 +224,16 @@ print(f"one patch of {side}: {by_hand(widths, side):,} by hand")
 # zh: print(f"边长 {side} 的一个图像块：手算 {by_hand(widths, side):,} 次")
 print(f"                 {by_torch(widths, side):,} by torch")
 # zh: print(f"                         torch 数出 {by_torch(widths, side):,} 次")
-lesson.contract("13.operations", by_torch(widths, side) / 1e6, course)
+lesson.contract("13.operations", by_hand(widths, side) / 1e6, course)
 
 # %% [markdown] lang="en"
+# (A GFLOP is a thousand million operations.)
+#
 # **Guess 13.3** Every width of the U is doubled. By how much is the number of operations multiplied?
 
 # %% [markdown] lang="zh" of="bf5fbc58"
+# （GFLOP 是十亿次运算。）
+#
 # **猜一猜 13.3** U 的每一层宽度都加倍。运算次数变成原来的几倍？
 
 # %%
@@ -257,31 +264,60 @@ for sizes, each in seconds.items():
     print(f"{'-'.join(map(str, sizes)):22} {giga:10.3f} {each:13.3f} {work / each:13.0f}")
 
 # %% [markdown] lang="en"
-# Nearly four times, as each output channel reads twice as many input channels, and there are twice as many of them. (Not quite: the photograph's own channels do not double.) The seconds grow by less, because a narrow network keeps the machine waiting: each call has a fixed price, and small matrices do not fill the arithmetic units. The last column shows it: the wider the network, the more operations a second the same machine does. On a GPU this goes much further; there the recipe's small U leaves most of it idle.
+# Nearly four times, as each output channel reads twice as many input channels, and there are twice as many of them. (Not quite: the photograph's channels and the one channel of the answer do not double.) The seconds grow by less, because a narrow network keeps the machine waiting: each call has a fixed price, and small matrices do not fill the arithmetic units. The last column shows it: the wider the network, the more operations a second the same machine does. On a GPU one would expect more of it; that was not measured here.
 #
-# What the arithmetic buys is another question. Chapter 12 has the answer for the width: four times the arithmetic, a few thousandths of Dice.
+# The same was measured once on one core of a shared machine, for more sizes ([results/cost.json](../results/cost.json)). Each line of the figure changes one thing of the recipe: its width, its number of levels, its patch. On a grey line the core does the same number of operations a second; the dashed line is what it reaches in a product of large matrices.
 
-# %% [markdown] lang="zh" of="c0fde1a3"
-# 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片自己的通道数没有加倍。）时间增加得没有这么多：网络窄的时候机器老在等，因为每次调用都有固定的开销，矩阵小了，运算单元也填不满。最后一列就能看出来：网络越宽，同一台机器每秒做的运算越多。GPU 上更明显，课程方案的小 U 让它大半时间闲着。
+# %% [markdown] lang="zh" of="06ecca01"
+# 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片的通道数和输出的那一个通道没有加倍。）时间没有增加这么多：网络窄的时候，机器经常空等。每次调用都有固定的开销；矩阵小，运算单元也填不满。看最后一列：网络越宽，同一台机器每秒做的运算越多。GPU 上应当更明显，不过这里没有测过。
 #
-# 这些运算换来什么，是另一个问题。宽度的答案在第 12 章：四倍的运算，换来千分之几的 Dice。
+# 同样的测量，在一台共用机器的一个 CPU 核上做过一次，试了更多种大小（[results/cost.json](../results/cost.json)）。图里每条线只改基准方案的一处：宽度、层数、图像块的边长。沿着一条灰线，这个核每秒做的运算一样多；虚线是它做大矩阵乘法时的速度。
+
+# %% fold="Draw cost against size" fold_zh="画出大小和代价"
+stored = json.loads((places.ROOT / "results" / "cost.json").read_text("utf-8"))
+figures.cost(stored["rows"], stored["cpu"]["multiply_gflop_per_second"], stored["dice"])
+figures.show(
+    "Seconds of a step against its operations on log axes, one panel in bf16 and one in "
+    "fp32, with a line for width, levels and patch; below, differences in Dice."
+)
+# zh: figures.show(
+# zh:     "双对数坐标下，一步的秒数随运算次数变化，bf16 和 fp32 各一幅，宽度、层数、图像块各一条线；"
+# zh:     "下面是 Dice 的差。"
+# zh: )
+rows = {row["name"]: row for row in stored["rows"]}
+for name in ("width 8", "recipe", "width 64"):
+    rate = rows[name]["cpu"]["bf16"]["gflop_per_second"]
+    print(f"{name:9} {rate:4.0f} GFLOP a second in bf16")
+    # zh: print(f"{name:9} bf16 每秒 {rate:4.0f} GFLOP")
+
+# %% [markdown] lang="en"
+# What the arithmetic buys is in the last panel: on ten held-out eyes (chapter 12) twice the width gains {{cost.dice['width 32'].dice[0]:+.4f}} of Dice ({{cost.dice['width 32'].dice[1]:+.4f}} to {{cost.dice['width 32'].dice[2]:+.4f}}) for {{cost.dice['width 32'].times.step_flop:.1f}} times the operations; with four times the width it is {{cost.dice['width 64'].dice[0]:+.4f}} ({{cost.dice['width 64'].dice[1]:+.4f}} to {{cost.dice['width 64'].dice[2]:+.4f}}) for {{cost.dice['width 64'].times.step_flop:.0f}} times as many, and these eyes cannot tell.
+#
+# `torch.compile` writes a program of its own for the network. On one core that took {{cost.cpu.compile.bf16.compile_seconds:.0f}} seconds and then saved {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} of the {{cost.cpu.compile.bf16.seconds * 1000:.0f}} milliseconds of a step: it pays from {{cost.cpu.compile.bf16.pays_from:,d}} steps on.
+
+# %% [markdown] lang="zh" of="c205e205"
+# 图中文字：operations, GFLOP 运算次数（十亿次） · a step in bf16 用 bf16 的一步（fp32 同理） · seconds of a core 一个 CPU 核的秒数 · width 宽度 · levels 层数 · patch 图像块边长 · recipe 基准方案 · matrix product 矩阵乘法 · Dice less the recipe's 和基准方案的 Dice 之差 · twice as wide 宽度加倍 · four times as wide 四倍宽 · five levels 五层 · 256, batch of 2 边长 256，一批两个 · x time 几倍时间。
+#
+# 这些运算换来什么，看最后一幅：在十只留出的眼睛上（第 12 章），宽度加倍，Dice 提高 {{cost.dice['width 32'].dice[0]:+.4f}}（{{cost.dice['width 32'].dice[1]:+.4f}} 到 {{cost.dice['width 32'].dice[2]:+.4f}}），运算是 {{cost.dice['width 32'].times.step_flop:.1f}} 倍；宽度四倍，是 {{cost.dice['width 64'].dice[0]:+.4f}}（{{cost.dice['width 64'].dice[1]:+.4f}} 到 {{cost.dice['width 64'].dice[2]:+.4f}}），运算是 {{cost.dice['width 64'].times.step_flop:.0f}} 倍，凭这些眼睛看不出来。
+#
+# `torch.compile` 会为网络专门生成一段程序。在一个核上，编译用了 {{cost.cpu.compile.bf16.compile_seconds:.0f}} 秒，之后每步的 {{cost.cpu.compile.bf16.seconds * 1000:.0f}} 毫秒能省下 {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} 毫秒：训练 {{cost.cpu.compile.bf16.pays_from:,d}} 步以上才划算。
 
 # %% [markdown] lang="en" minutes="5"
 # ## Short numbers
 #
-# A number of 16 bits takes half the memory of one of 32, and the arithmetic units for it are several times as fast. There are two ways to spend the 16 bits: `bf16` keeps the range of `fp32` and has three digits less; `fp16` has more digits and a small range.
+# Chapter 08 showed what is too small for `fp16`. Here is what is too large, and what short numbers buy. A number of 16 bits takes half the memory of one of 32, and where the hardware has units for it, they are several times as fast; elsewhere each number is converted, and it is slower. There are two ways to spend the 16 bits: `bf16` keeps the range of `fp32`, but two to three decimal digits instead of seven; `fp16` has one digit more and a small range.
 
 # %% [markdown] lang="zh" of="270a316f"
 # ## 低精度数
 #
-# 16 位的数只占 32 位一半的内存，专门的运算单元快好几倍。这 16 位有两种用法：`bf16` 保留 `fp32` 的范围，有效数字少；`fp16` 有效数字多一些，范围却小。
+# 第 08 章看过 `fp16` 存不下的小数，这里看它存不下的大数，再看低精度数能换来什么。16 位的数占的内存只有 32 位的一半；硬件有专门的运算单元时，会快好几倍，没有时每个数都要转换，反而更慢。这 16 位有两种用法：`bf16` 保留 `fp32` 的范围，但十进制有效数字从七位减到两三位；`fp16` 比它多一位，范围却小。
 
 # %%
-print("        largest   smallest, normal   next after 1")
-# zh: print("          最大     最小（规格化）   1 之后的下一个数")
+print("          largest   next after 1")
+# zh: print("             最大   1 之后的下一个数")
 for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)):
     about = torch.finfo(kind)
-    print(f"{name} {about.max:12.5g} {about.tiny:18.3g} {1 + about.eps:14.7g}")
+    print(f"{name} {about.max:12.5g} {1 + about.eps:14.7g}")
 
 # %% [markdown] lang="en"
 # **Guess 13.4** A value of 70,000 is stored in `fp16`. What becomes of it: `"70000"`, `"65504"`, `"inf"` or `"error"`?
@@ -296,18 +332,14 @@ guess = None  # one of the four words
 lesson.ask("13.4", guess)
 
 # %% tags=["answer"]
-print("70,000 in fp16:       ", float(torch.tensor(70_000.0).half()))
-# zh: print("70000 存成 fp16：       ", float(torch.tensor(70_000.0).half()))
-print("0.00000001 in fp16:   ", float(torch.tensor(1e-8).half()))
-# zh: print("0.00000001 存成 fp16：  ", float(torch.tensor(1e-8).half()))
-print("the same times 65,536:", float(torch.tensor(1e-8 * 65_536).half()))
-# zh: print("乘以 65536 之后：       ", float(torch.tensor(1e-8 * 65_536).half()))
+print("70,000 in fp16:", float(torch.tensor(70_000.0).half()))
+# zh: print("70000 存成 fp16：", float(torch.tensor(70_000.0).half()))
 
 # %% [markdown] lang="en"
-# At the other end small gradients become zero. So in `fp16` the loss is multiplied by a large factor before the backward pass and the gradients are divided by it afterwards (`GradScaler`). If a gradient overflows all the same, the scaler leaves that step out, halves the factor, and goes on. We provoke it on a tiny network: in steps 3 and 4 the loss is a billion times too large.
+# So that small gradients do not become zero, `fp16` multiplies the loss by a large factor before the backward pass and divides the gradients by it afterwards (`GradScaler`, chapter 08). That factor can be too large. If a gradient overflows, the scaler leaves that step out, halves the factor, and goes on. We provoke it on a tiny network, on the CPU: in steps 3 and 4 the loss is a billion times too large.
 
 # %% [markdown] lang="zh" of="56c6f116"
-# 另一头，很小的梯度会变成零。所以用 `fp16` 时，反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`）。如果梯度还是溢出，它就跳过这一步，倍数减半，接着训练。下面在一个很小的网络上故意制造溢出：第 3、4 步的损失放大了十亿倍。
+# 为了不让很小的梯度变成零，`fp16` 在反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`，第 08 章）。这个倍数可能太大：梯度溢出时，它就跳过这一步，倍数减半，接着训练。下面在 CPU 上的一个很小的网络里故意制造溢出：第 3、4 步的损失放大了十亿倍。
 
 # %%
 class Exploding:
@@ -323,7 +355,8 @@ class Exploding:
 
 tiny = {"widths": (4, 8), "patch_size": 32, "batch_size": 4, "steps": 8, "val_every": 8}
 eight_steps = dataclasses.replace(course.config, **tiny)
-fp16 = training.new_run(train, val, eight_steps, loss_fn=Exploding(), precision="fp16")
+cpu = {"device": torch.device("cpu"), "precision": "fp16"}
+fp16 = training.new_run(train, val, eight_steps, loss_fn=Exploding(), **cpu)
 for loss in fp16.steps():
     print(f"step {fp16.step}: loss {float(loss):14,.2f}, next factor {fp16.scaler.get_scale():8,.0f}")
     # zh: print(f"第 {fp16.step} 步：损失 {float(loss):14,.2f}，下一步的倍数 {fp16.scaler.get_scale():8,.0f}")
@@ -333,15 +366,16 @@ print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
 # %% [markdown] lang="en"
 # `bf16` needs none of this; where the hardware has it, the course takes it: a GPU of compute capability 8 or more, a CPU with AMX or AVX-512 BF16. Below that `fp16` with its scaler on a GPU, and `fp32` everywhere else (`runtime.pick_precision`). A loss that is no number (NaN) ends the training with its step named; no scaler can mend that.
 #
-# What does it buy here?
+# What does it buy here? (A number below 1 means that this device has no units for the short numbers; then the rule takes `fp32`.)
 
 # %% [markdown] lang="zh" of="29f66da9"
-# `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX、AVX-512 BF16 的 CPU。再低的 GPU 用 `fp16` 加缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况缩放救不了。
+# `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX 或 AVX-512 BF16 的 CPU。计算能力更低的 GPU 用 `fp16` 加损失缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况损失缩放也无能为力。
 #
-# 在这台机器上，能换来什么？
+# 在这台机器上，能换来什么？（倍数小于 1，说明这个设备没有处理低精度数的运算单元，这时按规则用 `fp32`。）
 
 # %%
-kinds = ("fp32", "fp16", "bf16") if device.type == "cuda" else ("fp32", "bf16")
+known = {"cuda": ("fp32", "fp16", "bf16"), "cpu": ("fp32", "bf16")}
+kinds = known.get(device.type, ("fp32",))
 pace = paces({k: training.new_run(train, val, course.config, precision=k) for k in kinds})
 for kind, each in pace.items():
     print(f"{kind}: {each:.3f} s a step, {pace['fp32'] / each:.1f} times as fast as fp32")
@@ -352,18 +386,18 @@ print(f"the rule takes {runtime.pick_precision(device)} here")
 # %% [markdown] lang="en" minutes="12"
 # ## One batch, several processes
 #
-# A second GPU helps if both train the same network. **Data parallel** training does it so: each process holds a copy of the weights and takes a share of each batch; after the backward pass the gradients are brought together, and each process makes the same update, so the copies never part.
+# A second GPU makes one training faster only if both work on the same network. **Data parallel** training does it so: each process holds a copy of the weights and takes a share of each batch; after the backward pass the gradients are brought together, and each process makes the same update, so the copies never part.
 #
-# The loss of a batch is a mean over its patches. A batch of eight on three processes gives shares of 3, 3 and 2.
+# Take the simplest case first: the loss of a batch is a mean over its patches. A batch of eight on three processes gives shares of 3, 3 and 2.
 #
 # **Exercise 13.5** `gradients` holds one array a process: the gradient of the mean loss over its own share. `counts` holds how many patches each share had. Return the gradient of the mean over the whole batch.
 
 # %% [markdown] lang="zh" of="9f3ef366"
 # ## 一批图像块，几个进程
 #
-# 多一块 GPU，要两块一起训练同一个网络才有用。**数据并行** (data parallel) 是这样做的：每个进程各有一份权重，每批图像块各领一份；反向之后把梯度合到一起，每个进程做同样的更新，所以各份权重始终一样。
+# 多一块 GPU，要两块一起训练同一个网络，这次训练才会变快。**数据并行** (data parallel) 是这样做的：每个进程各有一份权重，每批图像块各领一份；反向之后把梯度合到一起，每个进程做同样的更新，所以各份权重始终一样。
 #
-# 一批的损失是各图像块的平均。八个图像块分给三个进程，分别是 3、3、2 个。
+# 先看最简单的情形：一批的损失是各图像块损失的平均。八个图像块分给三个进程，分别是 3、3、2 个。
 #
 # **练习 13.5** `gradients` 里每个进程有一个数组：它那一份的平均损失的梯度。`counts` 是每一份有几个图像块。返回整批平均损失的梯度。
 
@@ -382,20 +416,46 @@ joined = lesson.exercise("13.5", joined)
 #
 # </details>
 #
-# Two things must be brought together beside the gradients. **Batch norm** counts mean and variance over the batch; over a share they would be others, so the processes add up their sums. And the **Dice loss** is a quotient of sums over the batch, no mean of patches. So each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). Then several processes compute what one does, up to the last digits.
-#
-# `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. We train the same few steps once alone and once with two processes. (In smoke mode the lines are only shown.)
+# Does it hold for a real network? Your function joins the gradients of three shares, once without and once with batch norm.
 
-# %% [markdown] lang="zh" of="7447f119"
+# %% [markdown] lang="zh" of="00000000"
 # <details><summary>参考答案</summary>
 #
 # {{solution 13.5}}
 #
 # </details>
 #
-# 除了梯度，还有两样东西要合起来。**批归一化**的均值和方差是对一批算的，只对自己那一份算就不一样了，所以各进程要把和加到一起。**Dice 损失**是整批的和相除，不是各图像块的平均，所以每个进程都会拿到别人的 logits，算的是全体的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程算出来的就和一个进程一样，只差最后几位。
+# 真的网络也成立吗？下面用你的函数合并三份的梯度，一次没有批归一化，一次有。
+
+# %% tags=["answer"]
+def gradient(network, image, target):
+    """Return the gradient of the mean loss, all weights in one row."""
+    network.zero_grad()
+    F.binary_cross_entropy_with_logits(network(image), target).backward()
+    return torch.cat([p.grad.flatten() for p in network.parameters()]).numpy()
+
+
+torch.manual_seed(0)
+patches, target = torch.rand(8, 4, 32, 32), (torch.rand(8, 1, 32, 32) < 0.1).float()
+counts = (3, 3, 2)
+for batch_norm in (False, True):
+    small = UNet(4, 1, (4, 8), batch_norm=batch_norm)
+    whole = gradient(small, patches, target)
+    pieces = zip(patches.split(counts), target.split(counts), strict=True)
+    joint = joined([gradient(small, *piece) for piece in pieces], counts)
+    off = abs(joint - whole).max() / abs(whole).max()
+    print(f"batch norm {batch_norm}: off by {off:.0e} of the largest gradient")
+    # zh: print(f"批归一化 {batch_norm}：相差最大梯度的 {off:.0e}")
+
+# %% [markdown] lang="en"
+# Without batch norm only rounding is left. With it the joined gradient is that of another training: **batch norm** takes mean and variance over the batch, and over a share they are others. So the processes add up their sums. The **Dice loss** needs the same care, as it is a quotient of sums over the batch, not a mean over patches; so each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). Then several processes compute what one does, up to the last digits.
 #
-# PyTorch 自带的 `torchrun` 把一条命令启动几次，并告诉每一份自己的编号。下面用同样的几步各训练一次：一次单独，一次两个进程。（smoke 模式只显示命令。）
+# `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. We train the same few steps once alone and once with two processes. (In smoke mode, on Windows, whose PyTorch cannot start torchrun, and on a Mac's GPU the lines are only shown.)
+
+# %% [markdown] lang="zh" of="7447f119"
+# 没有批归一化时，只剩舍入误差。有了它，合并出来的就是另一种训练的梯度：**批归一化**的均值和方差是对一批算的，只对自己那一份算就不一样了，所以各进程要把和加到一起。**Dice 损失**也一样，它是整批的和相除，不是各图像块的平均，所以每个进程都会拿到其他进程的 logits，算的是整批的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程算出来的就和一个进程一样，只差最后几位。
+#
+# PyTorch 自带的 `torchrun` 把同一条命令同时启动几份，并把编号告诉每一份。下面把同样的几步训练两遍：一遍用一个进程，一遍用两个进程。（smoke 模式、Windows（那里的 PyTorch 启动不了 torchrun）和 Mac 的 GPU 上，只显示命令。）
 
 # %% title="How many processes" title_zh="几个进程"
 PROCESSES = 2  # @param {type:"slider", min:1, max:8, step:1}
@@ -405,39 +465,43 @@ command = ["-m", "helpers", "train", "--dataset", course.dataset, "--mode", "les
 together = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
 
 
-def trained(*start):
-    """Train in processes of their own; return seconds a step and the last line."""
+def trained(count, *start):
+    """Train with so many processes; return the seconds of a step."""
     out = folder / f"processes-{time.time_ns()}"
     line = [sys.executable, *start, *command, "--steps", str(STEPS), "--out", str(out)]
     print("python", *line[1:-2], "--out FOLDER")
-    if smoke:
+    if smoke or sys.platform == "win32" or device.type == "mps":
         return None
+    threads = max(1, torch.get_num_threads() // count)  # the same cores for both ways
     environment = os.environ | {"FUNDUS_DATA": str(course.data_dir)}
-    done = subprocess.run(
-        line, cwd=places.ROOT, env=environment, capture_output=True, text=True
-    )
+    environment["OMP_NUM_THREADS"] = str(threads)
+    if torch.cuda.device_count() < PROCESSES:  # both on the CPU, to be fair
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    options = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
+    done = subprocess.run(line, cwd=places.ROOT, env=environment, **options)
+    lines = [x for x in (done.stdout + done.stderr).splitlines() if x.strip()]
     if done.returncode:
-        print(done.stderr[-600:])
+        print(next((x for x in lines if "rror" in x), f"exit code {done.returncode}"))
         return None
     record = json.loads((out / "result.json").read_text("utf-8"))
-    print(done.stdout.strip().splitlines()[-2])
+    print(next(x for x in reversed(lines) if ", loss " in x))
     return record["seconds"] / STEPS
 
 
-alone, shared = trained(), trained(*together)
+alone, shared = trained(1), trained(PROCESSES, *together)
 if alone and shared:
     print(f"{alone:.3f} s a step alone, {shared:.3f} s with {PROCESSES}: {alone / shared:.2f} times as fast")
-    # zh: print(f"单独每步 {alone:.3f} s，{PROCESSES} 个进程每步 {shared:.3f} s：快到 {alone / shared:.2f} 倍")
+    # zh: print(f"一个进程每步 {alone:.3f} s，{PROCESSES} 个进程每步 {shared:.3f} s：速度是一个进程的 {alone / shared:.2f} 倍")
 
 # %% [markdown] lang="en"
-# The losses agree up to rounding. On one CPU there is nothing to gain: a single process uses all cores already, and two must wait for each other at every batch norm. With a GPU for each process it is another matter, and that is what the command is for; on several machines add `--nnodes` and an address (`torchrun --help`).
+# The losses agree up to rounding. Both ways had the same cores, so there is little to gain here, and the two must wait for each other at every batch norm. With a GPU for each process it is another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
 #
 # If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
 
 # %% [markdown] lang="zh" of="706ae96b"
-# 损失相同，只差舍入。在同一个 CPU 上没什么好处：一个进程已经用上了所有的核，两个进程却要在每个批归一化处互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的；用几台机器时，再加上 `--nnodes` 和地址（见 `torchrun --help`）。
+# 损失相同，只差舍入误差。两种方式用的是同样的核，所以这里没什么好处，而且两个进程在每个批归一化处都要互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
 #
-# 有一个进程死了，其余的会停下来并说明。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，训练从最后一个检查点接着走。
+# 有一个进程中途退出，其余的也会停下来，并说明原因。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，从最后一个检查点断点续训。
 
 # %% [markdown] lang="en" minutes="6"
 # ## A network without PyTorch
@@ -449,7 +513,7 @@ if alone and shared:
 # %% [markdown] lang="zh" of="e5a89b58"
 # ## 不用 PyTorch 的网络
 #
-# 要使用一个网络，需要的是权重和运算的清单，不需要训练它的程序。**ONNX** 就是存放这两样的文件格式，有一个又小又快的库 (ONNX Runtime) 能读它，许多语言都能用，浏览器也行。
+# 要使用一个网络，需要的是它的权重，再加一份运算清单，不需要训练它的程序。**ONNX** 就是存放这两样的文件格式，有一个又小又快的库 (ONNX Runtime) 能读它，许多编程语言都能用，浏览器也行。
 #
 # **猜一猜 13.6** 课程的 U-Net 有 {{which_u.rows[0].parameters:,d}} 个参数，每个都是 `fp32`。一共占多少兆字节（百万字节）？
 
@@ -460,15 +524,18 @@ guess = None  # megabytes
 lesson.ask("13.6", guess)
 
 # %% [markdown] lang="en"
-# Exporting needs three packages that the course does not ask for otherwise; where they are missing, the cell says how to get them, and the chapter goes on.
+# Exporting needs three packages that the course does not ask for otherwise; where they are missing, the cell says how to get them (in a notebook, `%pip install onnx onnxscript onnxruntime` in a new cell, then this one again), and the chapter goes on.
 
 # %% [markdown] lang="zh" of="4b3c9d34"
-# 导出要用三个包，课程别处用不到。没有装的话，单元格会说怎样装，本章照样往下走。
+# 导出要用三个包，课程别处用不到。没有装的话，单元格会说怎样装（在 Notebook 里，新建一个单元格运行 `%pip install onnx onnxscript onnxruntime`，再运行这一格），本章照样往下走。
 
 # %% tags=["answer"]
 segmenter = inference.Segmenter.load(device=torch.device("cpu"))
 files = {"fp32": folder / "drive.onnx", "int8": folder / "drive-int8.onnx"}
 eye, exported = val[0], {}
+size = 4 * sum(p.numel() for p in segmenter.model.parameters()) / 1e6
+print(f"parameters: {size:.2f} MB")
+# zh: print(f"参数：{size:.2f} MB")
 try:
     export.write(segmenter, files["fp32"])
     exported["fp32"] = export.load(files["fp32"])
@@ -476,7 +543,7 @@ try:
         some = course.load("train")[: export.CALIBRATED_BY]
         export.write(segmenter, files["int8"], [preprocess.prepare(x.image) for x in some])
         exported["int8"] = export.load(files["int8"])
-except ValueError as error:
+except (ValueError, ImportError, RuntimeError) as error:  # not there, or of another age
     print(error)
 
 
@@ -500,31 +567,31 @@ for name in exported:
     ours, size = maps[name] >= segmenter.threshold, files[name].stat().st_size / 1e6
     dice = 2 * (ours & theirs).sum() / max(1, ours.sum() + theirs.sum())
     print(f"ONNX {name}: {size:.2f} MB, {seconds_each[name]:.2f} s, {faster[name]:.1f} times as fast; ", end="")
-    # zh: print(f"ONNX {name}：{size:.2f} MB，{seconds_each[name]:.2f} s，速度是 {faster[name]:.1f} 倍；", end="")
+    # zh: print(f"ONNX {name}：{size:.2f} MB，{seconds_each[name]:.2f} s，速度是 PyTorch 的 {faster[name]:.1f} 倍；", end="")
     print(f"Dice of its vessels with PyTorch's {dice:.4f}")
     # zh: print(f"和 PyTorch 的血管图的 Dice 是 {dice:.4f}")
 
 # %% [markdown] lang="en"
-# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them. In `int8` a weight is one of 256 steps: a quarter of the size. The vessels of `fp32` are the same; those of `int8` differ here and there. Against the drawn labels of DRIVE 37 to 40 that is worth {{abs(export.val.int8.dice - export.val.torch.dice):.4f}} of Dice ([results/export.json](../results/export.json)).
+# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them. In `int8` a weight is one of 256 steps and takes one byte instead of four. The vessels of `fp32` are the same; those of `int8` differ here and there. Against the drawn labels of DRIVE 37 to 40 its Dice is {{export.val.int8.dice:.4f}} in place of {{export.val.torch.dice:.4f}}, its AP {{export.val.int8.auc_pr:.4f}} in place of {{export.val.torch.auc_pr:.4f}} ([results/export.json](../results/export.json)). Smaller need not be faster: look at the seconds.
 #
 # From the command line: `python3 -m helpers export --out drive.onnx`, then `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`. And `python3 -m helpers export --page` writes a page that segments photographs in a browser, offline; nothing leaves the machine.
 
 # %% [markdown] lang="zh" of="27fe7639"
-# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像边缘也在文件里，用的人不会漏掉。`int8` 的权重只有 256 档，大小是四分之一。`fp32` 的血管图完全一样，`int8` 的有零星差别；和 DRIVE 37 到 40 号的标签相比，Dice 只差 {{abs(export.val.int8.dice - export.val.torch.dice):.4f}}（[results/export.json](../results/export.json)）。
+# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉。`int8` 的每个权重只能取 256 个值之一，占一个字节，不是四个。`fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别；以 DRIVE 37 到 40 号的标签为准，它的 Dice 是 {{export.val.int8.dice:.4f}}（原来 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（原来 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。文件小不等于快，请看秒数。
 #
 # 命令行：先 `python3 -m helpers export --out drive.onnx`，再 `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`（照片和结果文件夹换成你自己的）。`python3 -m helpers export --page` 会写出一个网页，在浏览器里离线分割照片，照片不离开这台机器。
 
 # %% [markdown] lang="en" minutes="14"
 # ## A million photographs
 #
-# To segment many photographs on many machines needs no network between them. Each machine takes its **shard**, a part of the list, and writes a table of its own; at the end the tables are put together. The only question is which photograph belongs to whom. Two machines must agree without asking each other, and photographs that arrive later must not move the others.
+# Machines that segment photographs together need not talk to each other. Each machine takes its **shard**, a part of the list, and writes a table of its own; at the end the tables are put together. The only question is which photograph belongs to which machine. Two machines must agree without asking each other, and photographs that arrive later must not move the others.
 #
-# **Exercise 13.7** Return the shard of a photograph, 0 to `count - 1`: take the SHA-256 of its name (`hashlib.sha256(name.encode()).digest()`), read the first eight bytes as a whole number (`int.from_bytes(..., "big")`), and return the rest of its division by `count`.
+# **Exercise 13.7** Return the shard of a photograph, 0 to `count - 1`: take the SHA-256 of its name (`hashlib.sha256(name.encode()).digest()`), read the first eight bytes as a whole number (`int.from_bytes(..., "big")`), and return the remainder of its division by `count`.
 
 # %% [markdown] lang="zh" of="b60b9e34"
 # ## 一百万张照片
 #
-# 许多机器一起分割许多照片，机器之间不用联网。每台机器取列表的一部分，叫一个**分片** (shard)，各写各的表，最后把表合起来。唯一的问题是：哪张照片归谁？两台机器不用商量就要得出同样的答案，后来的照片也不能让别的照片换地方。
+# 许多机器一起分割许多照片，机器之间不用通信。每台机器取列表的一部分，叫一个**分片** (shard)，各写各的表，最后把表合起来。唯一的问题是：哪张照片归谁？两台机器不用商量就要得出同样的答案，后来的照片也不能让别的照片换地方。
 #
 # **练习 13.7** 返回一张照片的分片编号，从 0 到 `count - 1`：先算文件名的 SHA-256（`hashlib.sha256(name.encode()).digest()`），把前八个字节当作一个整数（`int.from_bytes(..., "big")`），再返回它除以 `count` 的余数。
 
@@ -557,20 +624,22 @@ shard_of = lesson.exercise("13.7", shard_of)
 # %%
 before = [f"eye-{number:03d}.jpg" for number in range(0, 400, 2)]
 after = sorted(before + [f"eye-{number:03d}.jpg" for number in range(1, 100, 2)])
-cards = [sum(before.index(x) % 4 != after.index(x) % 4 for x in before)]
-names_moved = [sum(shard_of(x, 4) != shard_of(x, 4) for x in before)]
-sizes = np.bincount([shard_of(name, 4) for name in before], minlength=4)
-print(f"dealt like cards: {cards[0]} of {len(before)} photographs change their machine")
-# zh: print(f"按次序分：{len(before)} 张里有 {cards[0]} 张换了机器")
-print(f"by their names:   {names_moved[0]}; shards of {', '.join(map(str, sizes))}")
-# zh: print(f"按文件名：{names_moved[0]} 张；各分片有 {', '.join(map(str, sizes))} 张")
+machines = [{x: shard_of(x, 4) for x in each} for each in (before, after)]
+cards = [{x: place % 4 for place, x in enumerate(each)} for each in (before, after)]
+ways = {"dealt like cards": cards, "by their names": machines}
+# zh: ways = {"按次序分": cards, "按文件名": machines}
+for text, (old, new) in ways.items():
+    moved = sum(old[name] != new[name] for name in before)
+    sizes = np.bincount(list(new.values()), minlength=4)
+    print(f"{text}: {moved} of {len(before)} change their machine; shards of {', '.join(map(str, sizes))}")
+    # zh: print(f"{text}：{len(before)} 张里有 {moved} 张换了机器；各分片 {', '.join(map(str, sizes))} 张")
 
 # %% [markdown] lang="en"
-# The price is that shards are not quite equal; with thousands of photographs that is nothing.
+# The price is that shards are not quite equal, which is nothing with thousands of photographs, and that their number must stay: with a fifth shard most photographs would move, so the command refuses it. The machines write into one folder that all of them see. (The command counts shards from 1, and takes the path inside the folder for a name.)
 #
 # ```
-# python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      on the first of four machines
-# python3 -m helpers segment --merge --out OUT                      when all have ended
+# python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      # on the first of four machines
+# python3 -m helpers segment --merge --out OUT                      # when all have ended
 # ```
 #
 # On a cluster the scheduler numbers the tasks, and `--shard auto` reads the number: [jobs/slurm.sh](../jobs/slurm.sh) for Slurm, [jobs/kubernetes.yaml](../jobs/kubernetes.yaml) for Kubernetes, [jobs/torchrun.sh](../jobs/torchrun.sh) for the cores of one machine. A task that dies is started again and takes up what is missing.
@@ -578,14 +647,14 @@ print(f"by their names:   {names_moved[0]}; shards of {', '.join(map(str, sizes)
 # **Guess 13.8** A million photographs of 3000 × 2000 pixels, 3.7 seconds of one core each, 64 cores. How many hours does it take?
 
 # %% [markdown] lang="zh" of="fecd797c"
-# 代价是各分片不完全一样多；照片上千张时，这点差别可以忽略。
+# 代价是各分片不完全一样多，照片上千张时这点差别可以忽略；还有分片数不能变：多一个分片，大部分照片都要换地方，所以命令会拒绝。各台机器写进同一个大家都能访问的文件夹。（命令里的分片从 1 数起，文件名用的是文件夹里的相对路径。）
 #
 # ```
-# python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      on the first of four machines
-# python3 -m helpers segment --merge --out OUT                      when all have ended
+# python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      # on the first of four machines
+# python3 -m helpers segment --merge --out OUT                      # when all have ended
 # ```
 #
-# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。在集群上，调度器给任务编号，`--shard auto` 会读这个编号：Slurm 用 [jobs/slurm.sh](../jobs/slurm.sh)，Kubernetes 用 [jobs/kubernetes.yaml](../jobs/kubernetes.yaml)，一台机器的多个核用 [jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途死了，重新启动就会补上没做完的。
+# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。在集群上，调度器给任务编号，`--shard auto` 会读这个编号：Slurm 用 [jobs/slurm.sh](../jobs/slurm.sh)，Kubernetes 用 [jobs/kubernetes.yaml](../jobs/kubernetes.yaml)，一台机器的多个核用 [jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途停了，重新启动后会把没做完的补上。
 #
 # **猜一猜 13.8** 一百万张 3000 × 2000 像素的照片，每张要一个核 3.7 秒，一共 64 个核。要多少小时？
 
@@ -610,10 +679,10 @@ print(f"{needed.terabytes:.1f} TB of photographs and results; {needed.money:,.0f
 # zh: print(f"照片和结果共 {needed.terabytes:.1f} TB；费用 {needed.money:,.0f}（货币同单价）")
 
 # %% [markdown] lang="en"
-# Less than a night on one large machine. The prices are round numbers and one month of storage is in them; put in your own. Segment ten of your own photographs first and take their seconds from `segment.csv`: that is the number on which all else hangs.
+# Less than a day on one large machine. (Shards are small on purpose, 2,000 photographs: one that dies costs little.) The prices are round numbers and one month of storage is in them; put in your own. Segment ten of your own photographs first and take their seconds from `segment.csv`: that is the number on which all else hangs.
 
 # %% [markdown] lang="zh" of="56214476"
-# 一台大机器，不到一天。单价是随手取的整数，费用里含一个月的存储，请换成你自己的。先分割十张自己的照片，从 `segment.csv` 里取每张的秒数：别的都由这个数决定。
+# 一台大机器，不到一天。（分片有意做得小，每片 2000 张：中途停了一个，损失也不大。）单价只是大概的数，请换成你自己的；费用里含一个月的存储。先分割十张自己的照片，从 `segment.csv` 里取每张的秒数：别的都由这个数决定。
 
 # %% [markdown] lang="en" minutes="1"
 # ## What pays, here
@@ -627,16 +696,16 @@ print(f"{needed.terabytes:.1f} TB of photographs and results; {needed.money:,.0f
 
 # %%
 gains = {f"{kind} instead of fp32, training": pace["fp32"] / pace[kind] for kind in kinds[1:]}
-# zh: gains = {f"训练用 {kind}，不用 fp32": pace["fp32"] / pace[kind] for kind in kinds[1:]}
+# zh: gains = {f"训练用 {kind}（和 fp32 相比）": pace["fp32"] / pace[kind] for kind in kinds[1:]}
 if alone and shared:
     gains[f"{PROCESSES} processes instead of one"] = alone / shared
-    # zh: gains[f"{PROCESSES} 个进程，不是一个"] = alone / shared
+    # zh: gains[f"{PROCESSES} 个进程（和一个进程相比）"] = alone / shared
 for name, gain in faster.items():
     gains[f"ONNX Runtime, {name}, instead of PyTorch"] = gain
-    # zh: gains[f"用 ONNX Runtime（{name}），不用 PyTorch"] = gain
+    # zh: gains[f"用 ONNX Runtime {name}（和 PyTorch 相比）"] = gain
 for name, gain in gains.items():
     print(f"{gain:5.2f} times as fast: {name}")
-    # zh: print(f"{gain:5.2f} 倍：{name}")
+    # zh: print(f"速度 {gain:5.2f} 倍：{name}")
 course.record(scaling=gains)
 
 # %% include="recall"
@@ -656,7 +725,7 @@ course.record(scaling=gains)
 #
 # - 先测时间花在哪里，再想怎样变快；只占十分之一的部分，最多省十分之一。
 # - 一个卷积要 2 · k² · C_in · C_out · H · W 次运算；宽度加倍，运算将近四倍，在这里换来的不多。
-# - `bf16` 短而安全，`fp16` 要加缩放；出现 NaN 会指出是哪一步。
+# - `bf16` 位数少却稳妥，`fp16` 要加损失缩放；出现 NaN 会指出是哪一步。
 # - 只要梯度、批归一化和损失都按整批计算，几个进程算出来的就和一个进程一样。
 # - 导出的网络不需要 PyTorch，不能忘的步骤都在文件里。
 # - 按文件名分片，机器之间不用通信；知道一张照片要几秒，就知道一百万张要几小时。

@@ -216,7 +216,7 @@ def what_is_timed(sizes: Iterable[str], device: torch.device) -> dict:
             acts["predict", name, ""] = functools.partial(predict, run.model, frame)
         if name == "recipe" or settings.widths == RECIPE.widths:
             batches = make_batches(settings, device)
-            acts["batch", name, ""] = functools.partial(next, batches)
+            acts["batch", name, ""] = lambda b=batches: float(next(b)[0].sum())
     products = {x: functools.partial(multiply, x, device) for x in known}
     return acts | {("multiply", "", x): act for x, act in products.items()}
 
@@ -365,7 +365,8 @@ def memory(task: tuple[str, str, str]) -> dict:
     two_steps(config.PRESETS["smoke"], precision, device)  # libraries are loaded
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-        run, before = two_steps(SIZES[name], precision, device), 0
+        before = torch.cuda.memory_allocated() / MIB
+        run = two_steps(SIZES[name], precision, device)
         peak = torch.cuda.max_memory_allocated() / MIB
     else:
         before = alone.peak_mib()

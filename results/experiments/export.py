@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from helpers import export, fundus, inference, metrics, places, preprocess, runtime
 
@@ -31,7 +32,8 @@ def main() -> dict:
     "network" is a prepared eye's way through the network alone, "photograph" all of
     ``Segmenter.probs``, preparation included; both medians of ROUNDS.
     """
-    home, shipped = places.data_dir(), inference.Segmenter.load()
+    home, cpu = places.data_dir(), torch.device("cpu")
+    shipped = inference.Segmenter.load(device=cpu)
     train, val = (fundus.load("DRIVE", part, home) for part in ("train", "val"))
     images = [preprocess.prepare(x.image) for x in train[: export.CALIBRATED_BY]]
     with tempfile.TemporaryDirectory() as folder:
@@ -71,4 +73,4 @@ def main() -> dict:
         ratios = {w: np.median(t[:, 0] / t[:, k]) for w, t in times.items()}
         row["times_as_fast"] = {what: float(x) for what, x in ratios.items()}
         rows[name] = row
-    return {"val": rows, "environment": runtime.environment()}
+    return {"val": rows, "environment": runtime.environment(cpu)}
