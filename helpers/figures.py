@@ -227,11 +227,9 @@ def draw_unet(steps: Sequence, text: bool = True, ax: Axes | None = None) -> Fig
     return ax.figure
 
 
-COST_CHANGES = {  # of the recipe: colour, marker, where the labels stand
-    "width": (BLUE, "o", {"xytext": (-4, 4), "ha": "right", "va": "bottom"}),
-    "levels": (GREEN, "^", {"xytext": (3, -4), "ha": "left", "va": "top"}),
-    "patch": (RED, "s", {"xytext": (4, -4), "ha": "left", "va": "top"}),
-}
+COST_CHANGES = {"width": (BLUE, "o"), "levels": (GREEN, "^"), "patch": (RED, "s")}
+ABOVE = {"xytext": (-4, 4), "ha": "right", "va": "bottom"}  # where a label stands
+BELOW = {"xytext": (4, -4), "ha": "left", "va": "top"}
 GFLOPS = (10, 30, 100, 300, 1000, 3000)  # a second: the lines in the figure of costs
 
 
@@ -273,16 +271,18 @@ def cost(
 def _plot_costs(ax: Axes, rows: Sequence[dict], seconds: dict[str, float]) -> None:
     """Draw a line for each change of the recipe, its numbers at the points."""
     gflop = {row["name"]: row["step_flop"] / 1e9 for row in rows}
-    for change, (colour, marker, where) in COST_CHANGES.items():
+    recipe = gflop["recipe"], seconds["recipe"]
+    for change, (colour, marker) in COST_CHANGES.items():
         names = [x for x in gflop if x == "recipe" or x.split()[0] == change]
         points = sorted((gflop[name], seconds[name], name) for name in names)
         x, y, _ = zip(*points, strict=True)
         ax.plot(x, y, marker=marker, color=colour, label=change)
         for *point, name in points:
+            slower = point[1] / point[0] > recipe[1] / recipe[0]
+            where = ABOVE if slower and change != "levels" else BELOW
+            style = where | {"textcoords": "offset points", "fontsize": 9}
             if name != "recipe":
-                style = {"textcoords": "offset points", "fontsize": 9, "color": colour}
-                ax.annotate(name.split()[1], point, **style, **where)
-    recipe = gflop["recipe"], seconds["recipe"]
+                ax.annotate(name.split()[1], point, color=colour, **style)
     ax.plot(*recipe, "*", color=BLACK, markersize=11, zorder=3, label="recipe")
     ax.margins(0.14)
 
@@ -291,14 +291,13 @@ def _plot_rates(ax: Axes, limit: float) -> None:
     """Draw lines of equal GFLOP/s through log axes, and leave their limits alone."""
     (left, right), (low, high) = ends = ax.get_xlim(), ax.get_ylim()
     for rate in GFLOPS:
-        ax.plot(
-            (left, right), (left / rate, right / rate), color=GREY, lw=0.6, zorder=0
-        )
+        line = (left / rate, right / rate)
+        ax.plot((left, right), line, color=GREY, lw=0.6, zorder=0)
         if low * 1.3 < right / rate < high / 1.1:
             style = {"ha": "right", "va": "bottom", "color": "0.4", "fontsize": 7.5}
             ax.text(right, right / rate, f"{rate}/s ", **style)
-    ends_of_limit = (left / limit, right / limit)
-    ax.plot((left, right), ends_of_limit, "k--", lw=1, zorder=0, label="matrix product")
+    line, label = (left / limit, right / limit), "matrix product"
+    ax.plot((left, right), line, "k--", lw=1, zorder=0, label=label)
     ax.set(xlim=ends[0], ylim=ends[1])
 
 

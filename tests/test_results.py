@@ -8,6 +8,7 @@ import pytest
 from mlscorecheck.check.bundles import retina
 
 from helpers import datasets, inference, places
+from results.experiments import cost
 
 RESULTS = places.ROOT / "results"
 DRIVE_TEST = [path.stem for path in sorted(RESULTS.glob("drive_test*.json"))]
@@ -211,3 +212,35 @@ def test_no_lamp_in_training_helps_as_chapter_11_says():
 def test_the_naive_version_never_reached_the_mark():
     (row,) = (x for x in read("bench")["rows"] if "validation AUC" in x["what"])
     assert row["naive"]["0.98"] is None and row["ours"]["0.98"]
+
+
+def test_costs_are_what_the_results_page_says():
+    content = read("cost")
+    rows = {row["name"]: row for row in content["rows"]}
+    for name, settings in cost.SIZES.items():
+        assert rows[name]["step_flop"] == cost.step_flop(settings)
+        assert rows[name]["forward_flop"] == cost.forward_flop(settings)
+    times = {row["name"]: row for row in content["cpu"]["times"]}
+    wider, larger = list(times.values())[:3], list(times.values())[3:6]
+    for precision in ("bf16", "fp32"):
+        seconds = [x[precision]["core_seconds"] for x in wider]
+        assert min(seconds) == seconds[0] and max(seconds) < 4
+        assert max(x[precision]["core_seconds"] for x in larger) < 4.4
+        for factor, each in ((2, wider), (4, larger)):
+            kept = [x[precision]["activations_mib"] for x in each]
+            assert kept == pytest.approx([factor] * 3, rel=0.05)
+    limit = content["cpu"]["multiply_gflop_per_second"]
+    done = {name: row["cpu"] for name, row in rows.items()}
+    assert done["width 64"]["fp32"]["gflop_per_second"] > limit["fp32"] / 2
+    assert done["recipe"]["bf16"]["gflop_per_second"] < limit["bf16"] / 2
+    assert all(x["verdict"] == "pays" for x in content["cpu"]["compile"].values())
+    steps = [x["pays_from"] for x in content["cpu"]["compile"].values()]
+    assert content["config"]["steps"] / 4 < min(steps)
+    assert max(steps) < content["config"]["steps"]
+
+
+def test_dice_beside_the_costs_is_that_of_the_ablations():
+    known = {row["name"]: row["difference"] for row in read("ablations")["rows"]}
+    for row in read("cost")["dice"]:
+        assert row["dice"] == known[row["variant"]]["plain"]["dice"]
+        assert row["eyes"] == 10

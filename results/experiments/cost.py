@@ -4,8 +4,8 @@ One thing of the recipe is changed at a time: width, levels, patch. A step is fo
 backward, update and running average on a batch that lies ready; making it is timed for
 itself. Inputs are random numbers, since no picture costs more than another. All sizes
 take turns, round by round, so that what else the machine does hits all alike. What one
-waits for is the median by the clock; what is compared with theory is the least time for
-which a step kept the core busy, to which others can only add.
+waits for is the time by the clock; what is compared with theory is the time for which a
+step kept the core busy.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ SCORED = {  # a variant of ablations.json: its size here
     "patch256": "two of 256",
 }
 FRAME = (584, 565)  # rows and columns of DRIVE's photographs
-ROUNDS, BLOCK = 10, 0.2  # seconds that a size has in a round; one call at least
-ALWAYS = 3  # rounds in which all take part; then those that had their seconds sit out
+ROUNDS, BLOCK = 5, 0.1  # seconds that a size has in a round; one call at least
 PAIRS = 15  # of a step with torch.compile and one without
 SQUARE = 2048  # side of matrices whose product shows what arithmetic can do
 MIB = 2**20
@@ -244,31 +243,28 @@ def timed(
 def in_turns(acts: dict, rounds: int, least: float, clock: Callable) -> dict:
     """Time functions in turns; return what the seconds of each come to."""
     each: dict = {key: [] for key in acts}
-    for number in range(rounds):
+    for _ in range(rounds):
         for key, act in acts.items():
-            spent = sum(seconds for calls in each[key] for seconds, _ in calls)
-            if number < ALWAYS or not least or spent < rounds * least:
-                each[key].append(timed(act, least, clock))
+            each[key].append(timed(act, least, clock))
     return {key: summary(calls) for key, calls in each.items()}
 
 
 def summary(rounds: Sequence[Sequence[tuple[float, float]]]) -> dict:
     """Return what the (seconds, core's) of all calls in all rounds come to.
 
-    "spread" is how far the medians of the rounds lie apart, as a share of the median.
-    "each" is of each round the median of the core's.
+    "seconds" is the median of all calls. "each" is of each round the median of the
+    core's, "core_seconds" the median of these, "spread" how far they lie apart, as a
+    share of it.
     """
-    seconds, cores = zip(*itertools.chain(*rounds), strict=True)
-    each = [
-        [statistics.median(x) for x in zip(*calls, strict=True)] for calls in rounds
-    ]
-    middles, middle = [x for x, _ in each], statistics.median(seconds)
+    each = [statistics.median(core for _, core in calls) for calls in rounds]
+    middle = statistics.median(each)
+    seconds = [seconds for calls in rounds for seconds, _ in calls]
     return {
         "calls": len(seconds),
-        "seconds": middle,
-        "core_seconds": min(cores),
-        "spread": (max(middles) - min(middles)) / middle,
-        "each": [x for _, x in each],
+        "seconds": statistics.median(seconds),
+        "core_seconds": middle,
+        "spread": (max(each) - min(each)) / middle,
+        "each": each,
     }
 
 
@@ -379,7 +375,7 @@ def memory(task: tuple[str, str, str]) -> dict:
 def memories(tasks: Sequence[tuple[str, str, str]]) -> list[dict]:
     """Call ``memory`` for each, in processes that have imported all, and no more."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([f"{__package__}.runs", __name__])
     with context.Pool(1, maxtasksperchild=1) as pool:
         return pool.map(memory, tasks, chunksize=1)
 
