@@ -57,8 +57,8 @@ def _join(here: places.Process) -> None:
         if here.local_rank >= gpus:
             raise ValueError(
                 f"this machine has {gpus} GPU{'s' * (gpus > 1)}, one for each process: "
-                f"give --nproc-per-node {gpus}, or set CUDA_VISIBLE_DEVICES=-1 to train "
-                "on the CPU"
+                f"give --nproc-per-node {gpus}, or set CUDA_VISIBLE_DEVICES=-1 for the "
+                "CPU"
             )
         torch.cuda.set_device(here.local_rank)
         backend = "cpu:gloo,cuda:nccl"

@@ -61,7 +61,9 @@ def onnx_bytes(network: Segmenter) -> bytes:
     """Return the ONNX file of a network."""
     needed("onnxscript")
     if torch.__version__ < (2, 7):
-        raise ValueError(f"export needs torch 2.7 or newer, this is {torch.__version__}")
+        raise ValueError(
+            f"export needs torch 2.7 or newer, this is {torch.__version__}"
+        )
     image = torch.zeros(2, network.sizes["in_channels"], 72, 104)  # any size would do
     sizes = {0: "batch", 2: "height", 3: "width"}
     with _quiet():

@@ -488,11 +488,11 @@ def open_folder(
     DiskError where nothing can be written, FileNotFoundError without a second place.
     """
     out, here = Path(out), places.torchrun()
+    saving.refuse_early(out / "checkpoint.pt")
     if not here.restarts:  # left by a training before this one
         (out / BEGUN).unlink(missing_ok=True)
     if checkpoints.found(out / "checkpoint.pt") and not resume:
         raise ValueError(f"{out} holds a run: add --resume or choose another --out")
-    saving.refuse_early(out / "checkpoint.pt")
     if second:
         checkpoints.check_second(out, second, resume)
         saving.sweep(Path(second) / "checkpoint.pt")

@@ -28,7 +28,12 @@ def done(tmp_path_factory):
         text=True,
         timeout=180,
         cwd=HERE.parent,
-        env=os.environ | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env=os.environ
+        | {
+            "PYTHONPATH": str(HERE.parent),
+            "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+        },
     )
     assert done.returncode == 0, done.stderr
     done.out = out

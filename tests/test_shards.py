@@ -455,6 +455,7 @@ def test_kubernetes_jobs_give_the_two_commands():
     args = taken(shlex.join(container["command"] + container["args"]))
     assert args.shard == "auto" and args.images == [Path("/photographs")]
     variables = {item["name"]: item["value"] for item in container["env"]}
+    assert variables.pop("OMP_NUM_THREADS") == container["resources"]["limits"]["cpu"]
     assert variables.keys() <= set(places.SCHEDULER)
     last = {"JOB_COMPLETION_INDEX": str(spec["completions"] - 1)}
     shard = shards.numbered(variables | last)

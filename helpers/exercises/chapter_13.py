@@ -40,8 +40,8 @@ QUESTIONS["13.1"] = Question(
         ),
     ),
     (
-        "{answer}, on this machine. Backward does two convolutions for each of forward; "
-        "where another part leads, the network is too small for the device.",
+        "{answer}, on this machine. Backward does two convolutions for each of "
+        "forward; where another part leads, the network is too small for the device.",
         "在这台机器上是 {answer}。前向每做一个卷积，反向要做两个；"
         "如果别的部分更花时间，就是网络对这个设备来说太小了。",
     ),

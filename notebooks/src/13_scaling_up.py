@@ -145,7 +145,7 @@ for name, part in parts.items():
 #
 # The bar also says what can be gained at most. Where the batch is a tenth of the step, a machine that made it in no time would save that tenth and no more (Amdahl's law).
 
-# %% [markdown] lang="zh" of="913fd584"
+# %% [markdown] lang="zh" of="66d78bd1"
 # 图中文字：milliseconds of one step 一步的毫秒数 · batch 一批图像块 · forward 前向 · backward 反向 · update 更新。
 #
 # 在 CPU 上，反向花的时间大约是前向的两倍，这不是巧合：前向的每个卷积，反向都要再做两个同样大的，一个求权重的梯度，一个求输入的梯度。
@@ -183,7 +183,7 @@ operations = lesson.exercise("13.2", operations)
 #
 # Over all convolutions of the U this must be what PyTorch itself counts. Chapter 03's `trace` walks the U without numbers ("meta"), so the widest network costs nothing to count. (An up-convolution with stride 2 puts a 2×2 stamp at each *input* pixel, so these are what counts there.)
 
-# %% [markdown] lang="zh" of="47f22a86"
+# %% [markdown] lang="zh" of="eff0fbf8"
 # <details><summary>参考答案</summary>
 #
 # {{solution 13.2}}
@@ -231,7 +231,7 @@ lesson.contract("13.operations", by_hand(widths, side) / 1e6, course)
 #
 # **Guess 13.3** Every width of the U is doubled. By how much is the number of operations multiplied?
 
-# %% [markdown] lang="zh" of="bf5fbc58"
+# %% [markdown] lang="zh" of="350eeb1c"
 # （GFLOP 是十亿次运算。）
 #
 # **猜一猜 13.3** U 的每一层宽度都加倍。运算次数变成原来的几倍？
@@ -268,7 +268,7 @@ for sizes, each in seconds.items():
 #
 # The same was measured once on one core of a shared machine, for more sizes ([results/cost.json](../results/cost.json)). Each line of the figure changes one thing of the recipe: its width, its number of levels, its patch. On a grey line the core does the same number of operations a second; the dashed line is what it reaches in a product of large matrices.
 
-# %% [markdown] lang="zh" of="06ecca01"
+# %% [markdown] lang="zh" of="9a14877d"
 # 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片的通道数和输出的那一个通道没有加倍。）时间没有增加这么多：网络窄的时候，机器经常空等。每次调用都有固定的开销；矩阵小，运算单元也填不满。看最后一列：网络越宽，同一台机器每秒做的运算越多。GPU 上应当更明显，不过这里没有测过。
 #
 # 同样的测量，在一台共用机器的一个 CPU 核上做过一次，试了更多种大小（[results/cost.json](../results/cost.json)）。图里每条线只改基准方案的一处：宽度、层数、图像块的边长。沿着一条灰线，这个核每秒做的运算一样多；虚线是它做大矩阵乘法时的速度。
@@ -295,7 +295,7 @@ for name in ("width 8", "recipe", "width 64"):
 #
 # `torch.compile` writes a program of its own for the network. On one core that took {{cost.cpu.compile.bf16.compile_seconds:.0f}} seconds and then saved {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} of the {{cost.cpu.compile.bf16.seconds * 1000:.0f}} milliseconds of a step: it pays from {{cost.cpu.compile.bf16.pays_from:,d}} steps on.
 
-# %% [markdown] lang="zh" of="c205e205"
+# %% [markdown] lang="zh" of="acf59ada"
 # 图中文字：operations, GFLOP 运算次数（十亿次） · a step in bf16 用 bf16 的一步（fp32 同理） · seconds of a core 一个 CPU 核的秒数 · width 宽度 · levels 层数 · patch 图像块边长 · recipe 基准方案 · matrix product 矩阵乘法 · Dice less the recipe's 和基准方案的 Dice 之差 · twice as wide 宽度加倍 · four times as wide 四倍宽 · five levels 五层 · 256, batch of 2 边长 256，一批两个 · x time 几倍时间。
 #
 # 这些运算换来什么，看最后一幅：在十只留出的眼睛上（第 12 章），宽度加倍，Dice 提高 {{cost.dice['width 32'].dice[0]:+.4f}}（{{cost.dice['width 32'].dice[1]:+.4f}} 到 {{cost.dice['width 32'].dice[2]:+.4f}}），运算是 {{cost.dice['width 32'].times.step_flop:.1f}} 倍；宽度四倍，是 {{cost.dice['width 64'].dice[0]:+.4f}}（{{cost.dice['width 64'].dice[1]:+.4f}} 到 {{cost.dice['width 64'].dice[2]:+.4f}}），运算是 {{cost.dice['width 64'].times.step_flop:.0f}} 倍，凭这些眼睛看不出来。
@@ -307,7 +307,7 @@ for name in ("width 8", "recipe", "width 64"):
 #
 # Chapter 08 showed what is too small for `fp16`. Here is what is too large, and what short numbers buy. A number of 16 bits takes half the memory of one of 32, and where the hardware has units for it, they are several times as fast; elsewhere each number is converted, and it is slower. There are two ways to spend the 16 bits: `bf16` keeps the range of `fp32`, but two to three decimal digits instead of seven; `fp16` has one digit more and a small range.
 
-# %% [markdown] lang="zh" of="270a316f"
+# %% [markdown] lang="zh" of="add5efba"
 # ## 低精度数
 #
 # 第 08 章看过 `fp16` 存不下的小数，这里看它存不下的大数，再看低精度数能换来什么。16 位的数占的内存只有 32 位的一半；硬件有专门的运算单元时，会快好几倍，没有时每个数都要转换，反而更慢。这 16 位有两种用法：`bf16` 保留 `fp32` 的范围，但十进制有效数字从七位减到两三位；`fp16` 比它多一位，范围却小。
@@ -338,7 +338,7 @@ print("70,000 in fp16:", float(torch.tensor(70_000.0).half()))
 # %% [markdown] lang="en"
 # So that small gradients do not become zero, `fp16` multiplies the loss by a large factor before the backward pass and divides the gradients by it afterwards (`GradScaler`, chapter 08). That factor can be too large. If a gradient overflows, the scaler leaves that step out, halves the factor, and goes on. We provoke it on a tiny network, on the CPU: in steps 3 and 4 the loss is a billion times too large.
 
-# %% [markdown] lang="zh" of="56c6f116"
+# %% [markdown] lang="zh" of="66b0c77d"
 # 为了不让很小的梯度变成零，`fp16` 在反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`，第 08 章）。这个倍数可能太大：梯度溢出时，它就跳过这一步，倍数减半，接着训练。下面在 CPU 上的一个很小的网络里故意制造溢出：第 3、4 步的损失放大了十亿倍。
 
 # %%
@@ -368,7 +368,7 @@ print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
 #
 # What does it buy here? (A number below 1 means that this device has no units for the short numbers; then the rule takes `fp32`.)
 
-# %% [markdown] lang="zh" of="29f66da9"
+# %% [markdown] lang="zh" of="641c717c"
 # `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX 或 AVX-512 BF16 的 CPU。计算能力更低的 GPU 用 `fp16` 加损失缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况损失缩放也无能为力。
 #
 # 在这台机器上，能换来什么？（倍数小于 1，说明这个设备没有处理低精度数的运算单元，这时按规则用 `fp32`。）
@@ -392,7 +392,7 @@ print(f"the rule takes {runtime.pick_precision(device)} here")
 #
 # **Exercise 13.5** `gradients` holds one array a process: the gradient of the mean loss over its own share. `counts` holds how many patches each share had. Return the gradient of the mean over the whole batch.
 
-# %% [markdown] lang="zh" of="9f3ef366"
+# %% [markdown] lang="zh" of="caeacd05"
 # ## 一批图像块，几个进程
 #
 # 多一块 GPU，要两块一起训练同一个网络，这次训练才会变快。**数据并行** (data parallel) 是这样做的：每个进程各有一份权重，每批图像块各领一份；反向之后把梯度合到一起，每个进程做同样的更新，所以各份权重始终一样。
@@ -418,7 +418,7 @@ joined = lesson.exercise("13.5", joined)
 #
 # Does it hold for a real network? Your function joins the gradients of three shares, once without and once with batch norm.
 
-# %% [markdown] lang="zh" of="00000000"
+# %% [markdown] lang="zh" of="a94e18e3"
 # <details><summary>参考答案</summary>
 #
 # {{solution 13.5}}
@@ -452,7 +452,7 @@ for batch_norm in (False, True):
 #
 # `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. We train the same few steps once alone and once with two processes. (In smoke mode, on Windows, whose PyTorch cannot start torchrun, and on a Mac's GPU the lines are only shown.)
 
-# %% [markdown] lang="zh" of="7447f119"
+# %% [markdown] lang="zh" of="6bb66e46"
 # 没有批归一化时，只剩舍入误差。有了它，合并出来的就是另一种训练的梯度：**批归一化**的均值和方差是对一批算的，只对自己那一份算就不一样了，所以各进程要把和加到一起。**Dice 损失**也一样，它是整批的和相除，不是各图像块的平均，所以每个进程都会拿到其他进程的 logits，算的是整批的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程算出来的就和一个进程一样，只差最后几位。
 #
 # PyTorch 自带的 `torchrun` 把同一条命令同时启动几份，并把编号告诉每一份。下面把同样的几步训练两遍：一遍用一个进程，一遍用两个进程。（smoke 模式、Windows（那里的 PyTorch 启动不了 torchrun）和 Mac 的 GPU 上，只显示命令。）
@@ -498,7 +498,7 @@ if alone and shared:
 #
 # If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
 
-# %% [markdown] lang="zh" of="706ae96b"
+# %% [markdown] lang="zh" of="76d15786"
 # 损失相同，只差舍入误差。两种方式用的是同样的核，所以这里没什么好处，而且两个进程在每个批归一化处都要互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
 #
 # 有一个进程中途退出，其余的也会停下来，并说明原因。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，从最后一个检查点断点续训。
@@ -526,7 +526,7 @@ lesson.ask("13.6", guess)
 # %% [markdown] lang="en"
 # Exporting needs three packages that the course does not ask for otherwise; where they are missing, the cell says how to get them (in a notebook, `%pip install onnx onnxscript onnxruntime` in a new cell, then this one again), and the chapter goes on.
 
-# %% [markdown] lang="zh" of="4b3c9d34"
+# %% [markdown] lang="zh" of="a49b906c"
 # 导出要用三个包，课程别处用不到。没有装的话，单元格会说怎样装（在 Notebook 里，新建一个单元格运行 `%pip install onnx onnxscript onnxruntime`，再运行这一格），本章照样往下走。
 
 # %% tags=["answer"]
@@ -576,7 +576,7 @@ for name in exported:
 #
 # From the command line: `python3 -m helpers export --out drive.onnx`, then `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`. And `python3 -m helpers export --page` writes a page that segments photographs in a browser, offline; nothing leaves the machine.
 
-# %% [markdown] lang="zh" of="27fe7639"
+# %% [markdown] lang="zh" of="b0883682"
 # 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉。`int8` 的每个权重只能取 256 个值之一，占一个字节，不是四个。`fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别；以 DRIVE 37 到 40 号的标签为准，它的 Dice 是 {{export.val.int8.dice:.4f}}（原来 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（原来 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。文件小不等于快，请看秒数。
 #
 # 命令行：先 `python3 -m helpers export --out drive.onnx`，再 `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`（照片和结果文件夹换成你自己的）。`python3 -m helpers export --page` 会写出一个网页，在浏览器里离线分割照片，照片不离开这台机器。
@@ -588,7 +588,7 @@ for name in exported:
 #
 # **Exercise 13.7** Return the shard of a photograph, 0 to `count - 1`: take the SHA-256 of its name (`hashlib.sha256(name.encode()).digest()`), read the first eight bytes as a whole number (`int.from_bytes(..., "big")`), and return the remainder of its division by `count`.
 
-# %% [markdown] lang="zh" of="b60b9e34"
+# %% [markdown] lang="zh" of="e1e3e681"
 # ## 一百万张照片
 #
 # 许多机器一起分割许多照片，机器之间不用通信。每台机器取列表的一部分，叫一个**分片** (shard)，各写各的表，最后把表合起来。唯一的问题是：哪张照片归谁？两台机器不用商量就要得出同样的答案，后来的照片也不能让别的照片换地方。
@@ -646,7 +646,7 @@ for text, (old, new) in ways.items():
 #
 # **Guess 13.8** A million photographs of 3000 × 2000 pixels, 3.7 seconds of one core each, 64 cores. How many hours does it take?
 
-# %% [markdown] lang="zh" of="fecd797c"
+# %% [markdown] lang="zh" of="a35c2e4f"
 # 代价是各分片不完全一样多，照片上千张时这点差别可以忽略；还有分片数不能变：多一个分片，大部分照片都要换地方，所以命令会拒绝。各台机器写进同一个大家都能访问的文件夹。（命令里的分片从 1 数起，文件名用的是文件夹里的相对路径。）
 #
 # ```
@@ -681,7 +681,7 @@ print(f"{needed.terabytes:.1f} TB of photographs and results; {needed.money:,.0f
 # %% [markdown] lang="en"
 # Less than a day on one large machine. (Shards are small on purpose, 2,000 photographs: one that dies costs little.) The prices are round numbers and one month of storage is in them; put in your own. Segment ten of your own photographs first and take their seconds from `segment.csv`: that is the number on which all else hangs.
 
-# %% [markdown] lang="zh" of="56214476"
+# %% [markdown] lang="zh" of="dff1e4d2"
 # 一台大机器，不到一天。（分片有意做得小，每片 2000 张：中途停了一个，损失也不大。）单价只是大概的数，请换成你自己的；费用里含一个月的存储。先分割十张自己的照片，从 `segment.csv` 里取每张的秒数：别的都由这个数决定。
 
 # %% [markdown] lang="en" minutes="1"
