@@ -494,12 +494,12 @@ if alone and shared:
     # zh: print(f"一个进程每步 {alone:.3f} s，{PROCESSES} 个进程每步 {shared:.3f} s：速度是一个进程的 {alone / shared:.2f} 倍")
 
 # %% [markdown] lang="en"
-# The losses agree up to rounding. Both ways had the same cores, so there is little to gain here, and the two must wait for each other at every batch norm. With a GPU for each process it is another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
+# The losses agree up to rounding. Both ways had the same cores, so nothing can be gained here, and time is lost: at every batch norm the two wait for each other. With a GPU for each process it is another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
 #
 # If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
 
-# %% [markdown] lang="zh" of="76d15786"
-# 损失相同，只差舍入误差。两种方式用的是同样的核，所以这里没什么好处，而且两个进程在每个批归一化处都要互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
+# %% [markdown] lang="zh" of="fe79d300"
+# 损失相同，只差舍入误差。两种方式用的是同样的核，所以这里没有好处，反而更慢：每到一个批归一化，两个进程都要互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
 #
 # 有一个进程中途退出，其余的也会停下来，并说明原因。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，从最后一个检查点断点续训。
 
@@ -562,9 +562,9 @@ maps, seconds_each = answers({"PyTorch": segmenter} | exported)
 print(f"PyTorch: {seconds_each['PyTorch']:.2f} s an eye")
 # zh: print(f"PyTorch：每只眼睛 {seconds_each['PyTorch']:.2f} s")
 faster = {name: seconds_each["PyTorch"] / seconds_each[name] for name in exported}
-theirs = maps["PyTorch"] >= segmenter.threshold
+theirs = (maps["PyTorch"] >= segmenter.threshold) & eye.fov
 for name in exported:
-    ours, size = maps[name] >= segmenter.threshold, files[name].stat().st_size / 1e6
+    ours, size = (maps[name] >= segmenter.threshold) & eye.fov, files[name].stat().st_size / 1e6
     dice = 2 * (ours & theirs).sum() / max(1, ours.sum() + theirs.sum())
     print(f"ONNX {name}: {size:.2f} MB, {seconds_each[name]:.2f} s, {faster[name]:.1f} times as fast; ", end="")
     # zh: print(f"ONNX {name}：{size:.2f} MB，{seconds_each[name]:.2f} s，速度是 PyTorch 的 {faster[name]:.1f} 倍；", end="")
