@@ -573,7 +573,8 @@ def train(
                 if due and choose:
                     line += f", val Dice {run.history[-1]['dice']:.4f}"
                 say(line)
-                if due and (skipped := run.history[-1].get("skipped")):
+                looked = run.history[-1:] if due else []  # none, where nothing chooses
+                if skipped := [k for entry in looked for k in entry.get("skipped", ())]:
                     steps = ", ".join(map(str, skipped))
                     say(f"  gradients overflowed in fp16, steps left out: {steps}")
     finally:

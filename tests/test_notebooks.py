@@ -21,7 +21,7 @@ from notebooks.tools import LANGUAGES, address, build, localise, paste, run
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [path.stem for path in build.sources(ROOT, [])]
-GPU_CHAPTERS = ("01", "08", "09", "12")
+GPU_CHAPTERS = ("01", "08", "09", "12", "13")
 LEADS = {
     "en": ["After this chapter you can", "Minutes", "You need", "You are here"],
     "zh": ["学完这一章你能", "用时", "预备知识", "你在这里"],

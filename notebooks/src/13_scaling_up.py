@@ -243,7 +243,7 @@ guess = None  # a number
 double = tuple(2 * width for width in widths)
 lesson.ask("13.3", guess, by_torch(double, side) / by_torch(widths, side))
 
-# %% tags=["answer"]
+# %% tags=["answer", "varies"]
 def paces(runs, rounds=5):
     """Return the median seconds of a step of each run; they take turns."""
     times = {name: [] for name in runs}
@@ -373,7 +373,7 @@ print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
 #
 # 在这台机器上，能换来什么？（倍数小于 1，说明这个设备没有处理低精度数的运算单元，这时按规则用 `fp32`。）
 
-# %%
+# %% tags=["varies"]
 known = {"cuda": ("fp32", "fp16", "bf16"), "cpu": ("fp32", "bf16")}
 kinds = known.get(device.type, ("fp32",))
 pace = paces({k: training.new_run(train, val, course.config, precision=k) for k in kinds})
@@ -529,7 +529,7 @@ lesson.ask("13.6", guess)
 # %% [markdown] lang="zh" of="a49b906c"
 # 导出要用三个包，课程别处用不到。没有装的话，单元格会说怎样装（在 Notebook 里，新建一个单元格运行 `%pip install onnx onnxscript onnxruntime`，再运行这一格），本章照样往下走。
 
-# %% tags=["answer"]
+# %% tags=["answer", "varies"]
 segmenter = inference.Segmenter.load(device=torch.device("cpu"))
 files = {"fp32": folder / "drive.onnx", "int8": folder / "drive-int8.onnx"}
 eye, exported = val[0], {}
@@ -694,7 +694,7 @@ print(f"{needed.terabytes:.1f} TB of photographs and results; {needed.money:,.0f
 #
 # 这次运行在这台机器上测到的，放在一起：
 
-# %%
+# %% tags=["varies"]
 gains = {f"{kind} instead of fp32, training": pace["fp32"] / pace[kind] for kind in kinds[1:]}
 # zh: gains = {f"训练用 {kind}（和 fp32 相比）": pace["fp32"] / pace[kind] for kind in kinds[1:]}
 if alone and shared:
