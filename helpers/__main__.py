@@ -614,10 +614,11 @@ def parser() -> argparse.ArgumentParser:
     option("--out", type=Path, required=True)
     every = "prob,vessels,overlay,fov,thumb"
     option("--keep", metavar="KINDS", default=every, help=f"default: {every}")
-    option("--weights", **weights, nargs="+", default=())  # the mean of several
+    either = option.__self__.add_mutually_exclusive_group().add_argument
+    either("--weights", **weights, nargs="+", default=())  # the mean of several
     text = "a network that export wrote, in place of --weights"
     exported = {"type": Path, "metavar": "FILE.onnx", "help": text}
-    option("--onnx", dest="weights", nargs="+", **exported)
+    either("--onnx", dest="weights", nargs="+", **exported)
     option("--threshold", **threshold)
     text = "of the whole lit disc; default: measured"
     option("--diameter", type=pixels, metavar="PIXELS", help=text)

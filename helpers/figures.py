@@ -295,7 +295,7 @@ def _plot_rates(ax: Axes, limit: float) -> None:
         ax.plot((left, right), line, color=GREY, lw=0.6, zorder=0)
         if low * 1.3 < right / rate < high / 1.1:
             style = {"ha": "right", "va": "bottom", "color": "0.4", "fontsize": 7.5}
-            ax.text(right, right / rate, f"{rate}/s ", **style)
+            ax.text(right, right / rate, f"{rate} GFLOP/s ", **style)
     line, label = (left / limit, right / limit), "matrix product"
     ax.plot((left, right), line, "k--", lw=1, zorder=0, label=label)
     ax.set(xlim=ends[0], ylim=ends[1])
@@ -310,8 +310,8 @@ def _plot_dice(ax: Axes, dice: Sequence[dict], precision: str) -> None:
         ax.plot(mean, y, "o", color=colour)
     times = [row["times"][precision]["core_seconds"] for row in dice]
     named = zip(dice, times, strict=True)
-    words = [f"{row['text']}\n{x:.1f} x time" for row, x in named]
+    words = [f"{row['text']}\n{x:.1f} × time ({precision})" for row, x in named]
     ax.set_yticks(range(len(dice)), words, fontsize=9)
     ax.axvline(0, color=BLACK, linewidth=0.8)
-    ax.set(ylim=(len(dice) - 0.5, -0.5), title="Dice less the recipe's")
+    ax.set(ylim=(len(dice) - 0.5, -0.5), title="Dice minus the recipe's")
     ax.locator_params(axis="x", nbins=4)

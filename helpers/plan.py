@@ -20,14 +20,15 @@ SHARD = 2000  # photographs
 class Plan:
     """What a run needs.
 
-    hours : from start to end, all cores busy; core_hours : what is paid for; money : in
-    the currency of the prices; terabytes : photographs and results, of 10 ** 12 bytes;
-    shards : so many that none is much larger than SHARD.
+    hours : from start to end, all cores busy; core_hours : what is paid for; computing,
+    storage : money, in the currency of the prices; terabytes : photographs and results,
+    of 10 ** 12 bytes; shards : so many that none is much larger than SHARD.
     """
 
     hours: float
     core_hours: float
-    money: float
+    computing: float
+    storage: float
     terabytes: float
     shards: int
 
@@ -65,5 +66,5 @@ def photographs(
     computing = core_hours * price_per_core_hour
     storage = terabytes * price_per_terabyte_month * months
     shards = math.ceil(count / SHARD)
-    money = computing + storage
-    return Plan(core_hours / cores, core_hours, money, terabytes, shards)
+    hours = core_hours / cores
+    return Plan(hours, core_hours, computing, storage, terabytes, shards)

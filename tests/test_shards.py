@@ -479,10 +479,11 @@ def test_a_million_photographs_on_paper():
     )  # fmt: skip
     assert made.core_hours == pytest.approx(1000) and made.hours == pytest.approx(10)
     assert made.terabytes == pytest.approx(2)
-    assert made.money == pytest.approx(1000 * 0.1 + 2 * 20 * 3)
+    assert made.computing == pytest.approx(1000 * 0.1)
+    assert made.storage == pytest.approx(2 * 20 * 3)
     assert made.shards == 500
     small = plan.photographs(2001, 1, **plan.SMALL, price_per_core_hour=0, months=0)
-    assert small.shards == 2 and small.money == 0
+    assert small.shards == 2 and small.computing == small.storage == 0
     assert small.hours == pytest.approx(2001 * plan.SMALL["seconds_each"] / 3600)
 
 

@@ -51,7 +51,7 @@ QUESTIONS["13.1"] = Question(
             (
                 "Cutting and bending patches touches each pixel a few times; a "
                 "convolution multiplies each of them hundreds of times.",
-                "切块和变形，每个像素只碰几次；卷积要把每个像素乘上几百次。",
+                "裁剪和变形对每个像素只算几次；卷积里，每个像素要参加几百次乘法。",
             ),
         ),
         (
@@ -59,7 +59,7 @@ QUESTIONS["13.1"] = Question(
             (
                 "AdamW touches each weight once a step. A convolution uses each weight "
                 "at every pixel.",
-                "AdamW 每步只碰每个权重一次，卷积在每个像素上都要用到它。",
+                "AdamW 每步只更新每个权重一次；而卷积在每个像素上都要用到每个权重。",
             ),
         ),
     ),
@@ -93,8 +93,8 @@ EXERCISES["13.2"] = Exercise(
             (
                 "You counted one addition fewer, as a sum of N terms has N - 1. By "
                 "convention each product is added to a sum that begins with 0: N.",
-                "你少算了一次加法：N 项相加是 N - 1 次。按惯例，和从 0 开始，"
-                "每个乘积都加一次，所以是 N 次。",
+                "你少算了一次加法。N 项相加，加法是 N - 1 次；但按惯例从 0 开始累加，"
+                "每个乘积都加一次，所以算 N 次。",
             ),
         ),
         (
@@ -178,8 +178,8 @@ QUESTIONS["13.4"] = Question(
     (
         "{answer}, infinity, and no error says so. From there on nearly all it touches "
         "is infinite or no number.",
-        "{answer}，也就是无穷大，而且没有任何报错。之后碰到它的数，几乎"
-        "都变成无穷大或 NaN。",
+        "{answer}，也就是无穷大，而且没有任何报错。之后凡是和它一起运算的数，"
+        "结果几乎都是无穷大或 NaN。",
     ),
     mistakes=(
         (
@@ -222,7 +222,7 @@ EXERCISES["13.5"] = Exercise(
     (
         "A mean over eight patches gives each of them the same weight. How much of it "
         "belongs to each process?",
-        "八个图像块取平均，每块的分量相同。每个进程占多少分量？",
+        "八个图像块取平均，每一块所占的比例相同。每个进程占多大比例？",
     ),
     (
         (
@@ -230,7 +230,7 @@ EXERCISES["13.5"] = Exercise(
             (
                 "A patch in the share of two now counts more than one in a share of "
                 "three.",
-                "这样一来，只有两块的那一份里，每一块的分量比三块那份里的重。",
+                "这样一来，两块那一份里的每一块，所占的比例就比三块那份里的大。",
             ),
         ),
         (
@@ -246,7 +246,7 @@ EXERCISES["13.5"] = Exercise(
             ),
             (
                 "The weights are right; they must add up to one.",
-                "各份的分量对了，但加起来应当是 1。",
+                "各份的加权系数比例对了，但加起来应当是 1。",
             ),
         ),
     ),
@@ -370,43 +370,43 @@ EXERCISES["13.7"] = Exercise(
 
 QUESTIONS["13.8"] = Question(
     ("hours for a million photographs", "一百万张照片要几小时"),
-    16.06,
+    8.68,
     (
         (
             "All seconds of all photographs, shared out among the cores, in hours.",
             "先算全部照片的总秒数，分给各个核，再换成小时。",
         ),
         (
-            "3,700,000 seconds of one core are 1,028 hours.",
-            "一个核要 3,700,000 秒，也就是 1028 小时。",
+            "2,000,000 seconds of one core are 556 hours.",
+            "一个核要 2,000,000 秒，也就是 556 小时。",
         ),
     ),
     (
-        "{answer} hours: 1,028 core hours on 64 cores. Each core works for itself, so "
-        "nothing is lost by sharing.",
-        "{answer} 小时：1028 核时分给 64 个核。各核互不等待，分开做没有损失。",
+        "{answer} hours: 556 core hours on 64 cores. Each core works for itself, so on "
+        "paper nothing is lost by sharing.",
+        "{answer} 小时：556 核时分给 64 个核。各核互不等待，纸面上分开做没有损失。",
     ),
     tolerance=0.03,
     mistakes=(
         (
-            Between(1000, 1050),
+            Between(540, 570),
             ("That is on one core.", "这是只用一个核。"),
         ),
         (
-            Between(55_000, 60_000),
+            Between(31_000, 31_500),
             ("Those are seconds.", "这是秒数。"),
         ),
         (
-            Between(900, 999),
+            Between(515, 525),
             ("Those are minutes.", "这是分钟数。"),
         ),
         (
-            Between(65_000, 66_500),
+            Between(35_400, 35_700),
             (
                 "You multiplied by the cores; they share the work.",
                 "你乘上了核数；各个核是分担工作的。",
             ),
         ),
     ),
-    known=("16.06",),
+    known=("8.68",),
 )

@@ -4,12 +4,12 @@
 # %% [markdown] lang="en"
 # # 13 Scaling up
 #
-# *A wider network, a faster machine, four of them, a million photographs: what does each cost, and what does it buy?*
+# *A wider network, shorter numbers, more processes, a million photographs: what does each cost, and what does it buy?*
 
-# %% [markdown] lang="zh" of="1aafc890"
+# %% [markdown] lang="zh" of="c390a1be"
 # # 13 扩大规模
 #
-# *网络更宽、机器更快、四台一起上、一百万张照片：各要付出什么，又换来什么？*
+# *网络更宽、数的位数更少、几个进程一起上、一百万张照片：各要付出什么，又换来什么？*
 
 # %% [markdown] include="badges"
 
@@ -52,8 +52,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from helpers import export, figures, inference, losses, places, plan, preprocess, runtime
-from helpers import training
+from helpers import export, figures, inference, places, plan, preprocess, runtime, training
 from helpers.unet import UNet, trace
 
 smoke = course.mode == "smoke"
@@ -75,7 +74,7 @@ print(f"{course.dataset}, {named}; cores: {os.cpu_count()}")
 # %% [markdown] lang="zh" of="f53e62c7"
 # ## 一步的时间花在哪里
 #
-# 想让程序变快，先看时间花在哪里。训练的一步有四部分（第 08 章）：准备一批图像块（切块、增强，**batch**），**前向** (forward，网络和损失)，**反向** (backward，梯度)，**更新** (update，AdamW 和权重的滑动平均)。
+# 想让程序变快，先看时间花在哪里。训练的一步有四部分（第 08 章）：**准备图像块**（batch：裁剪、增强）、**前向**（forward：网络和损失）、**反向**（backward：梯度）、**更新**（update：AdamW 和权重的滑动平均）。
 #
 # **猜一猜 13.1** 四部分里哪一个最花时间：`"batch"`、`"forward"`、`"backward"` 还是 `"update"`？
 
@@ -141,16 +140,20 @@ for name, part in parts.items():
     print(f"{name:9}{1000 * part:8.1f} ms {part / start:6.0%}")
 
 # %% [markdown] lang="en"
-# On a CPU backward costs about twice the forward pass, and that is no accident: for each convolution it needs two more of the same size, one for the gradient of the weights, one for the gradient of what came in.
+# On a CPU backward usually costs about twice the forward pass, and that is no accident: for each convolution it needs two more of the same size, one for the gradient of the weights, one for the gradient of what came in.
 #
 # The bar also says what can be gained at most. Where the batch is a tenth of the step, a machine that made it in no time would save that tenth and no more (Amdahl's law).
+#
+# Seconds move by a tenth and more from cell to cell, as the machine does other things, too. So what is compared below takes turns, and ratios count, not seconds.
 
-# %% [markdown] lang="zh" of="66d78bd1"
+# %% [markdown] lang="zh" of="302a634f"
 # 图中文字：milliseconds of one step 一步的毫秒数 · batch 一批图像块 · forward 前向 · backward 反向 · update 更新。
 #
-# 在 CPU 上，反向花的时间大约是前向的两倍，这不是巧合：前向的每个卷积，反向都要再做两个同样大的，一个求权重的梯度，一个求输入的梯度。
+# 在 CPU 上，反向花的时间通常大约是前向的两倍，这不是巧合：前向的每个卷积，反向都要再做两个同样大的，一个求权重的梯度，一个求输入的梯度。
 #
 # 这条横条也说明最多能省多少。如果准备图像块占一步的十分之一，那么就算它一点时间都不花，也只能省下这十分之一（阿姆达尔定律 (Amdahl's law)）。
+#
+# 机器同时还在做别的事，所以各单元格测出的秒数会相差十分之一以上。下面要比较的，都是轮流测的；看倍数，不看秒数。
 
 # %% [markdown] lang="en" minutes="12"
 # ## Count the arithmetic
@@ -162,7 +165,7 @@ for name, part in parts.items():
 # %% [markdown] lang="zh" of="24537c89"
 # ## 数一数运算量
 #
-# 一个网络的运算量，不用把它搭出来就能算。卷积的一个输出数，是许多乘积的和：每个输入通道里，卷积核盖住的每个数都贡献一个乘积。一次乘法和一次加法，算两次运算（FLOPs，浮点运算次数）。
+# 网络还没搭出来，就能算出它的运算量。卷积的一个输出数，是许多乘积的和：每个输入通道里，卷积核盖住的每个数都贡献一个乘积。一次乘法和一次加法，算两次运算（FLOPs，浮点运算次数）。
 #
 # **练习 13.2** 一个卷积，卷积核是 `kernel` × `kernel`，没有偏置，输出有 `height` × `width` 个像素。返回它的运算次数。
 
@@ -181,16 +184,16 @@ operations = lesson.exercise("13.2", operations)
 #
 # </details>
 #
-# Over all convolutions of the U this must be what PyTorch itself counts. Chapter 03's `trace` walks the U without numbers ("meta"), so the widest network costs nothing to count. (An up-convolution with stride 2 puts a 2×2 stamp at each *input* pixel, so these are what counts there.)
+# Over all convolutions of the U this must be what PyTorch itself counts. Chapter 03's `trace` walks the U; the network lies on PyTorch's device `meta`, which keeps shapes and no numbers, so the widest one costs nothing to count. (An up-convolution with stride 2 puts a 2×2 stamp at each *input* pixel, so these are what counts there.)
 
-# %% [markdown] lang="zh" of="eff0fbf8"
+# %% [markdown] lang="zh" of="c999bf0c"
 # <details><summary>参考答案</summary>
 #
 # {{solution 13.2}}
 #
 # </details>
 #
-# 把 U 里所有的卷积加起来，应当等于 PyTorch 自己数出来的。第 03 章的 `trace` 走一遍 U，但不做任何计算（"meta"），所以再宽的网络也数得起。（步幅为 2 的上卷积是在每个*输入*像素上盖一个 2×2 的印章，所以那里数的是输入像素。）
+# 把 U 里所有的卷积加起来，应当等于 PyTorch 自己数出来的。第 03 章的 `trace` 走一遍 U；这里的网络建在 `meta` 上，只有形状，没有数值，所以再宽的网络数起来也不费事。（步幅为 2 的上卷积是在每个*输入*像素上盖一个 2×2 的印章，所以那里数的是输入像素。）
 
 # %%
 def network_without_numbers(widths):
@@ -223,7 +226,7 @@ widths, side = course.config.widths, course.config.patch_size
 print(f"one patch of {side}: {by_hand(widths, side):,} by hand")
 # zh: print(f"边长 {side} 的一个图像块：手算 {by_hand(widths, side):,} 次")
 print(f"                 {by_torch(widths, side):,} by torch")
-# zh: print(f"                         torch 数出 {by_torch(widths, side):,} 次")
+# zh: print(f"                 torch 数出 {by_torch(widths, side):,} 次")
 lesson.contract("13.operations", by_hand(widths, side) / 1e6, course)
 
 # %% [markdown] lang="en"
@@ -247,9 +250,10 @@ lesson.ask("13.3", guess, by_torch(double, side) / by_torch(widths, side))
 def paces(runs, rounds=5):
     """Return the median seconds of a step of each run; they take turns."""
     times = {name: [] for name in runs}
-    for name, trial in (pair for _ in range(2 + rounds) for pair in runs.items()):
-        trial.model.train()
-        times[name].append(timed_step(trial).sum())
+    for _ in range(2 + rounds):  # two to warm up
+        for name, trial in runs.items():
+            trial.model.train()
+            times[name].append(timed_step(trial).sum())
     return {name: float(np.median(each[2:])) for name, each in times.items()}
 
 
@@ -257,21 +261,21 @@ half = tuple(width // 2 for width in widths)
 settings = {w: dataclasses.replace(course.config, widths=w) for w in (half, widths, double)}
 seconds = paces({w: training.new_run(train, val, each) for w, each in settings.items()})
 print("widths                 GFLOP a patch    s a step    GFLOP a second")
-# zh: print("各层宽度           一块的 GFLOP    每步秒数    每秒 GFLOP")
+# zh: print("各层宽度             一块的 GFLOP      每步秒数    每秒 GFLOP")
 for sizes, each in seconds.items():
     giga = by_torch(sizes, side) / 1e9
     work = 3 * giga * course.config.batch_size  # forward once, backward twice as much
     print(f"{'-'.join(map(str, sizes)):22} {giga:10.3f} {each:13.3f} {work / each:13.0f}")
 
 # %% [markdown] lang="en"
-# Nearly four times, as each output channel reads twice as many input channels, and there are twice as many of them. (Not quite: the photograph's channels and the one channel of the answer do not double.) The seconds grow by less, because a narrow network keeps the machine waiting: each call has a fixed price, and small matrices do not fill the arithmetic units. The last column shows it: the wider the network, the more operations a second the same machine does. On a GPU one would expect more of it; that was not measured here.
+# Nearly four times, as each output channel reads twice as many input channels, and there are twice as many of them. (Not quite: the photograph's channels and the one channel of the answer do not double.) The seconds grow by less. The count knows convolutions alone; batch norm, ReLU and copies are not in it, and they grow with the width, not with its square. A narrow network also pays the fixed price of each call for less work. So the wider the network, the more operations a second the same machine does: look at the last column. On a GPU one would expect more of it; that was not measured here.
 #
-# The same was measured once on one core of a shared machine, for more sizes ([results/cost.json](../results/cost.json)). Each line of the figure changes one thing of the recipe: its width, its number of levels, its patch. On a grey line the core does the same number of operations a second; the dashed line is what it reaches in a product of large matrices.
+# The same was measured once on one core, in batches of {{cost.config.batch_size:d}}, for more sizes ([results/cost.json](../results/cost.json)). Each line of the figure changes one thing of the recipe: its width, its number of levels, its patch. On a grey line the core does the same number of operations a second; the dashed line is what it reaches in a product of large matrices. The rounds lay {{cost.cpu.noise.spread_median * 100:.0f}}% apart, so believe no smaller difference.
 
-# %% [markdown] lang="zh" of="9a14877d"
-# 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片的通道数和输出的那一个通道没有加倍。）时间没有增加这么多：网络窄的时候，机器经常空等。每次调用都有固定的开销；矩阵小，运算单元也填不满。看最后一列：网络越宽，同一台机器每秒做的运算越多。GPU 上应当更明显，不过这里没有测过。
+# %% [markdown] lang="zh" of="66f5d466"
+# 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片的通道数和输出的那一个通道没有加倍。）时间没有增加这么多。数出来的只有卷积；批归一化、ReLU 和复制不在里面，它们随宽度增加，不随宽度的平方增加。每次调用还有固定的开销，网络窄，分摊到的运算就少。所以网络越宽，同一台机器每秒做的运算越多，看最后一列就知道。GPU 上应当更明显，不过这里没有测过。
 #
-# 同样的测量，在一台共用机器的一个 CPU 核上做过一次，试了更多种大小（[results/cost.json](../results/cost.json)）。图里每条线只改基准方案的一处：宽度、层数、图像块的边长。沿着一条灰线，这个核每秒做的运算一样多；虚线是它做大矩阵乘法时的速度。
+# 同样的测量，在一个 CPU 核上做过一次，批量大小是 {{cost.config.batch_size:d}}，试了更多种大小（[results/cost.json](../results/cost.json)）。图里每条线只改基准方案的一处：宽度、层数、图像块的边长。落在同一条灰线上的点，每秒的运算次数相同；虚线是这个核做大矩阵乘法时的速度。几轮测量之间相差 {{cost.cpu.noise.spread_median * 100:.0f}}%，比这更小的差别不要当真。
 
 # %% fold="Draw cost against size" fold_zh="画出大小和代价"
 stored = json.loads((places.ROOT / "results" / "cost.json").read_text("utf-8"))
@@ -291,16 +295,24 @@ for name in ("width 8", "recipe", "width 64"):
     # zh: print(f"{name:9} bf16 每秒 {rate:4.0f} GFLOP")
 
 # %% [markdown] lang="en"
-# What the arithmetic buys is in the last panel: on ten held-out eyes (chapter 12) twice the width gains {{cost.dice['width 32'].dice[0]:+.4f}} of Dice ({{cost.dice['width 32'].dice[1]:+.4f}} to {{cost.dice['width 32'].dice[2]:+.4f}}) for {{cost.dice['width 32'].times.step_flop:.1f}} times the operations; with four times the width it is {{cost.dice['width 64'].dice[0]:+.4f}} ({{cost.dice['width 64'].dice[1]:+.4f}} to {{cost.dice['width 64'].dice[2]:+.4f}}) for {{cost.dice['width 64'].times.step_flop:.0f}} times as many, and these eyes cannot tell.
+# In `bf16` convolutions are {{cost.rows.recipe.cpu.bf16.convolutions * 100:.0f}}% of the time of the recipe's step and {{cost.rows['width 64'].cpu.bf16.convolutions * 100:.0f}}% of that of the network four times as wide: the rest is what the count does not know.
 #
-# `torch.compile` writes a program of its own for the network. On one core that took {{cost.cpu.compile.bf16.compile_seconds:.0f}} seconds and then saved {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} of the {{cost.cpu.compile.bf16.seconds * 1000:.0f}} milliseconds of a step: it pays from {{cost.cpu.compile.bf16.pays_from:,d}} steps on.
+# What the arithmetic buys is in the last panel, on ten held-out eyes (chapter 12). Twice the width: {{cost.dice['width 32'].dice[0]:+.4f}} of Dice ({{cost.dice['width 32'].dice[1]:+.4f}} to {{cost.dice['width 32'].dice[2]:+.4f}}) for {{cost.dice['width 32'].times.step_flop:.1f}} times the operations and {{cost.dice['width 32'].times.bf16.core_seconds:.1f}} times the time in `bf16`, {{cost.dice['width 32'].times.fp32.core_seconds:.1f}} in `fp32`. Four times the width: {{cost.dice['width 64'].dice[0]:+.4f}} ({{cost.dice['width 64'].dice[1]:+.4f}} to {{cost.dice['width 64'].dice[2]:+.4f}}) for {{cost.dice['width 64'].times.step_flop:.0f}}, {{cost.dice['width 64'].times.bf16.core_seconds:.1f}} and {{cost.dice['width 64'].times.fp32.core_seconds:.1f}} times. Both are less than another seed may move it (chapter 12).
+#
+# Seconds are one price, **memory** is the other, and on a GPU it is mostly the first that stops you. For the way back a step keeps the maps of the way forward: {{cost.rows.recipe.cpu.bf16.activations_mib:.0f}} MiB for the recipe in `bf16`, {{cost.rows.recipe.cpu.fp32.activations_mib:.0f}} in `fp32`. Twice the width keeps twice as much, twice the side of a patch four times, a larger batch as many times more as it is larger. So where memory runs out, take a smaller batch first, or add up the gradients of several small batches before one update; batch norm then counts over the small ones.
+#
+# `torch.compile` writes a program of its own for the network. On one core that took {{cost.cpu.compile.bf16.compile_seconds:.0f}} seconds and then saved about {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} of the {{cost.cpu.compile.bf16.seconds * 1000:.0f}} milliseconds of a step (the middle half of the pairs: {{cost.cpu.compile.bf16.saved[1] * 1000:.0f}} to {{cost.cpu.compile.bf16.saved[2] * 1000:.0f}}). So it pays from somewhere between {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[2]:,.0f}} and {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[1]:,.0f}} such steps on. The trainings of this course are about as long or shorter: it leaves it.
 
-# %% [markdown] lang="zh" of="acf59ada"
-# 图中文字：operations, GFLOP 运算次数（十亿次） · a step in bf16 用 bf16 的一步（fp32 同理） · seconds of a core 一个 CPU 核的秒数 · width 宽度 · levels 层数 · patch 图像块边长 · recipe 基准方案 · matrix product 矩阵乘法 · Dice less the recipe's 和基准方案的 Dice 之差 · twice as wide 宽度加倍 · four times as wide 四倍宽 · five levels 五层 · 256, batch of 2 边长 256，一批两个 · x time 几倍时间。
+# %% [markdown] lang="zh" of="16c4ffa5"
+# 图中文字：operations, GFLOP 运算次数（十亿次） · a step in bf16 用 bf16 的一步（fp32 同理） · seconds of a core 一个 CPU 核的秒数 · width 宽度 · levels 层数 · patch 图像块边长 · recipe 基准方案 · 300 GFLOP/s 每秒 3000 亿次运算（其余同理） · matrix product 矩阵乘法 · Dice minus the recipe's 和基准方案的 Dice 之差 · twice as wide 宽度加倍 · four times as wide 四倍宽 · five levels 五层 · 256, batch of 2 边长 256，一批两个 · × time (bf16) 在 bf16 下是几倍时间。
 #
-# 这些运算换来什么，看最后一幅：在十只留出的眼睛上（第 12 章），宽度加倍，Dice 提高 {{cost.dice['width 32'].dice[0]:+.4f}}（{{cost.dice['width 32'].dice[1]:+.4f}} 到 {{cost.dice['width 32'].dice[2]:+.4f}}），运算是 {{cost.dice['width 32'].times.step_flop:.1f}} 倍；宽度四倍，是 {{cost.dice['width 64'].dice[0]:+.4f}}（{{cost.dice['width 64'].dice[1]:+.4f}} 到 {{cost.dice['width 64'].dice[2]:+.4f}}），运算是 {{cost.dice['width 64'].times.step_flop:.0f}} 倍，凭这些眼睛看不出来。
+# 用 `bf16` 时，卷积占基准方案一步时间的 {{cost.rows.recipe.cpu.bf16.convolutions * 100:.0f}}%；四倍宽的网络，占 {{cost.rows['width 64'].cpu.bf16.convolutions * 100:.0f}}%。其余的就是没有数进去的部分。
 #
-# `torch.compile` 会为网络专门生成一段程序。在一个核上，编译用了 {{cost.cpu.compile.bf16.compile_seconds:.0f}} 秒，之后每步的 {{cost.cpu.compile.bf16.seconds * 1000:.0f}} 毫秒能省下 {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} 毫秒：训练 {{cost.cpu.compile.bf16.pays_from:,d}} 步以上才划算。
+# 这些运算换来什么，看最后一幅，那是十只留出的眼睛（第 12 章）。宽度加倍，Dice 的变化是 {{cost.dice['width 32'].dice[0]:+.4f}}（{{cost.dice['width 32'].dice[1]:+.4f}} 到 {{cost.dice['width 32'].dice[2]:+.4f}}），运算次数是 {{cost.dice['width 32'].times.step_flop:.1f}} 倍，时间在 `bf16` 下是 {{cost.dice['width 32'].times.bf16.core_seconds:.1f}} 倍，在 `fp32` 下是 {{cost.dice['width 32'].times.fp32.core_seconds:.1f}} 倍。宽度加到四倍，变化是 {{cost.dice['width 64'].dice[0]:+.4f}}（{{cost.dice['width 64'].dice[1]:+.4f}} 到 {{cost.dice['width 64'].dice[2]:+.4f}}），三个倍数是 {{cost.dice['width 64'].times.step_flop:.0f}}、{{cost.dice['width 64'].times.bf16.core_seconds:.1f}} 和 {{cost.dice['width 64'].times.fp32.core_seconds:.1f}}。两个变化都比换一个随机种子可能带来的差别小（第 12 章）。
+#
+# 时间是一种代价，**内存**是另一种；用 GPU 时，先遇到的往往是显存不够。前向的特征图要留到反向时用：基准方案的一步，`bf16` 要留 {{cost.rows.recipe.cpu.bf16.activations_mib:.0f}} MiB，`fp32` 要留 {{cost.rows.recipe.cpu.fp32.activations_mib:.0f}} MiB。宽度加倍，要留的也加倍；图像块边长加倍，变成四倍；批量大几倍，就多几倍。所以内存不够时，先减小批量；或者把几个小批的梯度加起来，再更新一次，不过这时批归一化只在小批上统计。
+#
+# `torch.compile` 会为网络专门生成一段程序。在一个核上，编译用了 {{cost.cpu.compile.bf16.compile_seconds:.0f}} 秒，之后每步的 {{cost.cpu.compile.bf16.seconds * 1000:.0f}} 毫秒大约能省下 {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} 毫秒（成对测量的中间一半是 {{cost.cpu.compile.bf16.saved[1] * 1000:.0f}} 到 {{cost.cpu.compile.bf16.saved[2] * 1000:.0f}}）。所以大约要训练 {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[2]:,.0f}} 到 {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[1]:,.0f}} 个这样的步才划算。本课程的训练和这差不多长，或者更短，所以不用它。
 
 # %% [markdown] lang="en" minutes="5"
 # ## Short numbers
@@ -310,14 +322,14 @@ for name in ("width 8", "recipe", "width 64"):
 # %% [markdown] lang="zh" of="add5efba"
 # ## 低精度数
 #
-# 第 08 章看过 `fp16` 存不下的小数，这里看它存不下的大数，再看低精度数能换来什么。16 位的数占的内存只有 32 位的一半；硬件有专门的运算单元时，会快好几倍，没有时每个数都要转换，反而更慢。这 16 位有两种用法：`bf16` 保留 `fp32` 的范围，但十进制有效数字从七位减到两三位；`fp16` 比它多一位，范围却小。
+# 第 08 章看过哪些数对 `fp16` 来说太小，这里看哪些数太大，再看低精度数能换来什么。16 位的数占的内存只有 32 位的一半；硬件有专门的运算单元，就快好几倍；没有，每个数都要先转换，反而更慢。16 个比特有两种分法：`bf16` 保留 `fp32` 的范围，但十进制有效数字从七位减到两三位；`fp16` 的有效数字比它多大约一位，范围却小得多。
 
 # %%
 print("          largest   next after 1")
-# zh: print("             最大   1 之后的下一个数")
+# zh: print("             最大   1 的下一个数")
 for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)):
     about = torch.finfo(kind)
-    print(f"{name} {about.max:12.5g} {1 + about.eps:14.7g}")
+    print(f"{name} {about.max:12.5g} {1 + about.eps:14.8g}")
 
 # %% [markdown] lang="en"
 # **Guess 13.4** A value of 70,000 is stored in `fp16`. What becomes of it: `"70000"`, `"65504"`, `"inf"` or `"error"`?
@@ -336,27 +348,18 @@ print("70,000 in fp16:", float(torch.tensor(70_000.0).half()))
 # zh: print("70000 存成 fp16：", float(torch.tensor(70_000.0).half()))
 
 # %% [markdown] lang="en"
-# So that small gradients do not become zero, `fp16` multiplies the loss by a large factor before the backward pass and divides the gradients by it afterwards (`GradScaler`, chapter 08). That factor can be too large. If a gradient overflows, the scaler leaves that step out, halves the factor, and goes on. We provoke it on a tiny network, on the CPU: in steps 3 and 4 the loss is a billion times too large.
+# So that small gradients do not become zero, `fp16` multiplies the loss by a large factor before the backward pass and divides the gradients by it afterwards (`GradScaler`, chapter 08). Nobody knows the right factor beforehand. So the scaler begins with a large one, 65,536; if a gradient overflows, it leaves that step out, halves the factor and goes on, and after 2,000 good steps it doubles it. Here is a tiny network on the CPU, with a factor that begins far too large:
 
-# %% [markdown] lang="zh" of="66b0c77d"
-# 为了不让很小的梯度变成零，`fp16` 在反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`，第 08 章）。这个倍数可能太大：梯度溢出时，它就跳过这一步，倍数减半，接着训练。下面在 CPU 上的一个很小的网络里故意制造溢出：第 3、4 步的损失放大了十亿倍。
+# %% [markdown] lang="zh" of="34b8ac74"
+# 为了不让很小的梯度变成零，`fp16` 在反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`，第 08 章）。合适的倍数事先没人知道，所以它从一个大数 65536 开始；梯度一溢出，就跳过这一步，把倍数减半，接着训练；连续 2000 步没有溢出，就把倍数加倍。下面是 CPU 上的一个很小的网络，倍数一开始大得离谱：
 
 # %%
-class Exploding:
-    """A loss that is a billion times too large in steps 3 and 4."""
-
-    calls = 0
-
-    def __call__(self, *arguments):
-        self.calls += 1
-        factor = 1e9 if self.calls in (3, 4) else 1
-        return factor * losses.bce_dice_loss(*arguments)
-
-
 tiny = {"widths": (4, 8), "patch_size": 32, "batch_size": 4, "steps": 8, "val_every": 8}
 eight_steps = dataclasses.replace(course.config, **tiny)
+FACTOR = 2.0**20
 cpu = {"device": torch.device("cpu"), "precision": "fp16"}
-fp16 = training.new_run(train, val, eight_steps, loss_fn=Exploding(), **cpu)
+fp16 = training.new_run(train, val, eight_steps, **cpu)
+fp16.scaler = torch.amp.GradScaler("cpu", init_scale=FACTOR)
 for loss in fp16.steps():
     print(f"step {fp16.step}: loss {float(loss):14,.2f}, next factor {fp16.scaler.get_scale():8,.0f}")
     # zh: print(f"第 {fp16.step} 步：损失 {float(loss):14,.2f}，下一步的倍数 {fp16.scaler.get_scale():8,.0f}")
@@ -366,12 +369,12 @@ print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
 # %% [markdown] lang="en"
 # `bf16` needs none of this; where the hardware has it, the course takes it: a GPU of compute capability 8 or more, a CPU with AMX or AVX-512 BF16. Below that `fp16` with its scaler on a GPU, and `fp32` everywhere else (`runtime.pick_precision`). A loss that is no number (NaN) ends the training with its step named; no scaler can mend that.
 #
-# What does it buy here? (A number below 1 means that this device has no units for the short numbers; then the rule takes `fp32`.)
+# What does it buy here? (Below 1: this device has no units for such numbers, or the network is too small to use them. The rule does not measure; it asks the device what it has.)
 
-# %% [markdown] lang="zh" of="641c717c"
+# %% [markdown] lang="zh" of="71d2f314"
 # `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX 或 AVX-512 BF16 的 CPU。计算能力更低的 GPU 用 `fp16` 加损失缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况损失缩放也无能为力。
 #
-# 在这台机器上，能换来什么？（倍数小于 1，说明这个设备没有处理低精度数的运算单元，这时按规则用 `fp32`。）
+# 在这台机器上，低精度数能换来什么？（倍数小于 1，说明这个设备没有相应的运算单元，或者网络太小，用不上。选哪一种，规则不靠测量，只看设备有什么。）
 
 # %% tags=["varies"]
 known = {"cuda": ("fp32", "fp16", "bf16"), "cpu": ("fp32", "bf16")}
@@ -395,11 +398,11 @@ print(f"the rule takes {runtime.pick_precision(device)} here")
 # %% [markdown] lang="zh" of="caeacd05"
 # ## 一批图像块，几个进程
 #
-# 多一块 GPU，要两块一起训练同一个网络，这次训练才会变快。**数据并行** (data parallel) 是这样做的：每个进程各有一份权重，每批图像块各领一份；反向之后把梯度合到一起，每个进程做同样的更新，所以各份权重始终一样。
+# 再加一块 GPU，训练不会自动变快，除非两块一起训练同一个网络。**数据并行** (data parallel) 是这样做的：每个进程各有一份权重，每批图像块各领一份；反向之后把梯度合到一起，每个进程做同样的更新，所以各份权重始终一样。
 #
 # 先看最简单的情形：一批的损失是各图像块损失的平均。八个图像块分给三个进程，分别是 3、3、2 个。
 #
-# **练习 13.5** `gradients` 里每个进程有一个数组：它那一份的平均损失的梯度。`counts` 是每一份有几个图像块。返回整批平均损失的梯度。
+# **练习 13.5** `gradients` 里每个进程一个数组：先对自己那一份图像块的损失取平均，再求梯度，得到的就是它。`counts` 是每一份有几个图像块。返回整批平均损失的梯度。
 
 # %% tags=["exercise"]
 def joined(gradients, counts):
@@ -416,14 +419,18 @@ joined = lesson.exercise("13.5", joined)
 #
 # </details>
 #
+# (PyTorch's own `DistributedDataParallel` takes the plain mean of the gradients; that is the same where all shares are equal. The course need not care: each of its processes computes the loss of the whole batch, so no share has a weight of its own.)
+#
 # Does it hold for a real network? Your function joins the gradients of three shares, once without and once with batch norm.
 
-# %% [markdown] lang="zh" of="a94e18e3"
+# %% [markdown] lang="zh" of="c08dd5d4"
 # <details><summary>参考答案</summary>
 #
 # {{solution 13.5}}
 #
 # </details>
+#
+# （PyTorch 自带的 `DistributedDataParallel` 直接取各进程梯度的平均，只有各份一样多时才和你的一样。课程不用管这一点：每个进程算的都是整批的损失，各份没有各自的加权。）
 #
 # 真的网络也成立吗？下面用你的函数合并三份的梯度，一次没有批归一化，一次有。
 
@@ -444,25 +451,21 @@ for batch_norm in (False, True):
     pieces = zip(patches.split(counts), target.split(counts), strict=True)
     joint = joined([gradient(small, *piece) for piece in pieces], counts)
     off = abs(joint - whole).max() / abs(whole).max()
-    print(f"batch norm {batch_norm}: off by {off:.0e} of the largest gradient")
-    # zh: print(f"批归一化 {batch_norm}：相差最大梯度的 {off:.0e}")
+    print(f"{'with' if batch_norm else 'without'} batch norm: off by {off:.0e} of the largest gradient")
+    # zh: print(f"{'用' if batch_norm else '不用'}批归一化：最大偏差是最大梯度的 {off:.0e} 倍")
 
 # %% [markdown] lang="en"
-# Without batch norm only rounding is left. With it the joined gradient is that of another training: **batch norm** takes mean and variance over the batch, and over a share they are others. So the processes add up their sums. The **Dice loss** needs the same care, as it is a quotient of sums over the batch, not a mean over patches; so each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). Then several processes compute what one does, up to the last digits.
+# Without batch norm only rounding is left. With it the joined gradient is that of another training: **batch norm** takes mean and variance over the batch, and over a share they are others. So the processes bring their sums together, and each has the mean and variance of the batch. The **Dice loss** needs the same care, as it is a quotient of sums over the batch, not a mean over patches; so each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). Then several processes compute in each step what one does, up to rounding, which grows over the steps.
 #
 # `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. We train the same few steps once alone and once with two processes. (In smoke mode, on Windows, whose PyTorch cannot start torchrun, and on a Mac's GPU the lines are only shown.)
 
-# %% [markdown] lang="zh" of="6bb66e46"
-# 没有批归一化时，只剩舍入误差。有了它，合并出来的就是另一种训练的梯度：**批归一化**的均值和方差是对一批算的，只对自己那一份算就不一样了，所以各进程要把和加到一起。**Dice 损失**也一样，它是整批的和相除，不是各图像块的平均，所以每个进程都会拿到其他进程的 logits，算的是整批的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程算出来的就和一个进程一样，只差最后几位。
+# %% [markdown] lang="zh" of="31db6c16"
+# 不用批归一化时，只剩舍入误差。用了批归一化，合并出来的就是另一种训练的梯度：**批归一化**要对整批求均值和方差，只对自己那一份求，结果就不同。所以各进程把各自的统计量合到一起，得到整批的均值和方差。**Dice 损失**也要这样处理：它是两个总和之比，总和都对整批求，不是各图像块损失的平均。所以每个进程都会拿到其他进程的 logits，算的是整批的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程每一步算的就和一个进程一样，只差舍入误差；步数多了，这点误差会慢慢放大。
 #
-# PyTorch 自带的 `torchrun` 把同一条命令同时启动几份，并把编号告诉每一份。下面把同样的几步训练两遍：一遍用一个进程，一遍用两个进程。（smoke 模式、Windows（那里的 PyTorch 启动不了 torchrun）和 Mac 的 GPU 上，只显示命令。）
+# PyTorch 自带的 `torchrun` 把同一条命令同时启动几份，并把编号告诉每一份。下面把同样的几步训练两遍：一遍用一个进程，一遍用两个进程。（在 smoke 模式下，或者用 Mac 的 GPU 时，只显示命令。Windows 也一样，那里的 PyTorch 启动不了 torchrun。）
 
-# %% title="How many processes" title_zh="几个进程"
-PROCESSES = 2  # @param {type:"slider", min:1, max:8, step:1}
-STEPS = 24  # @param {type:"integer"}
-
+# %% fold="A training in processes of its own" fold_zh="在单独的进程里训练"
 command = ["-m", "helpers", "train", "--dataset", course.dataset, "--mode", "lesson"]
-together = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
 
 
 def trained(count, *start):
@@ -488,32 +491,37 @@ def trained(count, *start):
     return record["seconds"] / STEPS
 
 
-alone, shared = trained(1), trained(PROCESSES, *together)
+# %% title="How many processes" title_zh="几个进程"
+PROCESSES = 2  # @param {type:"slider", min:1, max:8, step:1}
+STEPS = 24  # @param {type:"integer"}
+
+torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
+alone, shared = trained(1), trained(PROCESSES, *torchrun)
 if alone and shared:
     print(f"{alone:.3f} s a step alone, {shared:.3f} s with {PROCESSES}: {alone / shared:.2f} times as fast")
     # zh: print(f"一个进程每步 {alone:.3f} s，{PROCESSES} 个进程每步 {shared:.3f} s：速度是一个进程的 {alone / shared:.2f} 倍")
 
 # %% [markdown] lang="en"
-# The losses agree up to rounding. Both ways had the same cores, so nothing can be gained here, and time is lost: at every batch norm the two wait for each other. With a GPU for each process it is another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
+# The losses are close, not equal: `bf16` keeps two to three digits, the processes add in another order, and after 24 steps the rounding shows. (In `fp32` they agree far better; `tests/test_distributed.py` checks it.) Both ways had the same cores, so nothing can be gained here, and time is lost: each process still makes the whole batch and the whole loss, and at every batch norm, which adds up over processes and is slower than PyTorch's own, the two wait for each other. With a GPU for each process it should be another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
 #
 # If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
 
-# %% [markdown] lang="zh" of="fe79d300"
-# 损失相同，只差舍入误差。两种方式用的是同样的核，所以这里没有好处，反而更慢：每到一个批归一化，两个进程都要互相等。每个进程有一块自己的 GPU，情况就不同了，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
+# %% [markdown] lang="zh" of="ef5da398"
+# 两次的损失很接近，但不完全相同：`bf16` 只有两三位有效数字，各进程求和的次序又不同，舍入误差一步步积累，24 步之后就看得出来。（用 `fp32` 时接近得多，`tests/test_distributed.py` 检查的就是这一点。）两种方式用的是同样的核，所以这里没有好处，反而更慢：每个进程仍要准备整批图像块，算整批的损失；每到一个批归一化，两个进程都要互相等，而跨进程求和的批归一化本来就比 PyTorch 自带的慢。每个进程有一块自己的 GPU，情况应当不同，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
 #
 # 有一个进程中途退出，其余的也会停下来，并说明原因。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，从最后一个检查点断点续训。
 
 # %% [markdown] lang="en" minutes="6"
 # ## A network without PyTorch
 #
-# To use a network one needs its weights and the list of its operations, not the program that trained it. **ONNX** is a file format for both, read by a small fast library (ONNX Runtime) in many languages, browsers included.
+# To use a network one needs its weights and the list of its operations, not the program that trained it. **ONNX** is a file format for both, read by a small library (ONNX Runtime) in many languages, browsers included.
 #
 # **Guess 13.6** The U-Net of the course has {{which_u.rows[0].parameters:,d}} parameters, each an `fp32` number. How many megabytes (millions of bytes) do they take?
 
-# %% [markdown] lang="zh" of="e5a89b58"
+# %% [markdown] lang="zh" of="5609d807"
 # ## 不用 PyTorch 的网络
 #
-# 要使用一个网络，需要的是它的权重，再加一份运算清单，不需要训练它的程序。**ONNX** 就是存放这两样的文件格式，有一个又小又快的库 (ONNX Runtime) 能读它，许多编程语言都能用，浏览器也行。
+# 要使用一个网络，需要的是它的权重，再加一份运算清单，不需要训练它的程序。**ONNX** 就是存放这两样的文件格式，有一个小巧的库 (ONNX Runtime) 能读它，许多编程语言都能用，浏览器也行。
 #
 # **猜一猜 13.6** 课程的 U-Net 有 {{which_u.rows[0].parameters:,d}} 个参数，每个都是 `fp32`。一共占多少兆字节（百万字节）？
 
@@ -551,10 +559,11 @@ def answers(networks, rounds=5):
     """Return each one's probabilities of an eye and its median seconds; in turns."""
     inputs, times = preprocess.prepare(eye.image), {name: [] for name in networks}
     maps = {}
-    for name, network in (pair for _ in range(1 + rounds) for pair in networks.items()):
-        start = time.perf_counter()
-        maps[name] = inference.predict_probs(network.model, network.standardisation(inputs))
-        times[name].append(time.perf_counter() - start)
+    for _ in range(1 + rounds):  # one to warm up
+        for name, network in networks.items():
+            start = time.perf_counter()
+            maps[name] = inference.predict_probs(network.model, network.standardisation(inputs))
+            times[name].append(time.perf_counter() - start)
     return maps, {name: float(np.median(each[1:])) for name, each in times.items()}
 
 
@@ -572,12 +581,16 @@ for name in exported:
     # zh: print(f"和 PyTorch 的血管图的 Dice 是 {dice:.4f}")
 
 # %% [markdown] lang="en"
-# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them. In `int8` a weight is one of 256 steps and takes one byte instead of four. The vessels of `fp32` are the same; those of `int8` differ here and there. Against the drawn labels of DRIVE 37 to 40 its Dice is {{export.val.int8.dice:.4f}} in place of {{export.val.torch.dice:.4f}}, its AP {{export.val.int8.auc_pr:.4f}} in place of {{export.val.torch.auc_pr:.4f}} ([results/export.json](../results/export.json)). Smaller need not be faster: look at the seconds.
+# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them. Going to `int8` is called **quantization**: each weight and each feature map is one of 256 values, one byte in place of four. Of a map the range must be known beforehand; it is measured on eight training photographs, and what lies outside is cut.
+#
+# The vessels of `fp32` are the same; those of `int8` differ here and there. Against the labels of DRIVE 37 to 40 its Dice is {{export.val.int8.dice:.4f}} in place of {{export.val.torch.dice:.4f}}, its AP {{export.val.int8.auc_pr:.4f}} in place of {{export.val.torch.auc_pr:.4f}} ([results/export.json](../results/export.json)). Do not read the Dice as a gain: all probabilities shift a little while the threshold stays, and four eyes are few; AP needs no threshold. And smaller need not be faster. On our two cores ONNX Runtime was sometimes faster than PyTorch and sometimes slower, from run to run; measure where it is to run.
 #
 # From the command line: `python3 -m helpers export --out drive.onnx`, then `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`. And `python3 -m helpers export --page` writes a page that segments photographs in a browser, offline; nothing leaves the machine.
 
-# %% [markdown] lang="zh" of="b0883682"
-# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉。`int8` 的每个权重只能取 256 个值之一，占一个字节，不是四个。`fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别；以 DRIVE 37 到 40 号的标签为准，它的 Dice 是 {{export.val.int8.dice:.4f}}（原来 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（原来 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。文件小不等于快，请看秒数。
+# %% [markdown] lang="zh" of="368682bd"
+# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉。换成 `int8` 叫量化 (quantization)：每个权重、每张特征图里的每个数，都只能取 256 个值之一，只占一个字节，而不是四个。特征图的取值范围要事先知道，是在八张训练照片上测出来的，超出的部分会被截掉。
+#
+# `fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别。按 DRIVE 37 到 40 号的标签评分，`int8` 的 Dice 是 {{export.val.int8.dice:.4f}}（PyTorch 是 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（PyTorch 是 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。Dice 不能当作提高：所有概率都移动了一点，阈值没有变，四只眼睛又太少；AP 不需要阈值。文件小了，也不一定就快：在我们的两个核上，ONNX Runtime 有时比 PyTorch 快，有时比它慢，每次运行都不一样。在哪里用，就在哪里测。
 #
 # 命令行：先 `python3 -m helpers export --out drive.onnx`，再 `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`（照片和结果文件夹换成你自己的）。`python3 -m helpers export --page` 会写出一个网页，在浏览器里离线分割照片，照片不离开这台机器。
 
@@ -635,28 +648,28 @@ for text, (old, new) in ways.items():
     # zh: print(f"{text}：{len(before)} 张里有 {moved} 张换了机器；各分片 {', '.join(map(str, sizes))} 张")
 
 # %% [markdown] lang="en"
-# The price is that shards are not quite equal, which is nothing with thousands of photographs, and that their number must stay: with a fifth shard most photographs would move, so the command refuses it. The machines write into one folder that all of them see. (The command counts shards from 1, and takes the path inside the folder for a name.)
+# The price is that shards are not quite equal, which is nothing with thousands of photographs, and that their number must stay: with a fifth shard most photographs would move, so the command refuses it. The machines write into one folder that all of them see. When photographs have arrived, give the same line on every machine once more: each passes over what it has done. (The command counts shards from 1, and takes the path inside the folder for a name.)
 #
 # ```
 # python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      # on the first of four machines
 # python3 -m helpers segment --merge --out OUT                      # when all have ended
 # ```
 #
-# On a cluster the scheduler numbers the tasks, and `--shard auto` reads the number: [jobs/slurm.sh](../jobs/slurm.sh) for Slurm, [jobs/kubernetes.yaml](../jobs/kubernetes.yaml) for Kubernetes, [jobs/torchrun.sh](../jobs/torchrun.sh) for the cores of one machine. A task that dies is started again and takes up what is missing.
+# A *cluster* is many machines behind one queue. Its *scheduler* (often Slurm at universities, Kubernetes in companies) starts a command many times and tells each copy its number, and `--shard auto` reads that: [jobs/slurm.sh](../jobs/slurm.sh), [jobs/kubernetes.yaml](../jobs/kubernetes.yaml), [jobs/torchrun.sh](../jobs/torchrun.sh). Kubernetes starts a task anew that died; with Slurm the merge names what is missing, and you start that again. Either way only the missing part is done. On a single machine `--jobs N` is enough.
 #
-# **Guess 13.8** A million photographs of 3000 × 2000 pixels, 3.7 seconds of one core each, 64 cores. How many hours does it take?
+# **Guess 13.8** A million photographs of 3000 × 2000 pixels, two seconds of one core each, 64 cores. How many hours does it take?
 
-# %% [markdown] lang="zh" of="a35c2e4f"
-# 代价是各分片不完全一样多，照片上千张时这点差别可以忽略；还有分片数不能变：多一个分片，大部分照片都要换地方，所以命令会拒绝。各台机器写进同一个大家都能访问的文件夹。（命令里的分片从 1 数起，文件名用的是文件夹里的相对路径。）
+# %% [markdown] lang="zh" of="1f6e7c9d"
+# 代价是各分片不完全一样多，照片上千张时这点差别可以忽略。还有，分片数不能中途改：多一个分片，大部分照片就要换机器，所以命令不允许这样做。各台机器写进同一个大家都能访问的文件夹。来了新照片，就在每台机器上把同一条命令再运行一遍：做过的会跳过。（命令里的分片从 1 数起，文件名用的是文件夹里的相对路径。）
 #
 # ```
 # python3 -m helpers segment PHOTOGRAPHS --out OUT --shard 1/4      # on the first of four machines
 # python3 -m helpers segment --merge --out OUT                      # when all have ended
 # ```
 #
-# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。在集群上，调度器给任务编号，`--shard auto` 会读这个编号：Slurm 用 [jobs/slurm.sh](../jobs/slurm.sh)，Kubernetes 用 [jobs/kubernetes.yaml](../jobs/kubernetes.yaml)，一台机器的多个核用 [jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途停了，重新启动后会把没做完的补上。
+# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。*集群* (cluster) 是排在同一个队列后面的许多机器；它的*调度器* (scheduler，大学里常用 Slurm，公司里常用 Kubernetes) 把一条命令启动许多份，告诉每一份它的编号，`--shard auto` 会读这个编号：见 [jobs/slurm.sh](../jobs/slurm.sh)、[jobs/kubernetes.yaml](../jobs/kubernetes.yaml)、[jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途停了，Kubernetes 会自动重新启动；用 Slurm 时，合并会指出缺哪些，由你重新启动。两种情况都只补没做完的。只有一台机器时，用 `--jobs N` 就够了。
 #
-# **猜一猜 13.8** 一百万张 3000 × 2000 像素的照片，每张要一个核 3.7 秒，一共 64 个核。要多少小时？
+# **猜一猜 13.8** 一百万张 3000 × 2000 像素的照片，一个核分割一张要两秒，现在有 64 个核。一共要多少小时？
 
 # %%
 guess = None  # hours
@@ -667,32 +680,43 @@ lesson.ask("13.8", guess)
 # %% tags=["answer"] title="Your plan" title_zh="你的计划"
 COUNT = 1_000_000  # @param {type:"integer"}
 CORES = 64  # @param {type:"integer"}
-SECONDS_EACH = 3.7  # @param {type:"number"}
+SECONDS_EACH = 2.0  # @param {type:"number"}
 PRICE_PER_CORE_HOUR = 0.05  # @param {type:"number"}
+PRICE_PER_TERABYTE_MONTH = 20.0  # @param {type:"number"}
 
 needed = plan.photographs(
-    COUNT, CORES, seconds_each=SECONDS_EACH, price_per_core_hour=PRICE_PER_CORE_HOUR
+    COUNT,
+    CORES,
+    seconds_each=SECONDS_EACH,
+    price_per_core_hour=PRICE_PER_CORE_HOUR,
+    price_per_terabyte_month=PRICE_PER_TERABYTE_MONTH,
 )
 print(f"{needed.hours:,.0f} hours, {needed.core_hours:,.0f} core hours, {needed.shards} shards")
 # zh: print(f"{needed.hours:,.0f} 小时，{needed.core_hours:,.0f} 核时，{needed.shards} 个分片")
-print(f"{needed.terabytes:.1f} TB of photographs and results; {needed.money:,.0f} in the prices' currency")
-# zh: print(f"照片和结果共 {needed.terabytes:.1f} TB；费用 {needed.money:,.0f}（货币同单价）")
+print(f"{needed.terabytes:.1f} TB of photographs and results")
+# zh: print(f"照片和结果共 {needed.terabytes:.1f} TB")
+print(f"computing costs {needed.computing:,.0f}, a month of storage {needed.storage:,.0f}")
+# zh: print(f"计算费 {needed.computing:,.0f}，存储一个月 {needed.storage:,.0f}")
 
 # %% [markdown] lang="en"
-# Less than a day on one large machine. (Shards are small on purpose, 2,000 photographs: one that dies costs little.) The prices are round numbers and one month of storage is in them; put in your own. Segment ten of your own photographs first and take their seconds from `segment.csv`: that is the number on which all else hangs.
+# Less than a day, on paper: if all 64 are real cores (a rented "vCPU" is often half of one) and the disk keeps up. One core was measured, on DRIVE's photographs enlarged to that size ([results/photographs.json](../results/photographs.json)), 64 at once were not. The prices are round numbers; put in your own. Even so, keeping all files costs more than computing them; `--keep vessels,overlay,thumb` leaves out the large ones.
+#
+# Segment ten of your own photographs first, and with one thread, or the seconds are those of all cores together: `OMP_NUM_THREADS=1 python3 -m helpers segment ...` (Windows: `set OMP_NUM_THREADS=1` on a line before). Their seconds are in `segment.csv`, and all else hangs on them. Shards are small on purpose, 2,000 photographs: one that dies costs little.
 
-# %% [markdown] lang="zh" of="dff1e4d2"
-# 一台大机器，不到一天。（分片有意做得小，每片 2000 张：中途停了一个，损失也不大。）单价只是大概的数，请换成你自己的；费用里含一个月的存储。先分割十张自己的照片，从 `segment.csv` 里取每张的秒数：别的都由这个数决定。
+# %% [markdown] lang="zh" of="429f1087"
+# 纸面上不到一天，前提是 64 个都是真正的核（租来的“vCPU”常常只是半个），硬盘也跟得上。只测过一个核，照片是把 DRIVE 的放大到这个尺寸（[results/photographs.json](../results/photographs.json)），没有测过 64 个核一起跑。单价只是大概的数，请换成你自己的。即便如此，保存全部文件的费用也比计算高；`--keep vessels,overlay,thumb` 会省掉大文件。
+#
+# 先分割十张自己的照片，而且只用一个线程，否则测到的是所有核一起用的秒数：`OMP_NUM_THREADS=1 python3 -m helpers segment ...`（Windows 上，前面先单独运行一行 `set OMP_NUM_THREADS=1`）。每张的秒数在 `segment.csv` 里，别的都由它决定。分片有意做得小，每片 2000 张：中途停了一个，损失也不大。
 
 # %% [markdown] lang="en" minutes="1"
 # ## What pays, here
 #
-# All that was measured in this run, on this machine, in one place:
+# What was measured side by side in this run, on this machine:
 
-# %% [markdown] lang="zh" of="2d6437f4"
+# %% [markdown] lang="zh" of="b56ac72a"
 # ## 在这里，什么划算
 #
-# 这次运行在这台机器上测到的，放在一起：
+# 这次运行里，在这台机器上并排测到的：
 
 # %% tags=["varies"]
 gains = {f"{kind} instead of fp32, training": pace["fp32"] / pace[kind] for kind in kinds[1:]}
@@ -708,6 +732,12 @@ for name, gain in gains.items():
     # zh: print(f"速度 {gain:5.2f} 倍：{name}")
 course.record(scaling=gains)
 
+# %% [markdown] lang="en"
+# Below 1 is slower. Where you sit at a CPU like ours, one line of these pays, the short numbers, and only if the CPU has units for them. All else is for other machines or other reasons: processes for those who have several GPUs, the ONNX file because it needs no PyTorch, shards because they need no talk.
+
+# %% [markdown] lang="zh" of="92cd0da1"
+# 小于 1 就是变慢了。如果你用的也是这样的 CPU，这里只有一项划算，就是低精度数，而且 CPU 要有相应的运算单元。其余几项是为别的机器、别的目的准备的：多进程给有几块 GPU 的人用，ONNX 文件不需要 PyTorch，分片不需要通信。
+
 # %% include="recall"
 
 # %% [markdown] lang="en" minutes="1"
@@ -715,17 +745,17 @@ course.record(scaling=gains)
 #
 # - Measure where the time goes before you make anything faster; a part of a tenth can save a tenth.
 # - A convolution costs 2 · k² · C_in · C_out · H · W operations; twice the width is nearly four times the work, and buys little here.
-# - `bf16` is short and safe, `fp16` needs a scaler; NaN is named at its step.
+# - Both have 16 bits: `bf16` has the range of `fp32` and needs nothing else, `fp16` needs a scaler. A loss of NaN ends the training with its step named.
 # - Several processes compute what one does if gradients, batch norm and the loss are counted over the whole batch.
 # - An exported network needs no PyTorch, and what must not be forgotten is inside the file.
 # - Shards by name need no talk between machines; the seconds of one photograph tell the hours of a million.
 
-# %% [markdown] lang="zh" of="d490b304"
+# %% [markdown] lang="zh" of="72566d60"
 # ## 小结
 #
 # - 先测时间花在哪里，再想怎样变快；只占十分之一的部分，最多省十分之一。
 # - 一个卷积要 2 · k² · C_in · C_out · H · W 次运算；宽度加倍，运算将近四倍，在这里换来的不多。
-# - `bf16` 位数少却稳妥，`fp16` 要加损失缩放；出现 NaN 会指出是哪一步。
+# - `bf16` 和 `fp16` 都是 16 位：`bf16` 的范围和 `fp32` 一样大，直接用就行；`fp16` 范围小，要做损失缩放。损失变成 NaN 时，训练会停下来并指出是哪一步。
 # - 只要梯度、批归一化和损失都按整批计算，几个进程算出来的就和一个进程一样。
 # - 导出的网络不需要 PyTorch，不能忘的步骤都在文件里。
 # - 按文件名分片，机器之间不用通信；知道一张照片要几秒，就知道一百万张要几小时。
@@ -742,8 +772,8 @@ course.record(scaling=gains)
 # ## 参考资料
 #
 # - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
-# - Micikevicius et al.: mixed precision training, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740)。
-# - Li et al.: PyTorch distributed, 2020, [arXiv:2006.15704](https://arxiv.org/abs/2006.15704)。
-# - Jacob et al.: quantisation to whole numbers, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877)。
+# - Micikevicius 等：Mixed Precision Training, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740)。
+# - Li 等：PyTorch Distributed, 2020, [arXiv:2006.15704](https://arxiv.org/abs/2006.15704)。
+# - Jacob 等：整数量化, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877)。
 
 # %% include="ticket"

@@ -2,8 +2,9 @@
 
 The field of view found against the published one (DRIVE) and those that others drew
 (CHASE_DB1, where the data folder holds reference_fov/), the same photograph in several
-file formats and tiles, and the memory of a large one. The photograph is scikit-image's
-`retina` (Häggström 2014, public domain).
+file formats and tiles, and the memory of a large one: scikit-image's `retina`
+(Häggström 2014, public domain). What a photograph costs, in seconds of a processor and
+in bytes, is measured on eyes of DRIVE.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from skimage import data
 
@@ -23,6 +25,7 @@ from . import alone
 FORMATS = ("photo.png", "photo.tif", "photo.webp", "photo.bmp", "photo.ppm")  # lossless
 TILES = (128, 256, 512, None)  # pixels; None: in one piece
 LARGE = (6000, 4000)  # width, height
+EACH = {"small": (6, None), "large": (3, (3000, 2000))}  # how many; their canvas
 
 
 def fields_of_view(name: str) -> dict:
@@ -76,6 +79,39 @@ def segment(file: Path) -> dict:
     return {"pixels": LARGE, "peak_mib": round(alone.peak_mib()), "seconds": seconds}
 
 
+def photograph(x: fundus.FundusImage, canvas: tuple[int, int] | None) -> Image.Image:
+    """Return an eye as a picture; on a black canvas it is as high as that."""
+    values = np.rint(x.image * 255).astype(np.uint8)
+    picture = Image.fromarray(values.transpose(1, 2, 0))
+    if canvas is None:
+        return picture
+    width, height = canvas
+    picture = picture.resize((round(height * picture.width / picture.height), height))
+    whole = Image.new("RGB", canvas)
+    whole.paste(picture, ((width - picture.width) // 2, 0))
+    return whole
+
+
+def cost_of_each(folder: Path, number: int, canvas: tuple[int, int] | None) -> dict:
+    """Segment some eyes in one thread; return seconds and bytes of a photograph."""
+    torch.set_num_threads(1)
+    folder.mkdir()
+    for x in fundus.load("DRIVE", "train", places.data_dir())[: number + 1]:
+        photograph(x, canvas).save(folder / f"{x.name}.jpg", quality=95)
+    first, *files = map(batch.Photograph, sorted(folder.iterdir()))
+    out = folder.with_name(f"{folder.name} maps")
+    list(batch.segment_files([first], out))  # all is loaded
+    loaded, start = sum(x.stat().st_size for x in out.rglob("*")), time.process_time()
+    done = list(batch.segment_files(files, out))
+    seconds = time.process_time() - start
+    if failed := [x.row["error"] for x in done if x.row["error"]]:
+        raise ValueError(failed[0])
+    kept = sum(x.stat().st_size for x in out.rglob("*")) - loaded
+    size = sum(x.path.stat().st_size for x in files)
+    told = {"seconds": seconds, "bytes": size, "kept_bytes": kept}
+    return {"photographs": number} | {key: x / number for key, x in told.items()}
+
+
 def main() -> dict:
     """Measure all."""
     with tempfile.TemporaryDirectory() as folder:
@@ -83,5 +119,9 @@ def main() -> dict:
             "large": alone.call(segment, write_large(Path(folder) / "large.jpg")),
             "largest_difference": same_answers(Path(folder)),
             "fov": {name: fields_of_view(name) for name in ("DRIVE", "CHASEDB1")},
+            "each": {
+                name: alone.call(cost_of_each, Path(folder) / name, *how)
+                for name, how in EACH.items()
+            },
             "environment": runtime.environment(),
         }
