@@ -279,7 +279,8 @@ def _plot_costs(ax: Axes, rows: Sequence[dict], seconds: dict[str, float]) -> No
         ax.plot(x, y, marker=marker, color=colour, label=change)
         for *point, name in points:
             slower = point[1] / point[0] > recipe[1] / recipe[0]
-            where = ABOVE if slower and change != "levels" else BELOW
+            above = change == "patch" or (slower and change == "width")
+            where = ABOVE if above else BELOW
             style = where | {"textcoords": "offset points", "fontsize": 9}
             if name != "recipe":
                 ax.annotate(name.split()[1], point, color=colour, **style)
