@@ -18,13 +18,13 @@ class TrainConfig:
     in_channels: int = 4  # green after CLAHE and gamma; red, green and blue as they are
     widths: tuple[int, ...] = (16, 32, 64, 128)  # channels per level of the U
     patch_size: int = 128  # pixels, side of a square patch
-    batch_size: int = 8  # patches per step
-    steps: int = 4000  # optimiser updates
+    batch_size: int = 4  # patches per step
+    steps: int = 5600  # optimiser updates
     learning_rate: float = 3e-3  # peak of the one-cycle schedule, AdamW
     weight_decay: float = 1e-2
     dice_weight: float = 0.5  # loss = BCE + dice_weight * soft Dice
     ema: float = 0.99  # share of itself that the running average keeps each step
-    val_every: int = 250  # steps between two looks at the validation images
+    val_every: int = 400  # steps between two looks at the validation images
 
     def __post_init__(self):
         divisor = 2 ** (len(self.widths) - 1)
@@ -47,5 +47,5 @@ PRESETS = {
         widths=(4, 8, 16), patch_size=32, batch_size=4, steps=24, val_every=12
     ),
     "lesson": TrainConfig(),
-    "full": TrainConfig(steps=5000),
+    "full": TrainConfig(steps=10000),
 }

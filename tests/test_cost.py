@@ -11,7 +11,7 @@ from torch import nn
 
 from helpers import config, runtime
 from helpers.unet import UNet
-from results.experiments import cost
+from results.experiments import arithmetic, cost, turns
 
 CPU = torch.device("cpu")
 SMALL = config.PRESETS["smoke"]
@@ -35,20 +35,20 @@ def here(monkeypatch):
 @pytest.mark.parametrize("name", cost.SIZES)
 def test_operations_by_hand_are_those_that_torch_counts(name):
     settings = cost.SIZES[name]
-    by_hand = cost.forward_flop(settings), cost.step_flop(settings)
-    assert by_hand == cost.counted_flop(settings)
+    by_hand = arithmetic.forward_flop(settings), arithmetic.step_flop(settings)
+    assert by_hand == arithmetic.counted_flop(settings)
 
 
 @pytest.mark.parametrize("widths", [(5,), (3, 7), (4, 8, 16, 32, 48, 50)])
 def test_operations_by_hand_hold_for_other_networks(widths):
     settings = dataclasses.replace(SMALL, widths=widths, in_channels=3, patch_size=96)
-    by_hand = cost.forward_flop(settings), cost.step_flop(settings)
-    assert by_hand == cost.counted_flop(settings)
+    by_hand = arithmetic.forward_flop(settings), arithmetic.step_flop(settings)
+    assert by_hand == arithmetic.counted_flop(settings)
 
 
 def test_twice_as_wide_is_four_times_the_work_but_for_both_ends():
     ratios = [
-        cost.forward_flop(cost.SIZES[b]) / cost.forward_flop(cost.SIZES[a])
+        arithmetic.forward_flop(cost.SIZES[b]) / arithmetic.forward_flop(cost.SIZES[a])
         for a, b in cost.BESIDE
     ]
     assert ratios[:3] == pytest.approx([4] * 3, rel=0.02)
@@ -73,7 +73,7 @@ def test_receptive_field_is_as_far_as_gradients_reach(levels):
         rows = gradient[0, 0].sum(1).nonzero()
         assert 0 < rows.min() and rows.max() < side - 1  # no edge cuts it off
         seen.append(int(rows.max() - rows.min()) + 1)
-    assert max(seen) == cost.receptive_field(levels)
+    assert max(seen) == arithmetic.receptive_field(levels)
 
 
 def test_what_forward_keeps_grows_with_width_and_pixels():
@@ -115,14 +115,14 @@ def test_a_run_of_random_numbers_is_a_step_of_the_recipe():
 def test_everything_is_called_in_turns():
     calls, clock = [], iter(range(1000))
     acts = {name: lambda name=name: calls.append(name) for name in "ab"}
-    found = cost.in_turns(acts, 3, 0, lambda: next(clock))
+    found = turns.in_turns(acts, 3, 0, lambda: next(clock))
     assert calls == list("ababab")
     assert found["a"]["calls"] == 3 and found["a"]["each"] == [1] * 3
 
 
 def test_rounds_come_to_medians_and_a_spread():
     rounds = [[(2.0, 1.5), (4.0, 1.0), (4.0, 1.2)], [(9.0, 3.0)], [(5.0, 2.0)]]
-    said = cost.summary(rounds)
+    said = turns.summary(rounds)
     assert said["each"] == [1.2, 3.0, 2.0] and said["calls"] == 5
     assert said["seconds"] == 4 and said["core_seconds"] == 2
     assert said["spread"] == (3.0 - 1.2) / 2
@@ -131,10 +131,10 @@ def test_rounds_come_to_medians_and_a_spread():
 def test_the_first_call_is_left_out_where_there_are_others():
     seconds = iter([0.0, 0.9, 1.0, 1.2])
     act = lambda: None  # noqa: E731
-    assert len(cost.timed(act, 0, lambda: 0.0)) == 1
+    assert len(turns.timed(act, 0, lambda: 0.0)) == 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cost.time, "perf_counter", lambda: next(seconds))
-        ((wall, _),) = cost.timed(act, 1.0, lambda: 0.0)
+        patch.setattr(turns.time, "perf_counter", lambda: next(seconds))
+        ((wall, _),) = turns.timed(act, 1.0, lambda: 0.0)
     assert wall == pytest.approx(0.2)
 
 
@@ -202,7 +202,7 @@ def test_the_file_holds_a_row_for_each_size(monkeypatch):
     assert tuple(rows) == names and content["cuda"] == "not measured"
     precisions = [runtime.pick_precision(CPU), "fp32"]
     for name, row in rows.items():
-        assert row["step_flop"] == cost.step_flop(cost.SIZES[name])
+        assert row["step_flop"] == arithmetic.step_flop(cost.SIZES[name])
         for x in (row["cpu"][precision] for precision in precisions):
             assert x["patches_per_second"] == row["batch_size"] / 2
             assert x["gflop_per_second"] == row["step_flop"] / 1e9

@@ -89,7 +89,7 @@ def test_variants_fit_their_networks():
         assert prepare(photo).shape == (settings.in_channels, 80, 80)
         pixels = settings.patch_size**2 * settings.batch_size
         if variant.question == "batch":  # as many patches in all
-            pixels *= settings.steps / runs.STEPS
+            pixels *= settings.steps / runs.SHORT.steps
         assert pixels == 8 * 128**2
     for change, _ in kinds.CONDITIONS.values():
         changed = change(photo)

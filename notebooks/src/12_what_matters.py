@@ -318,14 +318,14 @@ print("'<': the interval goes on outside the frame")
 # zh: print("'<'：区间伸到图框之外")
 
 # %% [markdown] lang="en"
-# Zero is the recipe: four channels, all of the augmentation, BCE + 0.5 Dice, patches of 128, widths 16 to 128, fifteen eyes, 2,500 steps, one look at each eye. (Rows that were trained on a CPU, later, stand beside a recipe that was trained there.) Green is better, red is worse, grey cannot tell. Read the grey rows too: much of what people argue about is grey.
+# Zero is the recipe: four channels, all of the augmentation, BCE + 0.5 Dice, patches of 128, widths 16 to 128, batches of 8, fifteen eyes, 2,500 steps, one look at each eye. (Rows that were trained on a CPU, later, stand beside a recipe that was trained there.) Green is better, red is worse, grey cannot tell. Read the grey rows too: much of what people argue about is grey.
 #
 # Some twenty rows and two scores make some forty verdicts. At 95%, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
 # %% [markdown] lang="zh" of="2abddd85"
 # 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95% 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入（green 绿色通道，red, green, blue 三种颜色）· augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
-# 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
+# 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，批量大小 8，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
 #
 # 二十来行、两种分数，一共四十来个判断。即使什么都不起作用，按 95% 算，也会有两个碰巧显示为绿色或红色。而且十只眼睛很少。单独一只眼睛能影响多少？
 
@@ -340,14 +340,14 @@ for name in names:
 # %% [markdown] lang="en"
 # One eye, 34, makes half of several differences. Without it six rows would get another colour in Dice: green as it is, BCE alone, patches of 256 and a constant rate become losses, 5,000 steps and the start from phantoms gains. With such an outlier, the interval of ten eyes is too narrow. Look at the single eyes before you believe a colour.
 #
-# The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of the lesson recipe (chapter 08, 4,000 steps), scored once on the test images when all was decided, show how much that is.
+# The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of a longer training by this recipe ({{seeds.declaration.recipe.steps:,d}} steps), scored once on the test images when all was decided, show how much that is.
 
 # %% [markdown] lang="zh" of="748d86d3"
 # 表中文字：mean of single eyes 各只眼睛的平均差 · all 全部十只 · without 34 去掉 34 号 · better in 几只眼睛变好（2 of 10 是十只里有两只）。
 #
 # 34 号这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
 #
-# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。lesson 模式的方案（第 08 章，4000 步）用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
+# 这些区间只反映换一批*眼睛*带来的随机性：换另外十只眼睛，答案还一样吗？还有第二种随机性，区间里没有算进去。换一个**随机种子 (seed)**，初始权重和图像块就不同，同样的方案会得到另一个网络。同一个方案训练得久一些（{{seeds.declaration.recipe.steps:,d}} 步），用三个种子训练出三个网络，等一切都定下来以后，在测试图像上各评分一次，可以看出这种随机性有多大。
 
 # %%
 seeds = json.loads((places.ROOT / "results" / "seeds.json").read_text("utf-8"))
@@ -707,12 +707,12 @@ for key, title in (("auc_roc", "AUC"), ("dice", "Dice")):
 # %% [markdown] lang="en" minutes="1"
 # ## Where the threshold comes from
 #
-# Each eye has a threshold at which its own Dice is best. Nobody knows it beforehand; we use one for all. Four networks of the full recipe (5,000 steps), cross-validated, give the best threshold of each of the twenty eyes ([results/crossval.json](../results/crossval.json)).
+# Each eye has a threshold at which its own Dice is best. Nobody knows it beforehand; we use one for all. Four networks of the full recipe ({{train_drive.steps:,d}} steps of {{train_drive.config.batch_size:d}} patches), cross-validated, give the best threshold of each of the twenty eyes ([results/crossval.json](../results/crossval.json)).
 
 # %% [markdown] lang="zh" of="1790d356"
 # ## 阈值从哪里来
 #
-# 每只眼睛都有一个让自己的 Dice 最高的阈值。这个阈值事先无从知道，我们只能对所有眼睛用同一个。按完整方案（5000 步）训练四个网络，做交叉验证 (cross-validation)，得到了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
+# 每只眼睛都有一个让自己的 Dice 最高的阈值。这个阈值事先无从知道，我们只能对所有眼睛用同一个。按完整方案（{{train_drive.steps:,d}} 步，每步 {{train_drive.config.batch_size:d}} 个图像块）训练四个网络，做交叉验证 (cross-validation)，得到了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
 
 # %% fold="Draw the best threshold of each eye" fold_zh="画出每只眼睛的最佳阈值"
 crossval = json.loads((places.ROOT / "results" / "crossval.json").read_text("utf-8"))
@@ -797,7 +797,7 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # Near the top of Dice BCE alone runs along the recipe's curve, at other thresholds. A loss made for centrelines (soft-clDice, Shit et al. 2021) reaches the highest clDice, but not the recipe's best Dice. No interval was computed for these curves. (Small pieces were dropped before counting; otherwise dozens of specks would count as vessels of their own.)
 #
-# What does a lower threshold cost? The cross-validation of the full recipe can say so beforehand. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval.threshold_for_topology:.2f}}. Then three networks of the full recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval.threshold_for_topology:.2f}}.
+# What does a lower threshold cost? A cross-validation can say so beforehand, here that of the full recipe in batches of 8. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval_eight.threshold_for_topology:.2f}}. Then three networks of that recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval_eight.threshold_for_topology:.2f}}.
 
 # %% [markdown] lang="zh" of="ca39261c"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
@@ -806,11 +806,12 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # 在 Dice 的最高点附近，只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。（小碎块在计数前已经去掉，否则几十个小点都会被当成单独的血管。）
 #
-# 阈值低一点，要付出多少？完整方案的交叉验证可以事先回答。我们允许 Dice 下降 0.0025，也就是换一个种子就可能有的差别；十三个阈值里，满足这个条件的最低的是 {{crossval.threshold_for_topology:.2f}}。然后取完整方案的三个网络，它们用 21 到 40 全部眼睛训练，各看四遍，概率取平均，在测试图像上评分：一次用平常的阈值，一次用 {{crossval.threshold_for_topology:.2f}}。
+# 阈值低一点，要付出多少？交叉验证可以事先回答，这里用的是批量为 8 的完整方案。我们允许 Dice 下降 0.0025，也就是换一个种子就可能有的差别；十三个阈值里，满足这个条件的最低的是 {{crossval_eight.threshold_for_topology:.2f}}。然后取这个方案的三个网络，它们用 21 到 40 全部眼睛训练，各看四遍，概率取平均，在测试图像上评分：一次用平常的阈值，一次用 {{crossval_eight.threshold_for_topology:.2f}}。
 
 # %%
-lower = crossval["threshold_for_topology"]
-held = {x["threshold"]: x for x in crossval["topology"] if x["threshold"] in (0.4, lower)}
+eight = json.loads(file.with_name("crossval_eight.json").read_text("utf-8"))
+lower = eight["threshold_for_topology"]
+held = {x["threshold"]: x for x in eight["topology"] if x["threshold"] in (0.4, lower)}
 looked = {}
 for ending in ("twenty_average", "topology"):
     table = json.loads(file.with_name(f"drive_test_{ending}.json").read_text("utf-8"))
@@ -927,12 +928,16 @@ course.record(
 # %% [markdown] lang="en"
 # Much of what a recipe fixes stands in the first list: the depth, the batch, the course of the learning rate. The average of the weights is there, too: at the end of one cycle the steps are so small that the last weights are as good. (On the way there it matters: chapter 08.) And the start from phantoms: with 5,000 steps in all, the first half on drawn eyes, those networks are about as good as the ones that spent all 5,000 on photographs.
 #
-# That list holds for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
+# One row changed the course itself. A batch of 4 with twice the steps sees as many patches and takes as long; in this table it comes out ahead nearly everywhere, if by little. Cross-validated with twice as many patches, on all twenty eyes, the order of pixels was still a little better (AUC {{crossval.pooled.auc_roc:.4f}} against {{crossval_eight.pooled.auc_roc:.4f}}) and Dice level ({{crossval.pooled.dice:.4f}} against {{crossval_eight.pooled.dice:.4f}}): the shorter the training, the more it gains. So the course trains in batches of 4 now, and a lesson's training is shorter than it was. The rows here keep the batches of 8 of the recipe before, so that they compare.
+#
+# The lists hold for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
 
 # %% [markdown] lang="zh" of="47944204"
 # 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）先在仿真眼底图上训练也在其中：这样的网络一共走 5000 步，前一半在仿真眼底图上，结果和 5000 步都用照片的网络差不多。
 #
-# 第一组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
+# 有一行改变了课程本身。批量大小取 4，步数加倍，看到的图像块一样多，时间也一样长；在这张表里，结果几乎处处稍好一点。图像块再加一倍，在全部二十只眼睛上做交叉验证，像素的排序仍然好一点（AUC {{crossval.pooled.auc_roc:.4f}} 对 {{crossval_eight.pooled.auc_roc:.4f}}），Dice 持平（{{crossval.pooled.dice:.4f}} 对 {{crossval_eight.pooled.dice:.4f}}）：训练越短，好处越大。所以课程现在用批量 4，一节课里的训练也比以前短了。这里各行仍按以前的方案，批量是 8，这样才能互相比较。
+#
+# 这几组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
 
 # %% include="recall"
 

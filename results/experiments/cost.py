@@ -23,15 +23,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers import augment, config, inference, losses, patches, runtime, training
 from helpers.unet import UNet, count_parameters
 
-from . import alone, kinds
+from . import alone, arithmetic, kinds, runs, turns
 
-RECIPE = config.PRESETS["lesson"]
+RECIPE = runs.LESSON  # in batches of eight, as in ablations.json
 WIDTHS = {f"width {k}": (k, 2 * k, 4 * k, 8 * k) for k in (8, 32, 64)}
 LEVELS = {f"levels {n}": tuple(16 * 2**k for k in range(n)) for n in (2, 3, 5)}
 SIZES = {"recipe": RECIPE}
@@ -62,83 +61,20 @@ SQUARE = 2048  # side of matrices whose product shows what arithmetic can do
 MIB = 2**20
 
 
-# ---- Theory ----
-
-
-def forward_flop(settings: config.TrainConfig) -> int:
-    """Return the floating-point operations of a batch's way through the network.
-
-    2 k k C_in C_out H W for each convolution: a multiplication and an addition for each
-    tap. Of an up-convolution one tap of four meets a pixel. Norms, ReLUs and poolings
-    are not counted.
-    """
-    widths, total = settings.widths, settings.widths[0]  # the head's taps
-    above, below = (settings.in_channels, *widths), (*widths[1:], 0)
-    for level, (before, here, under) in enumerate(
-        zip(above, widths, below, strict=False)
-    ):
-        taps = 9 * (before * here + here * here)
-        if under:  # up, and two convolutions after the copy
-            taps += under * here + 9 * (2 * here * here + here * here)
-        total += taps / 4**level  # the pixels of this level, for one of the image
-    return int(2 * total * settings.batch_size * settings.patch_size**2)
-
-
-def step_flop(settings: config.TrainConfig) -> int:
-    """Return the operations of forward and backward: three times forward, nearly.
-
-    Backward goes through each convolution twice, for its weights and for its input; the
-    first one's input is the photograph, of which nobody wants the gradient.
-    """
-    pixels = settings.batch_size * settings.patch_size**2
-    first = 2 * 9 * settings.in_channels * settings.widths[0] * pixels
-    return 3 * forward_flop(settings) - first
-
-
-def counted_flop(settings: config.TrainConfig) -> tuple[int, int]:
-    """Return both as torch counts them, from shapes alone."""
-    side = settings.patch_size
-    with torch.device("meta"):
-        model = UNet(settings.in_channels, 1, settings.widths)
-        batch = torch.empty(settings.batch_size, settings.in_channels, side, side)
-    with flop_counter.FlopCounterMode(display=False) as counter:
-        logits = model(batch)
-        forward = counter.get_total_flops()
-        logits.sum().backward()
-    return forward, counter.get_total_flops()
-
-
-def receptive_field(levels: int) -> int:
-    """Return the side of the square of the image that one logit can depend on.
-
-    It is followed from the logit down the U and up again: two convolutions see 2 pixels
-    further each way, a pixel of one level is two of the level above. Where the logit
-    stands on the lattice of the poolings decides on some pixels; this is the most.
-    """
-
-    def seen(pixel: int) -> int:
-        first = last = pixel
-        for _ in range(levels - 1):  # the decoder, from the top
-            first, last = (first - 2) // 2, (last + 2) // 2
-        first, last = first - 2, last + 2  # the bottom
-        for _ in range(levels - 1):  # the encoder, from below
-            first, last = 2 * first - 2, 2 * last + 1 + 2
-        return last - first + 1
-
-    return max(seen(pixel) for pixel in range(2 ** (levels - 1)))
+# ---- What needs no machine ----
 
 
 def facts(settings: config.TrainConfig) -> dict:
     """Return what needs no machine; operations as torch counts them."""
     with torch.device("meta"):
         model = UNet(settings.in_channels, 1, settings.widths)
-    forward, step = counted_flop(settings)
+    forward, step = arithmetic.counted_flop(settings)
     return {
         "widths": list(settings.widths),
         "patch_size": settings.patch_size,
         "batch_size": settings.batch_size,
         "parameters": count_parameters(model),
-        "receptive_field": receptive_field(len(settings.widths)),
+        "receptive_field": arithmetic.receptive_field(len(settings.widths)),
         "forward_flop": forward,
         "step_flop": step,
     }
@@ -220,54 +156,6 @@ def what_is_timed(sizes: Iterable[str], device: torch.device) -> dict:
     return acts | {("multiply", "", x): act for x, act in products.items()}
 
 
-def work_clock(device: torch.device) -> Callable[[], float]:
-    """Return the clock that runs while a core works; beside a GPU the usual one."""
-    return time.process_time if device.type == "cpu" else time.perf_counter
-
-
-def timed(
-    act: Callable[[], object], least: float, clock: Callable[[], float]
-) -> list[tuple[float, float]]:
-    """Call until ``least`` seconds have passed; return (seconds, core's) of each call.
-
-    The first is left out where there are others: it finds nothing prepared.
-    """
-    clocks, each = (time.perf_counter, clock), []
-    while not each or sum(seconds for seconds, _ in each) < least:
-        start = [clock() for clock in clocks]
-        act()
-        each.append(tuple(c() - s for c, s in zip(clocks, start, strict=True)))
-    return each[1:] or each
-
-
-def in_turns(acts: dict, rounds: int, least: float, clock: Callable) -> dict:
-    """Time functions in turns; return what the seconds of each come to."""
-    each: dict = {key: [] for key in acts}
-    for _ in range(rounds):
-        for key, act in acts.items():
-            each[key].append(timed(act, least, clock))
-    return {key: summary(calls) for key, calls in each.items()}
-
-
-def summary(rounds: Sequence[Sequence[tuple[float, float]]]) -> dict:
-    """Return what the (seconds, core's) of all calls in all rounds come to.
-
-    "seconds" is the median of all calls. "each" is of each round the median of the
-    core's, "core_seconds" the median of these, "spread" how far they lie apart, as a
-    share of it.
-    """
-    each = [statistics.median(core for _, core in calls) for calls in rounds]
-    middle = statistics.median(each)
-    seconds = [seconds for calls in rounds for seconds, _ in calls]
-    return {
-        "calls": len(seconds),
-        "seconds": statistics.median(seconds),
-        "core_seconds": middle,
-        "spread": (max(each) - min(each)) / middle,
-        "each": each,
-    }
-
-
 class InConvolutions(TorchDispatchMode):
     """Add up the core's seconds that pass in convolutions, forward and backward."""
 
@@ -299,7 +187,7 @@ def measure(device: str, sizes: Sequence[str], rounds: int) -> dict:
     runtime.tune(where)
     acts = what_is_timed(sizes, where)
     start, worked = time.perf_counter(), time.process_time()
-    found = in_turns(acts, rounds, BLOCK, work_clock(where))
+    found = turns.in_turns(acts, rounds, BLOCK, turns.work_clock(where))
     passed, worked = time.perf_counter() - start, time.process_time() - worked
     spreads = [x["spread"] for x in found.values()]
     noise = {"spread_median": statistics.median(spreads), "spread_most": max(spreads)}
@@ -403,7 +291,7 @@ def compiled(device: str, precision: str, pairs: int) -> dict:
         float(next(steps))  # prepared, too
         acts = {"plain": lambda: float(next(steps))}
         acts["compiled"] = lambda: float(next(others))
-        found = in_turns(acts, pairs, 0, work_clock(where))
+        found = turns.in_turns(acts, pairs, 0, turns.work_clock(where))
     return judged(first, *(found[key]["each"] for key in acts))
 
 
@@ -439,7 +327,9 @@ def of_size(settings: config.TrainConfig, times: dict) -> dict:
     return said | {
         "steps_per_second": 1 / times["seconds"],
         "patches_per_second": settings.batch_size / times["seconds"],
-        "gflop_per_second": step_flop(settings) / times["core_seconds"] / 1e9,
+        "gflop_per_second": arithmetic.step_flop(settings)
+        / times["core_seconds"]
+        / 1e9,
     }
 
 
