@@ -891,7 +891,7 @@ for line in lines:
 #
 # What about the papers that count the whole frame? Their accuracy stands beside nobody's here. Their Dice may: a black pixel that was rightly left black does not count in it.
 
-# %% [markdown] lang="zh" of="a5383d11"
+# %% [markdown] lang="zh" of="2b9151ee"
 # 各个网络挨得很近：它们的 AUC 之差，还不到单个网络在 DRIVE 二十只测试眼睛上的置信区间那么宽。这样的两个网络，只有逐只眼睛配对比较才分得出高下。我们比过一次，对手是我们能评分的公开权重里最好的一份：lwnet，一个 {{published.fov["W-Net with flips (lwnet)"].parameters:,d}} 个参数的 W-Net，在十六只眼睛上训练。双方都对四个镜像副本的预测取平均。课程当时自带的权重也在这十六只眼睛上训练，AUC 比它低 {{abs(published.against_lwnet["DRIVE, shipped, 16 eyes"].auc_roc[0]):.4f}}（各只眼睛之差的平均；我们的网络有 {{which_u.rows[0].parameters:,d}} 个参数）。同样的方案改用二十只眼睛训练，和它持平；再把网络加宽到四倍，就比它高 {{published.against_lwnet["DRIVE, four times as wide, 20 eyes"].auc_roc[0]:.4f}}。现在自带的权重是后来训练的，没有配对比过；对四个镜像副本取平均，AUC 是 {{drive_test_flips.pooled.auc_roc:.4f}}。
 #
 # 那些按整幅画面计分的论文呢？它们的准确率不能和这里的任何一个比，Dice 却可以：留黑留对了的像素，不参与 Dice 的计算。

@@ -322,7 +322,7 @@ print("'<': the interval goes on outside the frame")
 #
 # Some twenty rows and two scores make some forty verdicts. At 95%, two of them would be coloured by chance if nothing had any effect. And ten eyes are few. How much hangs on a single one?
 
-# %% [markdown] lang="zh" of="2abddd85"
+# %% [markdown] lang="zh" of="37c786b4"
 # 图中文字：左图是 AUC 之差，右图是 Dice 之差，都是改动后减去基准方案；横线是 95% 置信区间；绿色更好，红色更差，灰色看不出来；`<` 表示横线伸到图框之外。各行：input 输入（green 绿色通道，red, green, blue 三种颜色）· augmentation 数据增强（none 不做，mild 较弱）· loss 损失 · patch 图像块边长 · batch 批量大小 · network 网络（twice as wide 宽度加倍，four times as wide 四倍宽，five levels 五层）· learning rate 学习率（0.001 all along 从头到尾都是 0.001）· weights 权重（those of the last step 最后一步的，不取滑动平均）· start 起点（from phantoms 先在仿真眼底图上训练）· images 训练用的眼睛数 · steps 步数 · test time 测试时（4 个镜像副本或 8 个翻转、旋转的副本取平均）。
 #
 # 零就是基准方案：四个通道，全部数据增强，BCE + 0.5 Dice，图像块边长 128，宽度 16 到 128，批量大小 8，十五只眼睛，2500 步，每只眼睛看一遍。（后来在 CPU 上补做的几行，是和在 CPU 上训练的同一方案比的。）绿色比它好，红色比它差，灰色看不出来。灰色的行也要看：人们争论的东西，许多是灰色的。
@@ -342,7 +342,7 @@ for name in names:
 #
 # The bars speak of *eyes*: would another ten eyes give the same answer? They know nothing of a second kind of chance: another **seed** (other first weights, other patches) gives another network of the same recipe. Three seeds of a longer training by this recipe ({{seeds.declaration.recipe.steps:,d}} steps), scored once on the test images when all was decided, show how much that is.
 
-# %% [markdown] lang="zh" of="748d86d3"
+# %% [markdown] lang="zh" of="c384e11b"
 # 表中文字：mean of single eyes 各只眼睛的平均差 · all 全部十只 · without 34 去掉 34 号 · better in 几只眼睛变好（2 of 10 是十只里有两只）。
 #
 # 34 号这一只眼睛，就占了好几个差值的一半。去掉它，Dice 有六行会换颜色：原样的绿色通道、只用 BCE、边长 256 的图像块和不变的学习率变成更差，5000 步和先在仿真眼底图上训练变成更好。有这样的离群值，十只眼睛算出的置信区间就太窄了。相信颜色之前，先看看每只眼睛。
@@ -709,7 +709,7 @@ for key, title in (("auc_roc", "AUC"), ("dice", "Dice")):
 #
 # Each eye has a threshold at which its own Dice is best. Nobody knows it beforehand; we use one for all. Four networks of the full recipe ({{train_drive.steps:,d}} steps of {{train_drive.config.batch_size:d}} patches), cross-validated, give the best threshold of each of the twenty eyes ([results/crossval.json](../results/crossval.json)).
 
-# %% [markdown] lang="zh" of="1790d356"
+# %% [markdown] lang="zh" of="057e8146"
 # ## 阈值从哪里来
 #
 # 每只眼睛都有一个让自己的 Dice 最高的阈值。这个阈值事先无从知道，我们只能对所有眼睛用同一个。按完整方案（{{train_drive.steps:,d}} 步，每步 {{train_drive.config.batch_size:d}} 个图像块）训练四个网络，做交叉验证 (cross-validation)，得到了二十只眼睛各自的最佳阈值（[results/crossval.json](../results/crossval.json)）。
@@ -799,7 +799,7 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # What does a lower threshold cost? A cross-validation can say so beforehand, here that of the full recipe in batches of 8. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval_eight.threshold_for_topology:.2f}}. Then three networks of that recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval_eight.threshold_for_topology:.2f}}.
 
-# %% [markdown] lang="zh" of="ca39261c"
+# %% [markdown] lang="zh" of="3741266e"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
 #
 # 一个点是一个阈值；阈值越低，点越靠上。（只用 BCE 的那条最后往下弯：多出来的假分支也让 clDice 下降。）从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。所以想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。
@@ -932,7 +932,7 @@ course.record(
 #
 # The lists hold for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
 
-# %% [markdown] lang="zh" of="47944204"
+# %% [markdown] lang="zh" of="d82ef0ca"
 # 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）先在仿真眼底图上训练也在其中：这样的网络一共走 5000 步，前一半在仿真眼底图上，结果和 5000 步都用照片的网络差不多。
 #
 # 有一行改变了课程本身。批量大小取 4，步数加倍，看到的图像块一样多，时间也一样长；在这张表里，结果几乎处处稍好一点。图像块再加一倍，在全部二十只眼睛上做交叉验证，像素的排序仍然好一点（AUC {{crossval.pooled.auc_roc:.4f}} 对 {{crossval_eight.pooled.auc_roc:.4f}}），Dice 持平（{{crossval.pooled.dice:.4f}} 对 {{crossval_eight.pooled.dice:.4f}}）：训练越短，好处越大。所以课程现在用批量 4，一节课里的训练也比以前短了。这里各行仍按以前的方案，批量是 8，这样才能互相比较。

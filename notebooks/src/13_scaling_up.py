@@ -587,7 +587,7 @@ for name in exported:
 #
 # From the command line: `python3 -m helpers export --out drive.onnx`, then `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`. And `python3 -m helpers export --page` writes a page that segments photographs in a browser, offline; nothing leaves the machine.
 
-# %% [markdown] lang="zh" of="368682bd"
+# %% [markdown] lang="zh" of="54bf68d1"
 # 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉。换成 `int8` 叫量化 (quantization)：每个权重、每张特征图里的每个数，都只能取 256 个值之一，只占一个字节，而不是四个。特征图的取值范围要事先知道，是在八张训练照片上测出来的，超出的部分会被截掉。
 #
 # `fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别。按 DRIVE 37 到 40 号的标签评分，`int8` 的 Dice 是 {{export.val.int8.dice:.4f}}（PyTorch 是 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（PyTorch 是 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。四只眼睛太少，阈值也不是为它选的；AP 不需要阈值，更能说明问题。文件小了，也不一定就快：两个核都空闲时，一只眼睛通过网络，ONNX Runtime 的速度是 PyTorch 的 {{export.val.fp32.times_as_fast.network:.1f}} 倍，`int8` 是 {{export.val.int8.times_as_fast.network:.1f}} 倍；机器同时做别的事时，有时反而更慢。在哪里用，就在哪里测。
