@@ -121,6 +121,7 @@ def start(language: str = "en") -> Course:
     """
     places.export(LANGUAGE=language)
     rescue.stand_by(print)
+    rescue.after_each_cell(runtime.release_threads)  # for a training in the background
     mode = places.mode()
     course = Course(mode, places.output_dir(), eyes.find(mode, print))
     device = runtime.pick_device()

@@ -1,4 +1,4 @@
-"""What to do after an error in a notebook: one sentence below the traceback."""
+"""After a notebook's cells: one sentence below the traceback of one that failed."""
 
 from __future__ import annotations
 
@@ -33,11 +33,7 @@ def words(error: BaseException) -> list[str]:
 
 def stand_by(say: Callable[[str], None]) -> None:
     """Have each error of this notebook's kernel followed by ``words``."""
-    try:
-        from IPython import get_ipython
-    except ImportError:  # a plain script
-        return
-    if (shell := get_ipython()) is None:
+    if (shell := _notebook()) is None:
         return
 
     def answer(shell, kind, error, trace, tb_offset=None) -> None:
@@ -46,3 +42,18 @@ def stand_by(say: Callable[[str], None]) -> None:
             say(line)
 
     shell.set_custom_exc((Exception,), answer)
+
+
+def after_each_cell(function: Callable[[object], None]) -> None:
+    """Have a function called after each cell of this notebook, with IPython's result."""
+    if shell := _notebook():
+        shell.events.register("post_run_cell", function)
+
+
+def _notebook():
+    """Return IPython's shell; None in a plain script."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    return get_ipython()

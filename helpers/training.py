@@ -689,6 +689,7 @@ class Background:
         An error inside the thread is raised here, where a reader sees it.
         """
         if self._thread.ident is not None:
+            runtime.release_threads()
             self._thread.join(seconds)
         if self._error is not None:
             raise self._error

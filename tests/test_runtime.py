@@ -1,9 +1,14 @@
 """The rule for precision, and the report of the machine."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
-from helpers import runtime
+from helpers import places, runtime
 
 
 def test_seed_decides_weights():
@@ -35,6 +40,44 @@ def test_precision_on_cpu_of_a_torch_that_cannot_tell(monkeypatch):
     for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, name)
     assert runtime.pick_precision(torch.device("cpu")) == "fp32"
+
+
+THREADS = """
+import os, torch
+from helpers import runtime
+
+def count():
+    return len(os.listdir("/proc/self/task"))
+
+torch.set_num_threads(2)
+alone = count()
+image = torch.rand(8, 8, 64, 64)
+expected = torch.nn.functional.conv2d(image, torch.ones(8, 8, 3, 3)).sum()
+(image + 1).exp()
+together = count()
+runtime.release_threads()
+runtime.release_threads()
+assert alone < together, (alone, together)
+for _ in range(1000):  # they end by themselves, soon
+    if count() < together:
+        break
+    __import__("time").sleep(0.01)
+assert count() < together
+again = torch.nn.functional.conv2d(image, torch.ones(8, 8, 3, 3)).sum()
+assert torch.allclose(again, expected)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="on Linux alone")
+def test_threads_are_released_and_come_again():
+    where = {"cwd": places.ROOT, "env": os.environ | {"PYTHONPATH": str(places.ROOT)}}
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, **where)
+    assert not done.returncode, done.stderr.decode()
+
+
+def test_without_gnu_openmp_nothing_is_released(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch, "__file__", str(tmp_path / "__init__.py"))
+    runtime.release_threads("a result of IPython")
 
 
 def test_keep_memory_is_harmless_everywhere(monkeypatch):

@@ -210,7 +210,7 @@ CONTRACTS["01.fov"] = Contract(
     ("width of the field of view in pixels", "视野的宽度（像素）"), 1395, 1
 )
 CONTRACTS["01.share"] = Contract(
-    ("share of vessel in the field of view", "视野内的血管占比"), 0.175, 0.002
+    ("share of vessel in the field of view", "视野内的血管占比"), 0.177, 0.002
 )
 CONTRACTS["01.parameters"] = Contract(
     ("parameters of the network", "网络的参数个数"), 482_881
