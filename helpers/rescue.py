@@ -45,7 +45,7 @@ def stand_by(say: Callable[[str], None]) -> None:
 
 
 def after_each_cell(function: Callable[[object], None]) -> None:
-    """Have a function called after each cell of this notebook, with IPython's result."""
+    """Have a function called after each cell of this notebook, with its result."""
     if shell := _notebook():
         shell.events.register("post_run_cell", function)
 

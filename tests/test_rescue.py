@@ -2,6 +2,7 @@
 
 import IPython
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from helpers import rescue
 
@@ -41,6 +42,15 @@ def test_the_traceback_stays_and_words_follow(monkeypatch):
 def test_outside_a_notebook_it_does_nothing(monkeypatch):
     monkeypatch.setattr(IPython, "get_ipython", lambda: None)
     rescue.stand_by(print)
+    rescue.after_each_cell(print)
+
+
+def test_each_cell_is_followed_by_a_call(monkeypatch):
+    shell, results = InteractiveShell(), []
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    rescue.after_each_cell(results.append)
+    shell.run_cell("6 * 7", silent=False)
+    assert [x.result for x in results] == [42]
 
 
 @pytest.mark.parametrize(
