@@ -142,6 +142,8 @@ ROWS = {row.name: row for row in (*TRAININGS, *SCRIPTS)} | {
     "chasedb1_all_average": Scored(BEST, SEEDS, tta="flips", **CHASEDB1),
     "chasedb1_test": Scored(CHASE_ALL, dataset="CHASEDB1"),
     "chasedb1_test_flips": Scored(CHASE_ALL, dataset="CHASEDB1", tta="flips"),
+    "drive_test_eight": "by hand, by the weights shipped before, in batches of 8",
+    "drive_test_eight_flips": "by hand, by the same, four mirrored copies averaged",
     "published": "by hand: scores of others, each with its source",
     "lesson_run": "by hand: report.json of python3 -m helpers run",
     "drive_test_lesson": "by hand, after that: evaluate training/DRIVE/weights.pt",
