@@ -167,7 +167,7 @@ def test_steps_add_up_as_chapter_12_says():
 
 
 def test_resizing_gives_back_what_chapter_11_says():
-    """Of the distance to DRIVE: AUC nearly all, AP nearly two thirds, Dice two fifths."""
+    """Of the distance to DRIVE: AUC nearly all, AP two thirds, Dice two fifths."""
     rows = read("other_cameras")["sets"]["CHASEDB1"]["rows"]
     home, own, resized = read("drive_test")["pooled"], rows["own size"], rows["resized"]
     share = {
