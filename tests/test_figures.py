@@ -202,7 +202,7 @@ def test_costs_are_drawn_for_each_precision_and_beside_the_dice():
     assert named == {"8", "32", "64", "2", "3", "5", "256"}
     limit = next(x for x in fp32.lines if x.get_linestyle() == "--")
     assert limit.get_xdata() / limit.get_ydata() == pytest.approx(140)
-    assert below.get_yticklabels()[0].get_text() == "twice as wide\n2.5 x time"
+    assert below.get_yticklabels()[0].get_text() == "twice as wide\n2.5 × time (bf16)"
     points = [x for x in below.lines if x.get_marker() == "o"]
     assert [x.get_xdata() for x in points] == pytest.approx([0.002, -0.001])
     assert [x.get_color() for x in points] == [figures.GREEN, figures.GREY]
