@@ -324,12 +324,11 @@ def judged(first: float, plain: Sequence[float], other: Sequence[float]) -> dict
 def of_size(settings: config.TrainConfig, times: dict) -> dict:
     """Return what the seconds of a step say."""
     said = {key: x for key, x in times.items() if key != "each"}
+    gflop = arithmetic.step_flop(settings) / 1e9
     return said | {
         "steps_per_second": 1 / times["seconds"],
         "patches_per_second": settings.batch_size / times["seconds"],
-        "gflop_per_second": arithmetic.step_flop(settings)
-        / times["core_seconds"]
-        / 1e9,
+        "gflop_per_second": gflop / times["core_seconds"],
     }
 
 
