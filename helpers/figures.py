@@ -283,7 +283,8 @@ def _plot_costs(ax: Axes, rows: Sequence[dict], seconds: dict[str, float]) -> No
             where = ABOVE if above else BELOW
             style = where | {"textcoords": "offset points", "fontsize": 9}
             if name != "recipe":
-                ax.annotate(name.split()[1], point, color=colour, **style)
+                text = name.replace(" ", "\N{NO-BREAK SPACE}")
+                ax.annotate(text, point, color=colour, **style)
     ax.plot(*recipe, "*", color=BLACK, markersize=11, zorder=3, label="recipe")
     ax.margins(0.14)
 

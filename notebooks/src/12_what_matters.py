@@ -613,7 +613,7 @@ for name in ("long", "wide"):
 recipes = {
     "16 eyes, batches of 8": "_eight",
     "4 looks": "_eight_flips",
-    "20 eyes instead of 16": "_twenty_flips",
+    "20 eyes instead of 16": "_eight_twenty_flips",
     "twice as wide": "_wide_flips",
     "four times as wide": "_best_flips",
     "3 seeds, averaged": "_average",
@@ -621,7 +621,7 @@ recipes = {
 # zh: recipes = {
 # zh:     "16 只眼睛，批量为 8": "_eight",
 # zh:     "看 4 遍": "_eight_flips",
-# zh:     "20 只眼睛，而不是 16 只": "_twenty_flips",
+# zh:     "20 只眼睛，而不是 16 只": "_eight_twenty_flips",
 # zh:     "宽度加倍": "_wide_flips",
 # zh:     "四倍宽": "_best_flips",
 # zh:     "三个种子取平均": "_average",
@@ -797,7 +797,7 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # Near the top of Dice BCE alone runs along the recipe's curve, at other thresholds. A loss made for centrelines (soft-clDice, Shit et al. 2021) reaches the highest clDice, but not the recipe's best Dice. No interval was computed for these curves. (Small pieces were dropped before counting; otherwise dozens of specks would count as vessels of their own.)
 #
-# What does a lower threshold cost? A cross-validation can say so beforehand, here that of the full recipe in batches of 8. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval_eight.threshold_for_topology:.2f}}. Then three networks of that recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval_eight.threshold_for_topology:.2f}}.
+# What does a lower threshold cost? A cross-validation can say so beforehand, here that of the full recipe. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval.threshold_for_topology:.2f}}. Then three networks of that recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval.threshold_for_topology:.2f}}.
 
 # %% [markdown] lang="zh" of="3741266e"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
@@ -806,12 +806,12 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # 在 Dice 的最高点附近，只用 BCE 的曲线和基准方案几乎重合，只是阈值不同。专为中心线设计的损失（soft-clDice, Shit et al. 2021）能达到最高的 clDice，却达不到基准方案最高的 Dice。这些曲线没有算置信区间。（小碎块在计数前已经去掉，否则几十个小点都会被当成单独的血管。）
 #
-# 阈值低一点，要付出多少？交叉验证可以事先回答，这里用的是批量为 8 的完整方案。我们允许 Dice 下降 0.0025，也就是换一个种子就可能有的差别；十三个阈值里，满足这个条件的最低的是 {{crossval_eight.threshold_for_topology:.2f}}。然后取这个方案的三个网络，它们用 21 到 40 全部眼睛训练，各看四遍，概率取平均，在测试图像上评分：一次用平常的阈值，一次用 {{crossval_eight.threshold_for_topology:.2f}}。
+# 阈值低一点，要付出多少？交叉验证可以事先回答，这里用的是完整方案。我们允许 Dice 下降 0.0025，也就是换一个种子就可能有的差别；十三个阈值里，满足这个条件的最低的是 {{crossval.threshold_for_topology:.2f}}。然后取这个方案的三个网络，它们用 21 到 40 全部眼睛训练，各看四遍，概率取平均，在测试图像上评分：一次用平常的阈值，一次用 {{crossval.threshold_for_topology:.2f}}。
 
 # %%
-eight = json.loads(file.with_name("crossval_eight.json").read_text("utf-8"))
-lower = eight["threshold_for_topology"]
-held = {x["threshold"]: x for x in eight["topology"] if x["threshold"] in (0.4, lower)}
+full = json.loads(file.with_name("crossval.json").read_text("utf-8"))
+lower = full["threshold_for_topology"]
+held = {x["threshold"]: x for x in full["topology"] if x["threshold"] in (0.4, lower)}
 looked = {}
 for ending in ("twenty_average", "topology"):
     table = json.loads(file.with_name(f"drive_test_{ending}.json").read_text("utf-8"))

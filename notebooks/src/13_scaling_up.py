@@ -60,6 +60,8 @@ device = runtime.pick_device()
 folder = places.output_dir() / "scaling"
 folder.mkdir(parents=True, exist_ok=True)
 train, val = course.load("train")[:4], course.load("val")[:1]
+gains = {}  # what is found to be so many times as fast
+# zh: gains = {}  # 快了几倍，都记在这里
 named = runtime.device_name(device, places.language())
 print(f"{course.dataset}, {named}; cores: {os.cpu_count()}")
 # zh: print(f"{course.dataset}，{named}；CPU 核数：{os.cpu_count()}")
@@ -270,12 +272,12 @@ for sizes, each in seconds.items():
 # %% [markdown] lang="en"
 # Nearly four times, as each output channel reads twice as many input channels, and there are twice as many of them. (Not quite: the photograph's channels and the one channel of the answer do not double.) The seconds grow by less. The count knows convolutions alone; batch norm, ReLU and copies are not in it, and they grow with the width, not with its square. A narrow network also pays the fixed price of each call for less work. So the wider the network, the more operations a second the same machine does: look at the last column. On a GPU one would expect more of it; that was not measured here.
 #
-# The same was measured once on one core, in batches of {{cost.config.batch_size:d}}, for more sizes ([results/cost.json](../results/cost.json)). Each line of the figure changes one thing of the recipe: its width, its number of levels, its patch. On a grey line the core does the same number of operations a second; the dashed line is what it reaches in a product of large matrices. The rounds lay {{cost.cpu.noise.spread_median * 100:.0f}}% apart, so believe no smaller difference.
+# The same was measured once on one core, in batches of {{cost.config.batch_size:d}}, for more sizes ([results/cost.json](../results/cost.json)). Each line of the figure changes one thing of the recipe: its width, its number of levels, its patch. On a grey line the core does the same number of operations a second; the dashed line is what it reaches in a product of large matrices. The rounds lay {{cost.cpu.noise.spread_median * 100:.0f}}% apart in the middle case and {{cost.cpu.noise.spread_most * 100:.0f}}% in the worst, so believe no small difference.
 
-# %% [markdown] lang="zh" of="66f5d466"
+# %% [markdown] lang="zh" of="93a15a0f"
 # 将近四倍：每个输出通道要读的输入通道多了一倍，输出通道本身也多了一倍。（不到四倍，因为照片的通道数和输出的那一个通道没有加倍。）时间没有增加这么多。数出来的只有卷积；批归一化、ReLU 和复制不在里面，它们随宽度增加，不随宽度的平方增加。每次调用还有固定的开销，网络窄，分摊到的运算就少。所以网络越宽，同一台机器每秒做的运算越多，看最后一列就知道。GPU 上应当更明显，不过这里没有测过。
 #
-# 同样的测量，在一个 CPU 核上做过一次，批量大小是 {{cost.config.batch_size:d}}，试了更多种大小（[results/cost.json](../results/cost.json)）。图里每条线只改基准方案的一处：宽度、层数、图像块的边长。落在同一条灰线上的点，每秒的运算次数相同；虚线是这个核做大矩阵乘法时的速度。几轮测量之间相差 {{cost.cpu.noise.spread_median * 100:.0f}}%，比这更小的差别不要当真。
+# 同样的测量，在一个 CPU 核上做过一次，批量大小是 {{cost.config.batch_size:d}}，试了更多种大小（[results/cost.json](../results/cost.json)）。图里每条线只改基准方案的一处：宽度、层数、图像块的边长。落在同一条灰线上的点，每秒的运算次数相同；虚线是这个核做大矩阵乘法时的速度。几轮测量之间，居中的情形相差 {{cost.cpu.noise.spread_median * 100:.0f}}%，最坏的相差 {{cost.cpu.noise.spread_most * 100:.0f}}%，小的差别不要当真。
 
 # %% fold="Draw cost against size" fold_zh="画出大小和代价"
 stored = json.loads((places.ROOT / "results" / "cost.json").read_text("utf-8"))
@@ -297,32 +299,32 @@ for name in ("width 8", "recipe", "width 64"):
 # %% [markdown] lang="en"
 # In `bf16` convolutions are {{cost.rows.recipe.cpu.bf16.convolutions * 100:.0f}}% of the time of the recipe's step and {{cost.rows['width 64'].cpu.bf16.convolutions * 100:.0f}}% of that of the network four times as wide: the rest is what the count does not know.
 #
-# What the arithmetic buys is in the last panel, on ten held-out eyes (chapter 12). Twice the width: {{cost.dice['width 32'].dice[0]:+.4f}} of Dice ({{cost.dice['width 32'].dice[1]:+.4f}} to {{cost.dice['width 32'].dice[2]:+.4f}}) for {{cost.dice['width 32'].times.step_flop:.1f}} times the operations and {{cost.dice['width 32'].times.bf16.core_seconds:.1f}} times the time in `bf16`, {{cost.dice['width 32'].times.fp32.core_seconds:.1f}} in `fp32`. Four times the width: {{cost.dice['width 64'].dice[0]:+.4f}} ({{cost.dice['width 64'].dice[1]:+.4f}} to {{cost.dice['width 64'].dice[2]:+.4f}}) for {{cost.dice['width 64'].times.step_flop:.0f}}, {{cost.dice['width 64'].times.bf16.core_seconds:.1f}} and {{cost.dice['width 64'].times.fp32.core_seconds:.1f}} times. Both are less than another seed may move it (chapter 12).
+# What the arithmetic buys is in the last panel, on ten held-out eyes (chapter 12). Twice the width: {{cost.dice['width 32'].dice[0]:+.4f}} of Dice ({{cost.dice['width 32'].dice[1]:+.4f}} to {{cost.dice['width 32'].dice[2]:+.4f}}) for {{cost.dice['width 32'].times.step_flop:.1f}} times the operations and {{cost.dice['width 32'].times.bf16.core_seconds:.1f}} times the time in `bf16`, {{cost.dice['width 32'].times.fp32.core_seconds:.1f}} in `fp32`. Four times the width: {{cost.dice['width 64'].dice[0]:+.4f}} ({{cost.dice['width 64'].dice[1]:+.4f}} to {{cost.dice['width 64'].dice[2]:+.4f}}) for {{cost.dice['width 64'].times.step_flop:.0f}}, {{cost.dice['width 64'].times.bf16.core_seconds:.1f}} and {{cost.dice['width 64'].times.fp32.core_seconds:.1f}} times. Both are less than another seed may move it (chapter 12). On chapter 12's twenty test eyes, too, twice the width was ahead, by as little: the gain is likely real, and small. Five levels and larger patches are not told from the recipe.
 #
-# Seconds are one price, **memory** is the other, and on a GPU it is mostly the first that stops you. For the way back a step keeps the maps of the way forward: {{cost.rows.recipe.cpu.bf16.activations_mib:.0f}} MiB for the recipe in `bf16`, {{cost.rows.recipe.cpu.fp32.activations_mib:.0f}} in `fp32`. Twice the width keeps twice as much, twice the side of a patch four times, a larger batch as many times more as it is larger. So where memory runs out, take a smaller batch first, or add up the gradients of several small batches before one update; batch norm then counts over the small ones.
+# Seconds are one price, **memory** is the other, and on a GPU it usually runs out before your patience does. For the way back a step keeps the maps of the way forward: for the recipe's network in batches of {{cost.config.batch_size:d}} {{cost.rows.recipe.cpu.bf16.activations_mib:.0f}} MiB in `bf16`, {{cost.rows.recipe.cpu.fp32.activations_mib:.0f}} in `fp32`. Twice the width keeps twice as much, twice the side of a patch four times, a larger batch as many times more as it is larger. So where memory runs out, take a smaller batch first, or add up the gradients of several small batches before one update; batch norm then counts over the small ones.
 #
 # `torch.compile` writes a program of its own for the network. On one core that took {{cost.cpu.compile.bf16.compile_seconds:.0f}} seconds and then saved about {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} of the {{cost.cpu.compile.bf16.seconds * 1000:.0f}} milliseconds of a step (the middle half of the pairs: {{cost.cpu.compile.bf16.saved[1] * 1000:.0f}} to {{cost.cpu.compile.bf16.saved[2] * 1000:.0f}}). So it pays from somewhere between {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[2]:,.0f}} and {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[1]:,.0f}} such steps on. The trainings of this course are about as long or shorter: it leaves it.
 
-# %% [markdown] lang="zh" of="16c4ffa5"
+# %% [markdown] lang="zh" of="bbfb89f5"
 # 图中文字：operations, GFLOP 运算次数（十亿次） · a step in bf16 用 bf16 的一步（fp32 同理） · seconds of a core 一个 CPU 核的秒数 · width 宽度 · levels 层数 · patch 图像块边长 · recipe 基准方案 · 300 GFLOP/s 每秒 3000 亿次运算（其余同理） · matrix product 矩阵乘法 · Dice minus the recipe's 和基准方案的 Dice 之差 · twice as wide 宽度加倍 · four times as wide 四倍宽 · five levels 五层 · 256, batch of 2 边长 256，一批两个 · × time (bf16) 在 bf16 下是几倍时间。
 #
 # 用 `bf16` 时，卷积占基准方案一步时间的 {{cost.rows.recipe.cpu.bf16.convolutions * 100:.0f}}%；四倍宽的网络，占 {{cost.rows['width 64'].cpu.bf16.convolutions * 100:.0f}}%。其余的就是没有数进去的部分。
 #
-# 这些运算换来什么，看最后一幅，那是十只留出的眼睛（第 12 章）。宽度加倍，Dice 的变化是 {{cost.dice['width 32'].dice[0]:+.4f}}（{{cost.dice['width 32'].dice[1]:+.4f}} 到 {{cost.dice['width 32'].dice[2]:+.4f}}），运算次数是 {{cost.dice['width 32'].times.step_flop:.1f}} 倍，时间在 `bf16` 下是 {{cost.dice['width 32'].times.bf16.core_seconds:.1f}} 倍，在 `fp32` 下是 {{cost.dice['width 32'].times.fp32.core_seconds:.1f}} 倍。宽度加到四倍，变化是 {{cost.dice['width 64'].dice[0]:+.4f}}（{{cost.dice['width 64'].dice[1]:+.4f}} 到 {{cost.dice['width 64'].dice[2]:+.4f}}），三个倍数是 {{cost.dice['width 64'].times.step_flop:.0f}}、{{cost.dice['width 64'].times.bf16.core_seconds:.1f}} 和 {{cost.dice['width 64'].times.fp32.core_seconds:.1f}}。两个变化都比换一个随机种子可能带来的差别小（第 12 章）。
+# 这些运算换来什么，看最后一幅，那是十只留出的眼睛（第 12 章）。宽度加倍，Dice 的变化是 {{cost.dice['width 32'].dice[0]:+.4f}}（{{cost.dice['width 32'].dice[1]:+.4f}} 到 {{cost.dice['width 32'].dice[2]:+.4f}}），运算次数是 {{cost.dice['width 32'].times.step_flop:.1f}} 倍，时间在 `bf16` 下是 {{cost.dice['width 32'].times.bf16.core_seconds:.1f}} 倍，在 `fp32` 下是 {{cost.dice['width 32'].times.fp32.core_seconds:.1f}} 倍。宽度加到四倍，变化是 {{cost.dice['width 64'].dice[0]:+.4f}}（{{cost.dice['width 64'].dice[1]:+.4f}} 到 {{cost.dice['width 64'].dice[2]:+.4f}}），运算次数、`bf16` 时间、`fp32` 时间依次是 {{cost.dice['width 64'].times.step_flop:.0f}}、{{cost.dice['width 64'].times.bf16.core_seconds:.1f}} 和 {{cost.dice['width 64'].times.fp32.core_seconds:.1f}} 倍。两个变化都比换一个随机种子可能带来的差别小（第 12 章）。在第 12 章的二十只测试眼睛上，宽度加倍也好一点，同样只好这么一点：多半是真的，但很小。五层的网络、更大的图像块，和基准方案分不出高下。
 #
-# 时间是一种代价，**内存**是另一种；用 GPU 时，先遇到的往往是显存不够。前向的特征图要留到反向时用：基准方案的一步，`bf16` 要留 {{cost.rows.recipe.cpu.bf16.activations_mib:.0f}} MiB，`fp32` 要留 {{cost.rows.recipe.cpu.fp32.activations_mib:.0f}} MiB。宽度加倍，要留的也加倍；图像块边长加倍，变成四倍；批量大几倍，就多几倍。所以内存不够时，先减小批量；或者把几个小批的梯度加起来，再更新一次，不过这时批归一化只在小批上统计。
+# 时间是一种代价，**内存**是另一种；用 GPU 时，先遇到的往往是显存不够。前向的特征图要留到反向时用：基准方案的网络，批量为 {{cost.config.batch_size:d}}，一步用 `bf16` 要留 {{cost.rows.recipe.cpu.bf16.activations_mib:.0f}} MiB，`fp32` 要留 {{cost.rows.recipe.cpu.fp32.activations_mib:.0f}} MiB。宽度加倍，要留的也加倍；图像块边长加倍，变成四倍；批量大几倍，就多几倍。所以内存不够时，先减小批量；或者把几个小批的梯度加起来，再更新一次，不过这时批归一化只在小批上统计。
 #
-# `torch.compile` 会为网络专门生成一段程序。在一个核上，编译用了 {{cost.cpu.compile.bf16.compile_seconds:.0f}} 秒，之后每步的 {{cost.cpu.compile.bf16.seconds * 1000:.0f}} 毫秒大约能省下 {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} 毫秒（成对测量的中间一半是 {{cost.cpu.compile.bf16.saved[1] * 1000:.0f}} 到 {{cost.cpu.compile.bf16.saved[2] * 1000:.0f}}）。所以大约要训练 {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[2]:,.0f}} 到 {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[1]:,.0f}} 个这样的步才划算。本课程的训练和这差不多长，或者更短，所以不用它。
+# `torch.compile` 会为网络专门生成一段程序。在一个核上，编译用了 {{cost.cpu.compile.bf16.compile_seconds:.0f}} 秒，之后每步的 {{cost.cpu.compile.bf16.seconds * 1000:.0f}} 毫秒大约能省下 {{cost.cpu.compile.bf16.saved[0] * 1000:.0f}} 毫秒（成对测量的四分位区间是 {{cost.cpu.compile.bf16.saved[1] * 1000:.0f}} 到 {{cost.cpu.compile.bf16.saved[2] * 1000:.0f}} 毫秒）。所以大约要训练 {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[2]:,.0f}} 到 {{cost.cpu.compile.bf16.compile_seconds / cost.cpu.compile.bf16.saved[1]:,.0f}} 个这样的步才划算。本课程的训练和这差不多长，或者更短，所以不用它。
 
 # %% [markdown] lang="en" minutes="5"
 # ## Short numbers
 #
-# Chapter 08 showed what is too small for `fp16`. Here is what is too large, and what short numbers buy. A number of 16 bits takes half the memory of one of 32, and where the hardware has units for it, they are several times as fast; elsewhere each number is converted, and it is slower. There are two ways to spend the 16 bits: `bf16` keeps the range of `fp32`, but two to three decimal digits instead of seven; `fp16` has one digit more and a small range.
+# Chapter 08 showed what is too small for `fp16`. Here is what is too large, and what short numbers buy. A number of 16 bits takes half the memory of one of 32. Where the hardware has units for such numbers, products of large matrices are several times as fast (on our CPU {{cost.cpu.multiply_gflop_per_second.bf16 / cost.cpu.multiply_gflop_per_second.fp32:.1f}} times); elsewhere each number is converted, and it is slower. A whole step gains less, as only its convolutions are such products: {{cost.rows.recipe.cpu.fp32.convolutions * 100:.0f}}% of it in `fp32` (Amdahl's law again). So one trains in **mixed precision** (chapter 08): the products in 16 bits, weights and loss in 32. There are two ways to spend the 16 bits: `bf16` keeps the range of `fp32`, but two to three decimal digits instead of seven; `fp16` has one digit more and a small range.
 
-# %% [markdown] lang="zh" of="add5efba"
+# %% [markdown] lang="zh" of="973afba1"
 # ## 低精度数
 #
-# 第 08 章看过哪些数对 `fp16` 来说太小，这里看哪些数太大，再看低精度数能换来什么。16 位的数占的内存只有 32 位的一半；硬件有专门的运算单元，就快好几倍；没有，每个数都要先转换，反而更慢。16 个比特有两种分法：`bf16` 保留 `fp32` 的范围，但十进制有效数字从七位减到两三位；`fp16` 的有效数字比它多大约一位，范围却小得多。
+# 第 08 章看过哪些数对 `fp16` 来说太小，这里看哪些数太大，再看低精度数能换来什么。16 位的数占的内存只有 32 位的一半。硬件有专门的运算单元时，大矩阵的乘法快好几倍（我们的 CPU 上是 {{cost.cpu.multiply_gflop_per_second.bf16 / cost.cpu.multiply_gflop_per_second.fp32:.1f}} 倍）；没有时，每个数都要先转换，反而更慢。整个一步快不了这么多，因为只有卷积是这样的乘法：用 `fp32` 时，卷积占一步的 {{cost.rows.recipe.cpu.fp32.convolutions * 100:.0f}}%（又是阿姆达尔定律）。所以训练用的是**混合精度** (mixed precision，第 08 章)：乘法用 16 位，权重和损失用 32 位。16 个比特有两种分法：`bf16` 保留 `fp32` 的范围，但十进制有效数字从七位减到两三位；`fp16` 的有效数字比它多大约一位，范围却小得多。
 
 # %%
 print("          largest   next after 1")
@@ -351,7 +353,7 @@ print("70,000 in fp16:", float(torch.tensor(70_000.0).half()))
 # So that small gradients do not become zero, `fp16` multiplies the loss by a large factor before the backward pass and divides the gradients by it afterwards (`GradScaler`, chapter 08). Nobody knows the right factor beforehand. So the scaler begins with a large one, 65,536; if a gradient overflows, it leaves that step out, halves the factor and goes on, and after 2,000 good steps it doubles it. Here is a tiny network on the CPU, with a factor that begins far too large:
 
 # %% [markdown] lang="zh" of="34b8ac74"
-# 为了不让很小的梯度变成零，`fp16` 在反向之前先把损失乘上一个大倍数，之后再把梯度除回来（`GradScaler`，第 08 章）。合适的倍数事先没人知道，所以它从一个大数 65536 开始；梯度一溢出，就跳过这一步，把倍数减半，接着训练；连续 2000 步没有溢出，就把倍数加倍。下面是 CPU 上的一个很小的网络，倍数一开始大得离谱：
+# 为了不让很小的梯度变成零，`fp16` 在反向之前先把损失乘上一个很大的缩放因子，之后再把梯度除回来（`GradScaler`，第 08 章）。合适的因子事先没人知道，所以从 65536 这样的大数开始；梯度一溢出，就跳过这一步，把因子减半，接着训练；连续 2000 步没有溢出，就把因子加倍。下面是 CPU 上的一个很小的网络，初始因子故意取得过大：
 
 # %%
 tiny = {"widths": (4, 8), "patch_size": 32, "batch_size": 4, "steps": 8, "val_every": 8}
@@ -360,21 +362,27 @@ FACTOR = 2.0**20
 cpu = {"device": torch.device("cpu"), "precision": "fp16"}
 fp16 = training.new_run(train, val, eight_steps, **cpu)
 fp16.scaler = torch.amp.GradScaler("cpu", init_scale=FACTOR)
+print(f"the first factor: {FACTOR:,.0f}")
+# zh: print(f"初始因子：{FACTOR:,.0f}")
 for loss in fp16.steps():
-    print(f"step {fp16.step}: loss {float(loss):14,.2f}, next factor {fp16.scaler.get_scale():8,.0f}")
-    # zh: print(f"第 {fp16.step} 步：损失 {float(loss):14,.2f}，下一步的倍数 {fp16.scaler.get_scale():8,.0f}")
+    print(f"step {fp16.step}: loss {float(loss):.2f}, next factor {fp16.scaler.get_scale():9,.0f}")
+    # zh: print(f"第 {fp16.step} 步：损失 {float(loss):.2f}，下一步的因子 {fp16.scaler.get_scale():9,.0f}")
 print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
 # zh: print(f"没有改动权重的步：{fp16.history[-1]['skipped']}")
 
 # %% [markdown] lang="en"
+# (The loss moves even where no weight changed, as each batch is another.)
+#
 # `bf16` needs none of this; where the hardware has it, the course takes it: a GPU of compute capability 8 or more, a CPU with AMX or AVX-512 BF16. Below that `fp16` with its scaler on a GPU, and `fp32` everywhere else (`runtime.pick_precision`). A loss that is no number (NaN) ends the training with its step named; no scaler can mend that.
 #
 # What does it buy here? (Below 1: this device has no units for such numbers, or the network is too small to use them. The rule does not measure; it asks the device what it has.)
 
-# %% [markdown] lang="zh" of="71d2f314"
+# %% [markdown] lang="zh" of="e311be53"
+# （权重没有改动的步，损失也会变，因为每一批图像块都不同。）
+#
 # `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX 或 AVX-512 BF16 的 CPU。计算能力更低的 GPU 用 `fp16` 加损失缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况损失缩放也无能为力。
 #
-# 在这台机器上，低精度数能换来什么？（倍数小于 1，说明这个设备没有相应的运算单元，或者网络太小，用不上。选哪一种，规则不靠测量，只看设备有什么。）
+# 在这台机器上，低精度数能换来什么？（小于 1 倍，说明这个设备没有相应的运算单元，或者网络太小，用不上。选哪一种，规则不靠测量，只看设备有什么。）
 
 # %% tags=["varies"]
 known = {"cuda": ("fp32", "fp16", "bf16"), "cpu": ("fp32", "bf16")}
@@ -383,6 +391,9 @@ pace = paces({k: training.new_run(train, val, course.config, precision=k) for k 
 for kind, each in pace.items():
     print(f"{kind}: {each:.3f} s a step, {pace['fp32'] / each:.1f} times as fast as fp32")
     # zh: print(f"{kind}：每步 {each:.3f} s，速度是 fp32 的 {pace['fp32'] / each:.1f} 倍")
+    if kind != "fp32":
+        gains[f"{kind} instead of fp32, training"] = pace["fp32"] / each
+        # zh: gains[f"训练用 {kind}（和 fp32 相比）"] = pace["fp32"] / each
 print(f"the rule takes {runtime.pick_precision(device)} here")
 # zh: print(f"按规则，这里用 {runtime.pick_precision(device)}")
 
@@ -419,18 +430,18 @@ joined = lesson.exercise("13.5", joined)
 #
 # </details>
 #
-# (PyTorch's own `DistributedDataParallel` takes the plain mean of the gradients; that is the same where all shares are equal. The course need not care: each of its processes computes the loss of the whole batch, so no share has a weight of its own.)
+# (PyTorch's own `DistributedDataParallel` takes the plain mean of the gradients; that is the same where all shares are equal.)
 #
 # Does it hold for a real network? Your function joins the gradients of three shares, once without and once with batch norm.
 
-# %% [markdown] lang="zh" of="c08dd5d4"
+# %% [markdown] lang="zh" of="6db4cf4f"
 # <details><summary>参考答案</summary>
 #
 # {{solution 13.5}}
 #
 # </details>
 #
-# （PyTorch 自带的 `DistributedDataParallel` 直接取各进程梯度的平均，只有各份一样多时才和你的一样。课程不用管这一点：每个进程算的都是整批的损失，各份没有各自的加权。）
+# （PyTorch 自带的 `DistributedDataParallel` 直接取各进程梯度的平均，只有各份一样多时才和你的一样。）
 #
 # 真的网络也成立吗？下面用你的函数合并三份的梯度，一次没有批归一化，一次有。
 
@@ -443,36 +454,37 @@ def gradient(network, image, target):
 
 
 torch.manual_seed(0)
-patches, target = torch.rand(8, 4, 32, 32), (torch.rand(8, 1, 32, 32) < 0.1).float()
+light = torch.linspace(0.2, 1, 8).view(8, 1, 1, 1)  # from dark patches to bright ones
+# zh: light = torch.linspace(0.2, 1, 8).view(8, 1, 1, 1)  # 图像块从暗到亮
+patches, target = light * torch.rand(8, 4, 32, 32), (torch.rand(8, 1, 32, 32) < 0.1).float()
 counts = (3, 3, 2)
 for batch_norm in (False, True):
     small = UNet(4, 1, (4, 8), batch_norm=batch_norm)
     whole = gradient(small, patches, target)
     pieces = zip(patches.split(counts), target.split(counts), strict=True)
     joint = joined([gradient(small, *piece) for piece in pieces], counts)
-    off = abs(joint - whole).max() / abs(whole).max()
-    print(f"{'with' if batch_norm else 'without'} batch norm: off by {off:.0e} of the largest gradient")
-    # zh: print(f"{'用' if batch_norm else '不用'}批归一化：最大偏差是最大梯度的 {off:.0e} 倍")
+    off = np.linalg.norm(joint - whole) / np.linalg.norm(whole)
+    print(f"{'with' if batch_norm else 'without'} batch norm: off by {off:.1g} of the gradient's length")
+    # zh: print(f"{'用' if batch_norm else '不用'}批归一化：偏差是梯度长度的 {off:.1g} 倍")
 
 # %% [markdown] lang="en"
-# Without batch norm only rounding is left. With it the joined gradient is that of another training: **batch norm** takes mean and variance over the batch, and over a share they are others. So the processes bring their sums together, and each has the mean and variance of the batch. The **Dice loss** needs the same care, as it is a quotient of sums over the batch, not a mean over patches; so each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). Then several processes compute in each step what one does, up to rounding, which grows over the steps.
+# Without batch norm only rounding is left. With it the joined gradient is that of another training: **batch norm** takes mean and variance over the batch, and over a share they are others. So the processes bring their sums together, and each has the mean and variance of the batch. The **Dice loss** needs the same care, as it is a quotient of sums over the batch, not a mean over patches; so each process is handed the logits of the others and computes the loss of all ([helpers/distributed.py](../helpers/distributed.py)). With that no share has a weight of its own, either, and the plain mean of the gradients is the right one. Then several processes compute in each step what one does, up to rounding, which grows over the steps.
 #
-# `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. We train the same few steps once alone and once with two processes. (In smoke mode, on Windows, whose PyTorch cannot start torchrun, and on a Mac's GPU the lines are only shown.)
+# `torchrun`, which comes with PyTorch, starts a command several times and tells each copy its number. (Below it goes by its full name, `python -m torch.distributed.run`.) We train the same few steps alone and with two processes, three times in turn. (In smoke mode, on Windows, whose PyTorch cannot start torchrun, and on a Mac's GPU the lines are only shown.)
 
-# %% [markdown] lang="zh" of="31db6c16"
-# 不用批归一化时，只剩舍入误差。用了批归一化，合并出来的就是另一种训练的梯度：**批归一化**要对整批求均值和方差，只对自己那一份求，结果就不同。所以各进程把各自的统计量合到一起，得到整批的均值和方差。**Dice 损失**也要这样处理：它是两个总和之比，总和都对整批求，不是各图像块损失的平均。所以每个进程都会拿到其他进程的 logits，算的是整批的损失（[helpers/distributed.py](../helpers/distributed.py)）。这样，几个进程每一步算的就和一个进程一样，只差舍入误差；步数多了，这点误差会慢慢放大。
+# %% [markdown] lang="zh" of="0c5a72c6"
+# 不用批归一化时，只剩舍入误差。用了批归一化，合并出来的就是另一种训练的梯度：**批归一化**要对整批求均值和方差，只对自己那一份求，结果就不同。所以各进程把各自的统计量合到一起，得到整批的均值和方差。**Dice 损失**也要这样处理：它是两个总和之比，总和都对整批求，不是各图像块损失的平均。所以每个进程都会拿到其他进程的 logits，算的是整批的损失（[helpers/distributed.py](../helpers/distributed.py)）。既然各份不再各自加权，直接取梯度的平均就对了。这样，几个进程每一步算的就和一个进程一样，只差舍入误差；步数多了，这点误差会慢慢放大。
 #
-# PyTorch 自带的 `torchrun` 把同一条命令同时启动几份，并把编号告诉每一份。下面把同样的几步训练两遍：一遍用一个进程，一遍用两个进程。（在 smoke 模式下，或者用 Mac 的 GPU 时，只显示命令。Windows 也一样，那里的 PyTorch 启动不了 torchrun。）
+# PyTorch 自带的 `torchrun` 把同一条命令同时启动几份，并把编号告诉每一份（下面写的是它的全名 `python -m torch.distributed.run`）。同样的几步，用一个进程、用两个进程各训练三次，轮流进行。（在 smoke 模式下，或者用 Mac 的 GPU 时，只显示命令。Windows 也一样，那里的 PyTorch 启动不了 torchrun。）
 
 # %% fold="A training in processes of its own" fold_zh="在单独的进程里训练"
 command = ["-m", "helpers", "train", "--dataset", course.dataset, "--mode", "lesson"]
 
 
 def trained(count, *start):
-    """Train with so many processes; return the seconds of a step."""
+    """Train with so many processes; return the seconds of a step and the last line."""
     out = folder / f"processes-{time.time_ns()}"
     line = [sys.executable, *start, *command, "--steps", str(STEPS), "--out", str(out)]
-    print("python", *line[1:-2], "--out FOLDER")
     if smoke or sys.platform == "win32" or device.type == "mps":
         return None
     threads = max(1, torch.get_num_threads() // count)  # the same cores for both ways
@@ -487,8 +499,7 @@ def trained(count, *start):
         print(next((x for x in lines if "rror" in x), f"exit code {done.returncode}"))
         return None
     record = json.loads((out / "result.json").read_text("utf-8"))
-    print(next(x for x in reversed(lines) if ", loss " in x))
-    return record["seconds"] / STEPS
+    return record["seconds"] / STEPS, next(x for x in reversed(lines) if ", loss " in x)
 
 
 # %% title="How many processes" title_zh="几个进程"
@@ -496,18 +507,29 @@ PROCESSES = 2  # @param {type:"slider", min:1, max:8, step:1}
 STEPS = 24  # @param {type:"integer"}
 
 torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
-alone, shared = trained(1), trained(PROCESSES, *torchrun)
-if alone and shared:
+ways, turns = [(1, ()), (PROCESSES, torchrun)], []
+for count, start in ways:
+    print("python", *start, *command, "--steps", STEPS, "--out FOLDER")
+for _ in range(3):
+    turn = [trained(count, *start) for count, start in ways]
+    if None in turn:  # not started here, or it failed and said why
+        break
+    turns.append(turn)
+if len(turns) == 3:
+    print("\n".join(line for _, line in turns[0]))
+    alone, shared = np.median([[pace for pace, _ in turn] for turn in turns], axis=0)
     print(f"{alone:.3f} s a step alone, {shared:.3f} s with {PROCESSES}: {alone / shared:.2f} times as fast")
     # zh: print(f"一个进程每步 {alone:.3f} s，{PROCESSES} 个进程每步 {shared:.3f} s：速度是一个进程的 {alone / shared:.2f} 倍")
+    gains[f"{PROCESSES} processes instead of one"] = alone / shared
+    # zh: gains[f"{PROCESSES} 个进程（和一个进程相比）"] = alone / shared
 
 # %% [markdown] lang="en"
-# The losses are close, not equal: `bf16` keeps two to three digits, the processes add in another order, and after 24 steps the rounding shows. (In `fp32` they agree far better; `tests/test_distributed.py` checks it.) Both ways had the same cores, so nothing can be gained here, and time is lost: each process still makes the whole batch and the whole loss, and at every batch norm, which adds up over processes and is slower than PyTorch's own, the two wait for each other. With a GPU for each process it should be another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
+# The losses are close, not equal: `bf16` keeps two to three digits, the processes add in another order, and after 24 steps the rounding shows. (In `fp32` they agree far better; `tests/test_distributed.py` checks it.) Both ways had the same cores, so there is nothing to gain here but much to lose: each process still makes the whole batch and the whole loss, and at every batch norm, which adds up over processes and is slower than PyTorch's own, the two wait for each other. With a GPU for each process it should be another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
 #
 # If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
 
-# %% [markdown] lang="zh" of="ef5da398"
-# 两次的损失很接近，但不完全相同：`bf16` 只有两三位有效数字，各进程求和的次序又不同，舍入误差一步步积累，24 步之后就看得出来。（用 `fp32` 时接近得多，`tests/test_distributed.py` 检查的就是这一点。）两种方式用的是同样的核，所以这里没有好处，反而更慢：每个进程仍要准备整批图像块，算整批的损失；每到一个批归一化，两个进程都要互相等，而跨进程求和的批归一化本来就比 PyTorch 自带的慢。每个进程有一块自己的 GPU，情况应当不同，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
+# %% [markdown] lang="zh" of="8aa37900"
+# 两次的损失很接近，但不完全相同：`bf16` 只有两三位有效数字，各进程求和的次序又不同，舍入误差一步步积累，24 步之后就看得出来。（用 `fp32` 时接近得多，`tests/test_distributed.py` 检查的就是这一点。）两种方式用的是同样的核，所以这里没有什么可赚，只会多花时间：每个进程仍要准备整批图像块，算整批的损失；每到一个批归一化，两个进程都要互相等，而跨进程求和的批归一化本来就比 PyTorch 自带的慢。每个进程有一块自己的 GPU，情况应当不同，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
 #
 # 有一个进程中途退出，其余的也会停下来，并说明原因。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，从最后一个检查点断点续训。
 
@@ -570,27 +592,29 @@ def answers(networks, rounds=5):
 maps, seconds_each = answers({"PyTorch": segmenter} | exported)
 print(f"PyTorch: {seconds_each['PyTorch']:.2f} s an eye")
 # zh: print(f"PyTorch：每只眼睛 {seconds_each['PyTorch']:.2f} s")
-faster = {name: seconds_each["PyTorch"] / seconds_each[name] for name in exported}
 theirs = (maps["PyTorch"] >= segmenter.threshold) & eye.fov
 for name in exported:
     ours, size = (maps[name] >= segmenter.threshold) & eye.fov, files[name].stat().st_size / 1e6
     dice = 2 * (ours & theirs).sum() / max(1, ours.sum() + theirs.sum())
-    print(f"ONNX {name}: {size:.2f} MB, {seconds_each[name]:.2f} s, {faster[name]:.1f} times as fast; ", end="")
-    # zh: print(f"ONNX {name}：{size:.2f} MB，{seconds_each[name]:.2f} s，速度是 PyTorch 的 {faster[name]:.1f} 倍；", end="")
+    faster = seconds_each["PyTorch"] / seconds_each[name]
+    gains[f"ONNX Runtime, {name}, instead of PyTorch"] = faster
+    # zh: gains[f"用 ONNX Runtime {name}（和 PyTorch 相比）"] = faster
+    print(f"ONNX {name}: {size:.2f} MB, {seconds_each[name]:.2f} s, {faster:.1f} times as fast; ", end="")
+    # zh: print(f"ONNX {name}：{size:.2f} MB，{seconds_each[name]:.2f} s，速度是 PyTorch 的 {faster:.1f} 倍；", end="")
     print(f"Dice of its vessels with PyTorch's {dice:.4f}")
     # zh: print(f"和 PyTorch 的血管图的 Dice 是 {dice:.4f}")
 
 # %% [markdown] lang="en"
-# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them. Going to `int8` is called **quantization**: each weight and each feature map is one of 256 values, one byte in place of four. Of a map the range must be known beforehand; it is measured on eight training photographs, and what lies outside is cut.
+# Four bytes a parameter; the rest of the file is the list of operations. Standardisation and the mirrored border are part of it, so that whoever uses it cannot forget them; making the four channels (chapter 05) is not. Going to `int8` is called **quantization**: each weight, and each number in a feature map, takes one of 256 values, one byte in place of four. Of a map the range must be known beforehand; it is measured on eight training photographs, and what lies outside is cut.
 #
-# The vessels of `fp32` are the same; those of `int8` differ here and there. Against the labels of DRIVE 37 to 40 its Dice is {{export.val.int8.dice:.4f}} in place of {{export.val.torch.dice:.4f}}, its AP {{export.val.int8.auc_pr:.4f}} in place of {{export.val.torch.auc_pr:.4f}} ([results/export.json](../results/export.json)). Four eyes are few, and the threshold was not chosen for it: AP, which needs none, says more. And smaller need not be faster. On two quiet cores ONNX Runtime took an eye through the network {{export.val.fp32.times_as_fast.network:.1f}} times as fast as PyTorch, in `int8` {{export.val.int8.times_as_fast.network:.1f}} times; with other work beside it, it was sometimes slower. Measure where it is to run.
+# The vessels of `fp32` are the same; those of `int8` differ here and there. Against the labels of DRIVE 37 to 40 its Dice is {{export.val.int8.dice:.4f}} in place of {{export.val.torch.dice:.4f}}, its AP {{export.val.int8.auc_pr:.4f}} in place of {{export.val.torch.auc_pr:.4f}} ([results/export.json](../results/export.json)). Four eyes are few, and the threshold was not chosen for it: AP, which needs none, says more. A quarter of the size is not four times the pace: on two cores ONNX Runtime took an eye through the network {{export.val.fp32.times_as_fast.network:.1f}} times as fast as PyTorch, in `int8` {{export.val.int8.times_as_fast.network:.1f}} times; with other work beside it, it was sometimes slower. Measure where it is to run.
 #
 # From the command line: `python3 -m helpers export --out drive.onnx`, then `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`. And `python3 -m helpers export --page` writes a page that segments photographs in a browser, offline; nothing leaves the machine.
 
-# %% [markdown] lang="zh" of="54bf68d1"
-# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉。换成 `int8` 叫量化 (quantization)：每个权重、每张特征图里的每个数，都只能取 256 个值之一，只占一个字节，而不是四个。特征图的取值范围要事先知道，是在八张训练照片上测出来的，超出的部分会被截掉。
+# %% [markdown] lang="zh" of="5a74b970"
+# 每个参数四个字节，文件里其余的是运算清单。标准化和镜像填充也在文件里，用的人不会漏掉；四个通道的预处理（第 05 章）不在里面。换成 `int8` 叫量化 (quantization)：每个权重、每张特征图里的每个数，都只能取 256 个值之一，只占一个字节，而不是四个。特征图的取值范围要事先知道，是在八张训练照片上测出来的，超出的部分会被截掉。
 #
-# `fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别。按 DRIVE 37 到 40 号的标签评分，`int8` 的 Dice 是 {{export.val.int8.dice:.4f}}（PyTorch 是 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（PyTorch 是 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。四只眼睛太少，阈值也不是为它选的；AP 不需要阈值，更能说明问题。文件小了，也不一定就快：两个核都空闲时，一只眼睛通过网络，ONNX Runtime 的速度是 PyTorch 的 {{export.val.fp32.times_as_fast.network:.1f}} 倍，`int8` 是 {{export.val.int8.times_as_fast.network:.1f}} 倍；机器同时做别的事时，有时反而更慢。在哪里用，就在哪里测。
+# `fp32` 文件的血管图和 PyTorch 的完全一样，`int8` 的有零星差别。按 DRIVE 37 到 40 号的标签评分，`int8` 的 Dice 是 {{export.val.int8.dice:.4f}}（PyTorch 是 {{export.val.torch.dice:.4f}}），AP 是 {{export.val.int8.auc_pr:.4f}}（PyTorch 是 {{export.val.torch.auc_pr:.4f}}），见 [results/export.json](../results/export.json)。四只眼睛太少，阈值也不是为它选的；AP 不需要阈值，更能说明问题。文件只有四分之一，速度却不是四倍：在两个核上，一只眼睛通过网络，ONNX Runtime 的速度是 PyTorch 的 {{export.val.fp32.times_as_fast.network:.1f}} 倍，`int8` 是 {{export.val.int8.times_as_fast.network:.1f}} 倍；机器同时做别的事时，有时反而更慢。在哪里用，就在哪里测。
 #
 # 命令行：先 `python3 -m helpers export --out drive.onnx`，再 `python3 -m helpers segment PHOTOGRAPHS --onnx drive.onnx --out FOLDER`（照片和结果文件夹换成你自己的）。`python3 -m helpers export --page` 会写出一个网页，在浏览器里离线分割照片，照片不离开这台机器。
 
@@ -655,11 +679,11 @@ for text, (old, new) in ways.items():
 # python3 -m helpers segment --merge --out OUT                      # when all have ended
 # ```
 #
-# A *cluster* is many machines behind one queue. Its *scheduler* (often Slurm at universities, Kubernetes in companies) starts a command many times and tells each copy its number, and `--shard auto` reads that: [jobs/slurm.sh](../jobs/slurm.sh), [jobs/kubernetes.yaml](../jobs/kubernetes.yaml), [jobs/torchrun.sh](../jobs/torchrun.sh). Kubernetes starts a task anew that died; with Slurm the merge names what is missing, and you start that again. Either way only the missing part is done. On a single machine `--jobs N` is enough.
+# A *cluster* is many machines behind one queue. Its *scheduler* (often Slurm at universities, Kubernetes in companies) starts a command many times and tells each copy its number, and `--shard auto` reads that: [jobs/slurm.sh](../jobs/slurm.sh), [jobs/kubernetes.yaml](../jobs/kubernetes.yaml), [jobs/torchrun.sh](../jobs/torchrun.sh). Kubernetes starts a task anew that died; with Slurm the merge names what is missing, and you start that again. Either way only the missing part is done. Make more shards than machines, say 2,000 photographs each: the scheduler hands each free core the next one, and as every photograph writes its shard's table anew, a long table would take time of its own. On a single machine `--jobs N` is enough.
 #
 # **Guess 13.8** A million photographs of 3000 × 2000 pixels, two seconds of one core each, 64 cores. How many hours does it take?
 
-# %% [markdown] lang="zh" of="1f6e7c9d"
+# %% [markdown] lang="zh" of="e400301d"
 # 代价是各分片不完全一样多，照片上千张时这点差别可以忽略。还有，分片数不能中途改：多一个分片，大部分照片就要换机器，所以命令不允许这样做。各台机器写进同一个大家都能访问的文件夹。来了新照片，就在每台机器上把同一条命令再运行一遍：做过的会跳过。（命令里的分片从 1 数起，文件名用的是文件夹里的相对路径。）
 #
 # ```
@@ -667,7 +691,7 @@ for text, (old, new) in ways.items():
 # python3 -m helpers segment --merge --out OUT                      # when all have ended
 # ```
 #
-# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。*集群* (cluster) 是排在同一个队列后面的许多机器；它的*调度器* (scheduler，大学里常用 Slurm，公司里常用 Kubernetes) 把一条命令启动许多份，告诉每一份它的编号，`--shard auto` 会读这个编号：见 [jobs/slurm.sh](../jobs/slurm.sh)、[jobs/kubernetes.yaml](../jobs/kubernetes.yaml)、[jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途停了，Kubernetes 会自动重新启动；用 Slurm 时，合并会指出缺哪些，由你重新启动。两种情况都只补没做完的。只有一台机器时，用 `--jobs N` 就够了。
+# 第一行在四台机器里的第一台上运行，第二行等全部结束之后再运行。*集群* (cluster) 是排在同一个队列后面的许多机器；它的*调度器* (scheduler，大学里常用 Slurm，公司里常用 Kubernetes) 把一条命令启动许多份，告诉每一份它的编号，`--shard auto` 会读这个编号：见 [jobs/slurm.sh](../jobs/slurm.sh)、[jobs/kubernetes.yaml](../jobs/kubernetes.yaml)、[jobs/torchrun.sh](../jobs/torchrun.sh)。任务中途停了，Kubernetes 会自动重新启动；用 Slurm 时，合并会指出缺哪些，由你重新启动。两种情况都只补没做完的。分片数要比机器多，比如每片 2000 张：哪个核空了，调度器就给它下一片；每做完一张都要重写这一片的表，表太长也费时间。只有一台机器时，用 `--jobs N` 就够了。
 #
 # **猜一猜 13.8** 一百万张 3000 × 2000 像素的照片，一个核分割一张要两秒，现在有 64 个核。一共要多少小时？
 
@@ -699,14 +723,14 @@ print(f"computing costs {needed.computing:,.0f}, a month of storage {needed.stor
 # zh: print(f"计算费 {needed.computing:,.0f}，存储一个月 {needed.storage:,.0f}")
 
 # %% [markdown] lang="en"
-# Less than a day, on paper: if all 64 are real cores (a rented "vCPU" is often half of one) and the disk keeps up. One core was measured, on DRIVE's photographs enlarged to that size ([results/photographs.json](../results/photographs.json)), 64 at once were not. The prices are round numbers; put in your own. Even so, keeping all files costs more than computing them; `--keep vessels,overlay,thumb` leaves out the large ones.
+# With the numbers above nine hours, on paper: if all 64 are real cores (a rented "vCPU" is often half of one) and the disk keeps up. One core was measured, on three of DRIVE's photographs enlarged to that size ([results/photographs.json](../results/photographs.json)), 64 at once were not. The prices are round numbers; put in your own. Even so, keeping all files costs more than computing them; `--keep vessels,overlay,thumb` leaves out the large ones.
 #
-# Segment ten of your own photographs first, and with one thread, or the seconds are those of all cores together: `OMP_NUM_THREADS=1 python3 -m helpers segment ...` (Windows: `set OMP_NUM_THREADS=1` on a line before). Their seconds are in `segment.csv`, and all else hangs on them. Shards are small on purpose, 2,000 photographs: one that dies costs little.
+# Segment ten of your own photographs first, and with one thread, or the seconds are those of all cores together: `OMP_NUM_THREADS=1 python3 -m helpers segment ...` (on a line before in Windows' command prompt `set OMP_NUM_THREADS=1`, in PowerShell `$env:OMP_NUM_THREADS=1`). Their seconds are in `segment.csv`, and all else hangs on them.
 
-# %% [markdown] lang="zh" of="429f1087"
-# 纸面上不到一天，前提是 64 个都是真正的核（租来的“vCPU”常常只是半个），硬盘也跟得上。只测过一个核，照片是把 DRIVE 的放大到这个尺寸（[results/photographs.json](../results/photographs.json)），没有测过 64 个核一起跑。单价只是大概的数，请换成你自己的。即便如此，保存全部文件的费用也比计算高；`--keep vessels,overlay,thumb` 会省掉大文件。
+# %% [markdown] lang="zh" of="2155c9ad"
+# 按上面的数，纸面上是九小时，前提是 64 个都是真正的核（租来的“vCPU”常常只是半个），硬盘也跟得上。只测过一个核，照片是把 DRIVE 的三张放大到这个尺寸（[results/photographs.json](../results/photographs.json)），没有测过 64 个核一起跑。单价只是大概的数，请换成你自己的。即便如此，保存全部文件的费用也比计算高；`--keep vessels,overlay,thumb` 会省掉大文件。
 #
-# 先分割十张自己的照片，而且只用一个线程，否则测到的是所有核一起用的秒数：`OMP_NUM_THREADS=1 python3 -m helpers segment ...`（Windows 上，前面先单独运行一行 `set OMP_NUM_THREADS=1`）。每张的秒数在 `segment.csv` 里，别的都由它决定。分片有意做得小，每片 2000 张：中途停了一个，损失也不大。
+# 先分割十张自己的照片，而且只用一个线程，否则测到的是所有核一起用的秒数：`OMP_NUM_THREADS=1 python3 -m helpers segment ...`（Windows 上，前面先单独运行一行：命令提示符里是 `set OMP_NUM_THREADS=1`，PowerShell 里是 `$env:OMP_NUM_THREADS=1`）。每张的秒数在 `segment.csv` 里，别的都由它决定。
 
 # %% [markdown] lang="en" minutes="1"
 # ## What pays, here
@@ -719,24 +743,16 @@ print(f"computing costs {needed.computing:,.0f}, a month of storage {needed.stor
 # 这次运行里，在这台机器上并排测到的：
 
 # %% tags=["varies"]
-gains = {f"{kind} instead of fp32, training": pace["fp32"] / pace[kind] for kind in kinds[1:]}
-# zh: gains = {f"训练用 {kind}（和 fp32 相比）": pace["fp32"] / pace[kind] for kind in kinds[1:]}
-if alone and shared:
-    gains[f"{PROCESSES} processes instead of one"] = alone / shared
-    # zh: gains[f"{PROCESSES} 个进程（和一个进程相比）"] = alone / shared
-for name, gain in faster.items():
-    gains[f"ONNX Runtime, {name}, instead of PyTorch"] = gain
-    # zh: gains[f"用 ONNX Runtime {name}（和 PyTorch 相比）"] = gain
 for name, gain in gains.items():
     print(f"{gain:5.2f} times as fast: {name}")
     # zh: print(f"速度 {gain:5.2f} 倍：{name}")
 course.record(scaling=gains)
 
 # %% [markdown] lang="en"
-# Below 1 is slower. Where you sit at a CPU like ours, one line of these pays, the short numbers, and only if the CPU has units for them. All else is for other machines or other reasons: processes for those who have several GPUs, the ONNX file because it needs no PyTorch, shards because they need no talk.
+# Below 1 is slower. In training on a CPU only the short numbers can pay, and only where it has units for them; several processes are for those who have several GPUs. ONNX Runtime may speed up the finished network, as measured above; its main use is that it needs no PyTorch. Shards are there because they need no talk.
 
-# %% [markdown] lang="zh" of="92cd0da1"
-# 小于 1 就是变慢了。如果你用的也是这样的 CPU，这里只有一项划算，就是低精度数，而且 CPU 要有相应的运算单元。其余几项是为别的机器、别的目的准备的：多进程给有几块 GPU 的人用，ONNX 文件不需要 PyTorch，分片不需要通信。
+# %% [markdown] lang="zh" of="cb5fb36e"
+# 小于 1 就是变慢。在 CPU 上训练，只有低精度数可能划算，而且 CPU 要有相应的运算单元；多进程是给有几块 GPU 的人准备的。ONNX Runtime 也可能让训练好的网络更快，上面测过了；它主要的用处是不需要 PyTorch。用分片，是因为机器之间不用通信。
 
 # %% include="recall"
 
@@ -747,17 +763,17 @@ course.record(scaling=gains)
 # - A convolution costs 2 · k² · C_in · C_out · H · W operations; twice the width is nearly four times the work, and buys little here.
 # - Both have 16 bits: `bf16` has the range of `fp32` and needs nothing else, `fp16` needs a scaler. A loss of NaN ends the training with its step named.
 # - Several processes compute what one does if gradients, batch norm and the loss are counted over the whole batch.
-# - An exported network needs no PyTorch, and what must not be forgotten is inside the file.
+# - An exported network needs no PyTorch; standardisation and border are inside the file, preparing the four channels is not.
 # - Shards by name need no talk between machines; the seconds of one photograph tell the hours of a million.
 
-# %% [markdown] lang="zh" of="72566d60"
+# %% [markdown] lang="zh" of="151b6996"
 # ## 小结
 #
 # - 先测时间花在哪里，再想怎样变快；只占十分之一的部分，最多省十分之一。
 # - 一个卷积要 2 · k² · C_in · C_out · H · W 次运算；宽度加倍，运算将近四倍，在这里换来的不多。
 # - `bf16` 和 `fp16` 都是 16 位：`bf16` 的范围和 `fp32` 一样大，直接用就行；`fp16` 范围小，要做损失缩放。损失变成 NaN 时，训练会停下来并指出是哪一步。
 # - 只要梯度、批归一化和损失都按整批计算，几个进程算出来的就和一个进程一样。
-# - 导出的网络不需要 PyTorch，不能忘的步骤都在文件里。
+# - 导出的网络不需要 PyTorch；标准化和镜像填充在文件里，四个通道的预处理不在。
 # - 按文件名分片，机器之间不用通信；知道一张照片要几秒，就知道一百万张要几小时。
 
 # %% [markdown] lang="en" minutes="0"
@@ -774,6 +790,6 @@ course.record(scaling=gains)
 # - 图像：DRIVE, Staal et al. 2004, [doi:10.1109/TMI.2004.825627](https://doi.org/10.1109/TMI.2004.825627)。使用 CHASE_DB1 时：Fraz et al. 2012，[doi:10.1109/TBME.2012.2205687](https://doi.org/10.1109/TBME.2012.2205687)，CC BY 4.0。
 # - Micikevicius 等：Mixed Precision Training, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740)。
 # - Li 等：PyTorch Distributed, 2020, [arXiv:2006.15704](https://arxiv.org/abs/2006.15704)。
-# - Jacob 等：整数量化, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877)。
+# - Jacob 等：Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877)。
 
 # %% include="ticket"

@@ -24,11 +24,14 @@ from scipy import optimize, special
 
 from helpers import datasets, evaluation, fundus, inference, metrics, places, runtime
 
+from . import work
+
 EDGES = special.expit(np.linspace(-9, 9, 199))  # of the bins of a probability
 NEIGHBOURS = 13  # bins, 1.2 of the logit
 CHANCES = np.r_[0, special.expit(np.linspace(-12, 12, 399)), 1]  # edges, 0 to 1
 SETS = {"DRIVE": "test", "CHASEDB1": "all"}
 RESAMPLES, RUNS, MANY = 200, 100, 1000
+SHAPES = ("beta", "normal")  # of what the network does not see, where it is drawn
 KEYS = ("auc_roc", "auc_pr", "dice")
 
 
@@ -203,4 +206,5 @@ def main() -> dict:
     content |= {name: measure(name, SETS[name], by_network()) for name in there}
     sato = [x for x in there if x == "DRIVE"]  # whose 21 to 40 make it probabilities
     content["by_sato"] = {x: measure(x, SETS[x], by_sato()) for x in sato}
-    return content | {"drawn": {x: covered(x) for x in ("beta", "normal")}}
+    simulated = work.at_once(covered, SHAPES)
+    return content | {"drawn": dict(zip(SHAPES, simulated, strict=True))}
