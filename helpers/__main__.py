@@ -580,7 +580,8 @@ def parser() -> argparse.ArgumentParser:
     option("--seed", type=int, default=0, help=text)
     option("--mode", **modes)
     option("--steps", type=int)
-    option("--resume", action="store_true", help="go on from the checkpoint in --out")
+    text = "go on from the checkpoint in --out; without one, begin"
+    option("--resume", action="store_true", help=text)
     text = "a folder elsewhere for a copy of the checkpoint, such as one on Drive"
     option("--second", type=Path, metavar="FOLDER", help=text)
     option("--with-val", action="store_true", help="train on these images, too")

@@ -539,7 +539,8 @@ def train(
     the best so far, and at the end. ``choose=False`` takes the last weights and looks
     at ``val`` once, at the end: for images that are trained on, too. ``init`` and the
     ``parts`` of the recipe are those of ``new_run``. A folder that holds a run is a
-    ValueError, unless it is to ``resume``. Of several processes (``distributed``) the
+    ValueError, unless it is to ``resume``; one without a checkpoint begins at the first
+    step. Of several processes (``distributed``) the
     first one reads checkpoints and writes.
     """
     first, every = distributed.is_first(), config.val_every
@@ -552,7 +553,10 @@ def train(
     if first:
         kept_in = checkpoints.Checkpoints(out / "checkpoint.pt", second, say)
         if resume:
-            kept_in.resume(run)
+            try:
+                kept_in.resume(run)
+            except FileNotFoundError:  # ended before the first one was written
+                say(f"  no checkpoint in {out} yet: begins at the first step")
     if distributed.size() > 1:  # the others read no checkpoint, and begin as the first
         content = torch_bytes(run.state_dict()) if first else b""
         content = io.BytesIO(distributed.from_first(content))

@@ -457,7 +457,9 @@ def test_train_is_refused_where_another_trains(phantoms, tmp_path, capsys):
     assert not seen(tmp_path / "run")
 
 
-def test_train_resumed_gives_the_same_weights(trained, phantoms, tmp_path, monkeypatch):
+def test_train_resumed_gives_the_same_weights(
+    trained, phantoms, tmp_path, monkeypatch, capsys
+):
     from helpers import training
 
     def stop_early(run):
@@ -466,14 +468,23 @@ def test_train_resumed_gives_the_same_weights(trained, phantoms, tmp_path, monke
         raise KeyboardInterrupt
 
     options = ["--dataset", "PHANTOM", "--out", str(tmp_path / "second")]
-    command = ["train", "--mode", "smoke", *options, "--data", str(phantoms)]
+    command = [
+        "train",
+        "--mode",
+        "smoke",
+        "--resume",
+        *options,
+        "--data",
+        str(phantoms),
+    ]
     monkeypatch.setattr(training.TrainingRun, "steps", stop_early)
     assert commands.main(command) == 130
+    assert "no checkpoint in" in capsys.readouterr().out  # it began all the same
     assert not (tmp_path / "second/result.json").exists()
     half = inference.Segmenter.load(tmp_path / "second/weights.pt")
     assert half.origin["steps"] == 12  # the best so far
     monkeypatch.setattr(environment, "run_elsewhere", lambda *_: None)
-    assert commands.main([*command, "--resume"]) == 0
+    assert commands.main(command) == 0
     first, second = (
         inference.Segmenter.load(folder / "weights.pt").model.state_dict()
         for folder in (trained, tmp_path / "second")

@@ -26,19 +26,14 @@ def test_precision_on_cuda(monkeypatch, capability, expected):
     assert runtime.pick_precision(torch.device("cuda")) == expected
 
 
-@pytest.mark.parametrize(
-    ("amx", "avx512", "expected"),
-    [(True, True, "bf16"), (False, True, "bf16"), (False, False, "fp32")],
-)
-def test_precision_on_cpu(monkeypatch, amx, avx512, expected):
+@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_precision_on_cpu(monkeypatch, amx, expected):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     assert runtime.pick_precision(torch.device("cpu")) == expected
 
 
 def test_precision_on_cpu_of_a_torch_that_cannot_tell(monkeypatch):
-    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
-        monkeypatch.delattr(torch.cpu, name)
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
     assert runtime.pick_precision(torch.device("cpu")) == "fp32"
 
 

@@ -523,14 +523,14 @@ for row in wiring:
 # %% [markdown] lang="en"
 # Four ways to wire the U, and none is far from the plain one: in AUC they differ from it by less than half of the {{abs(ablations.rows.eyes8.difference.plain.auc_roc[0]):.4f}} that eight eyes instead of fifteen cost, in Dice by {{abs(which_u.rows["W-Net"].difference.dice[0]):.4f}} at most. Three of them these ten eyes cannot tell from it; W-Net, two small networks in place of one, is a little behind. U-Net++ stands highest in AUC, at {{which_u.rows["U-Net++"].multiplications / which_u.rows["U-Net"].multiplications:.1f}} times the multiplications; a plain U-Net, made twice as wide, gained {{ablations.rows.wide.difference.plain.auc_roc[0]:.4f}} in the figure above. The network without a U falls behind, {{abs(which_u.rows["dilated, no U"].difference.dice[0]):.3f}} in Dice at about the same arithmetic. It sees as far, so what it lacks is likely what coarse levels make cheap: parameters. On FIVES, a far larger set of photographs, Fadugba et al. (2024) found the same of five published networks: with enough data, a plain U-Net does as well.
 #
-# What this does not show: each relative at its best. Their papers tune a recipe to each; here all had ours, {{which_u.config.steps:,d}} steps, one seed a fold, and W-Net was taught by its last answer alone. (The network without a U was trained in fp32: in bf16, torch 2.13 fails on its convolutions on a CPU.)
+# What this does not show: each relative at its best. Their papers tune a recipe to each; here all had ours, {{which_u.config.steps:,d}} steps, one seed a fold, and W-Net was taught by its last answer alone. (All six had batches of {{which_u.config.batch_size:d}}; the eight eyes and the wider net of the figure above had batches of {{ablations.declaration.recipe.batch_size:d}} and half the steps. The network without a U was trained in fp32: in bf16, torch 2.13 fails on its convolutions on a CPU.)
 
-# %% [markdown] lang="zh" of="bcddf0e6"
+# %% [markdown] lang="zh" of="c7f8f19d"
 # 表中：参数量 · 每像素乘法次数 · 每步毫秒。图中文字：dilated, no U 没有 U 的空洞卷积网络，其余各行是网络名；左图是 AUC 之差，右图是 Dice 之差，都是该网络减去 U-Net。
 #
 # 四种改法，和普通的 U-Net 相差都不大：AUC 之差，都不到眼睛从十五只减到八只的损失（{{abs(ablations.rows.eyes8.difference.plain.auc_roc[0]):.4f}}）的一半；Dice 最多差 {{abs(which_u.rows["W-Net"].difference.dice[0]):.4f}}。其中三种，凭这十只眼睛看不出和 U-Net 的差别；W-Net 用两个小网络代替一个，略差一点。U-Net++ 的 AUC 最高，乘法次数是 U-Net 的 {{which_u.rows["U-Net++"].multiplications / which_u.rows["U-Net"].multiplications:.1f}} 倍；而在前面的大图里，普通的 U-Net 加宽一倍，AUC 也提高了 {{ablations.rows.wide.difference.plain.auc_roc[0]:.4f}}。没有 U 的网络落后了：计算量差不多，Dice 低 {{abs(which_u.rows["dilated, no U"].difference.dice[0]):.3f}}。它看得一样远，缺的多半是参数：有了低分辨率的层，增加参数才花不了多少计算量。Fadugba 等 (2024) 在大得多的数据集 FIVES 上比较了五种已发表的网络，结论相同：数据够多时，普通的 U-Net 一样好。
 #
-# 这里看不出来的是：每种网络调到最好会怎样。各篇论文都为自己的网络调过训练方案；这里全用我们的方案，训练 {{which_u.config.steps:,d}} 步，每折一个种子，W-Net 也只用最后的输出来训练。（没有 U 的网络是用 fp32 训练的：torch 2.13 在 CPU 上用 bf16 算不了它的卷积。）
+# 这里看不出来的是：每种网络调到最好会怎样。各篇论文都为自己的网络调过训练方案；这里全用我们的方案，训练 {{which_u.config.steps:,d}} 步，每折一个种子，W-Net 也只用最后的输出来训练。（六个网络的批量都是 {{which_u.config.batch_size:d}}；前面图里八只眼睛和加宽一倍的两个数，批量是 {{ablations.declaration.recipe.batch_size:d}}，步数是一半。没有 U 的网络是用 fp32 训练的：torch 2.13 在 CPU 上用 bf16 算不了它的卷积。）
 
 # %% [markdown] lang="en" minutes="8"
 # ## At test time
@@ -640,7 +640,7 @@ for text, ending in recipes.items():
     reached.append(pooled)
 
 # %% [markdown] lang="en"
-# All together bring {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others.
+# All together bring {{drive_test_average.pooled.dice - drive_test_eight.pooled.dice:.3f}} in Dice and {{drive_test_average.pooled.auc_roc - drive_test_eight.pooled.auc_roc:.3f}} in AUC, and no step more than 0.002 in Dice. Four of the five steps are gains on these twenty eyes. One they cannot tell from nothing: twice the width to four times. In the cross-validation, on twenty other eyes, that step was a gain of {{best.candidates.paper.difference.dice[0]:.3f}} in Dice. Both can be true: a small gain shows on some twenty eyes and not on others.
 #
 # The costs differ:
 #
@@ -648,8 +648,8 @@ for text, ending in recipes.items():
 # - A network twice as wide takes three times as long to train on a CPU; one four times as wide has sixteen times the multiplications of the recipe, work for a GPU.
 # - Three networks with four looks each make a photograph wait for twelve of them.
 
-# %% [markdown] lang="zh" of="0e30518b"
-# 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。
+# %% [markdown] lang="zh" of="60ec3551"
+# 全部加起来，Dice 提高 {{drive_test_average.pooled.dice - drive_test_eight.pooled.dice:.3f}}，AUC 提高 {{drive_test_average.pooled.auc_roc - drive_test_eight.pooled.auc_roc:.3f}}；单独一步，Dice 的提高都不超过 0.002。五步里有四步在这二十只眼睛上是变好；只有从两倍宽到四倍宽这一步，凭它们看不出来。而在交叉验证里，换了二十只眼睛，这一步让 Dice 提高 {{best.candidates.paper.difference.dice[0]:.3f}}。两者并不矛盾：差别很小的时候，有的二十只眼睛看得出来，有的看不出来。
 #
 # 代价各不相同：
 #
@@ -799,7 +799,7 @@ print(f"those of fewer than {stored['speck']} pixels were dropped)")
 #
 # What does a lower threshold cost? A cross-validation can say so beforehand, here that of the full recipe. We allow a loss in Dice of 0.0025, by which two seeds may differ; the lowest of thirteen thresholds that keeps to it is {{crossval.threshold_for_topology:.2f}}. Then three networks of that recipe, trained on all of 21 to 40, averaged and with four looks each, were scored on the test images, once at the usual threshold and once at {{crossval.threshold_for_topology:.2f}}.
 
-# %% [markdown] lang="zh" of="3741266e"
+# %% [markdown] lang="zh" of="dad168db"
 # 图中文字：横轴 Dice，纵轴 clDice；蓝色是基准方案，橙色只用 BCE，绿色加上软 clDice；曲线上一个点是一个阈值。
 #
 # 一个点是一个阈值；阈值越低，点越靠上。（只用 BCE 的那条最后往下弯：多出来的假分支也让 clDice 下降。）从 Dice 的最高点出发，把阈值降低一点：clDice 上升的比 Dice 下降的多。所以想少漏分支，就取低一点的阈值；想让像素准确，就取 Dice 的最高点。
@@ -928,14 +928,14 @@ course.record(
 # %% [markdown] lang="en"
 # Much of what a recipe fixes stands in the first list: the depth, the batch, the course of the learning rate. The average of the weights is there, too: at the end of one cycle the steps are so small that the last weights are as good. (On the way there it matters: chapter 08.) And the start from phantoms: with 5,000 steps in all, the first half on drawn eyes, those networks are about as good as the ones that spent all 5,000 on photographs.
 #
-# One row changed the course itself. A batch of 4 with twice the steps sees as many patches and takes as long; in this table it comes out ahead nearly everywhere, if by little. Cross-validated with twice as many patches, on all twenty eyes, the order of pixels was still a little better (AUC {{crossval.pooled.auc_roc:.4f}} against {{crossval_eight.pooled.auc_roc:.4f}}) and Dice level ({{crossval.pooled.dice:.4f}} against {{crossval_eight.pooled.dice:.4f}}): the shorter the training, the more it gains. So the course trains in batches of 4 now, and a lesson's training is shorter than it was. The rows here keep the batches of 8 of the recipe before, so that they compare.
+# One row changed the course itself. A batch of 4 with twice the steps sees as many patches and takes as long; in this table it comes out ahead nearly everywhere, if by little and in Dice mostly on one eye. Cross-validated with twice as many patches, on all twenty eyes, the order of pixels was a little better (AUC {{crossval.pooled.auc_roc:.4f}} against {{crossval_eight.pooled.auc_roc:.4f}}) and Dice level ({{crossval.pooled.dice:.4f}} against {{crossval_eight.pooled.dice:.4f}}), with no interval for either. So the course trains in batches of 4 now, and a lesson's training is shorter than it was. The rows here keep the batches of 8 of the recipe before, so that they compare.
 #
 # The lists hold for photographs as they are. Under the other lamp mild augmentation, patches of 256 and the colours alone are losses: what ordinary light cannot tell apart, another light may.
 
-# %% [markdown] lang="zh" of="d82ef0ca"
+# %% [markdown] lang="zh" of="dab44fa2"
 # 一个方案要定下的许多东西都在第一组里：层数、批量大小、学习率怎样变化。权重取滑动平均也在其中：学习率走完一个周期，到最后步子很小，最后一步的权重就和平均一样好。（中途则有差别，见第 08 章。）先在仿真眼底图上训练也在其中：这样的网络一共走 5000 步，前一半在仿真眼底图上，结果和 5000 步都用照片的网络差不多。
 #
-# 有一行改变了课程本身。批量大小取 4，步数加倍，看到的图像块一样多，时间也一样长；在这张表里，结果几乎处处稍好一点。图像块再加一倍，在全部二十只眼睛上做交叉验证，像素的排序仍然好一点（AUC {{crossval.pooled.auc_roc:.4f}} 对 {{crossval_eight.pooled.auc_roc:.4f}}），Dice 持平（{{crossval.pooled.dice:.4f}} 对 {{crossval_eight.pooled.dice:.4f}}）：训练越短，好处越大。所以课程现在用批量 4，一节课里的训练也比以前短了。这里各行仍按以前的方案，批量是 8，这样才能互相比较。
+# 有一行改变了课程本身。批量大小取 4，步数加倍，看到的图像块一样多，时间也一样长；在这张表里，结果几乎处处稍好一点，不过 Dice 的提高主要来自一只眼睛。图像块再加一倍，在全部二十只眼睛上做交叉验证，像素的排序好一点（AUC {{crossval.pooled.auc_roc:.4f}} 对 {{crossval_eight.pooled.auc_roc:.4f}}），Dice 持平（{{crossval.pooled.dice:.4f}} 对 {{crossval_eight.pooled.dice:.4f}}），两者都没有置信区间。所以课程现在用批量 4，一节课里的训练也比以前短了。这里各行仍按以前的方案，批量是 8，这样才能互相比较。
 #
 # 这几组结果只对原样的照片成立。换了光照，较弱的数据增强、边长 256 的图像块、只用颜色的输入都变差了：平常的光照下看不出的差别，换一种光照也许就看得出。
 

@@ -373,16 +373,16 @@ print(f"steps that changed no weight: {fp16.history[-1]['skipped']}")
 # %% [markdown] lang="en"
 # (The loss moves even where no weight changed, as each batch is another.)
 #
-# `bf16` needs none of this; where the hardware has it, the course takes it: a GPU of compute capability 8 or more, a CPU with AMX or AVX-512 BF16. Below that `fp16` with its scaler on a GPU, and `fp32` everywhere else (`runtime.pick_precision`). A loss that is no number (NaN) ends the training with its step named; no scaler can mend that.
+# `bf16` needs none of this; where the hardware has it, the course takes it: a GPU of compute capability 8 or more, a CPU with units for matrices (AMX). Below that `fp16` with its scaler on a GPU, and `fp32` everywhere else (`runtime.pick_precision`). A loss that is no number (NaN) ends the training with its step named; no scaler can mend that.
 #
-# What does it buy here? (Below 1: this device has no units for such numbers, or the network is too small to use them. The rule does not measure; it asks the device what it has.)
+# What does it buy here? (Below 1: this device has no units for such numbers, or the network is too small to use them. A CPU with instructions for `bf16` but without AMX was a third slower with it than in `fp32`. The rule does not measure; it asks the device what it has.)
 
-# %% [markdown] lang="zh" of="e311be53"
+# %% [markdown] lang="zh" of="5755a7e0"
 # （权重没有改动的步，损失也会变，因为每一批图像块都不同。）
 #
-# `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带 AMX 或 AVX-512 BF16 的 CPU。计算能力更低的 GPU 用 `fp16` 加损失缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况损失缩放也无能为力。
+# `bf16` 用不着这些。硬件支持时，课程就用它：计算能力 8 以上的 GPU，或者带矩阵运算单元 (AMX) 的 CPU。计算能力更低的 GPU 用 `fp16` 加损失缩放，其余都用 `fp32`（`runtime.pick_precision`）。损失变成 NaN 时，训练会停下来并指出是哪一步，这种情况损失缩放也无能为力。
 #
-# 在这台机器上，低精度数能换来什么？（小于 1 倍，说明这个设备没有相应的运算单元，或者网络太小，用不上。选哪一种，规则不靠测量，只看设备有什么。）
+# 在这台机器上，低精度数能换来什么？（小于 1 倍，说明这个设备没有相应的运算单元，或者网络太小，用不上。有一种 CPU 带 `bf16` 指令，却没有 AMX，速度反而比 `fp32` 慢三分之一。选哪一种，规则不靠测量，只看设备有什么。）
 
 # %% tags=["varies"]
 known = {"cuda": ("fp32", "fp16", "bf16"), "cpu": ("fp32", "bf16")}
@@ -508,7 +508,7 @@ STEPS = 24  # @param {type:"integer"}
 
 torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
 ways, turns = [(1, ()), (PROCESSES, torchrun)], []
-for count, start in ways:
+for _, start in ways:
     print("python", *start, *command, "--steps", STEPS, "--out FOLDER")
 for _ in range(3):
     turn = [trained(count, *start) for count, start in ways]
