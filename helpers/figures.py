@@ -262,7 +262,7 @@ def cost(
         _plot_rates(ax, limit)
         ax.xaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_major_formatter("{x:g}")
-    panels[0].legend(fontsize=9, loc="upper left")
+    panels[0].legend(fontsize=8, loc="upper left")
     _plot_dice(last, dice, next(iter(limits)))
     fig.tight_layout()
     return fig
@@ -283,10 +283,10 @@ def _plot_costs(ax: Axes, rows: Sequence[dict], seconds: dict[str, float]) -> No
             where = ABOVE if above else BELOW
             style = where | {"textcoords": "offset points", "fontsize": 9}
             if name != "recipe":
-                text = name.replace(" ", "\N{NO-BREAK SPACE}")
+                text = name.split()[1] + " px" * (change == "patch")
                 ax.annotate(text, point, color=colour, **style)
     ax.plot(*recipe, "*", color=BLACK, markersize=11, zorder=3, label="recipe")
-    ax.margins(0.14)
+    ax.margins(x=0.2, y=0.14)
 
 
 def _plot_rates(ax: Axes, limit: float) -> None:
@@ -304,10 +304,10 @@ def _plot_rates(ax: Axes, limit: float) -> None:
 
 
 def _plot_dice(ax: Axes, dice: Sequence[dict], precision: str) -> None:
-    """Draw a difference a line, in the colour of what it tells, with its cost."""
+    """Draw a difference a line, black where its interval leaves zero out; its cost."""
     for y, row in enumerate(dice):
         mean, low, high = row["dice"]
-        colour = GREEN if low > 0 else RED if high < 0 else GREY
+        colour = BLACK if low > 0 or high < 0 else GREY  # the others are of changes
         ax.plot((low, high), (y, y), color=colour)
         ax.plot(mean, y, "o", color=colour)
     times = [row["times"][precision]["core_seconds"] for row in dice]

@@ -199,13 +199,13 @@ def test_costs_are_drawn_for_each_precision_and_beside_the_dice():
     assert width.get_xdata().tolist() == [7, 28, 110, 440]
     assert width.get_ydata() == pytest.approx([7 / 80, 28 / 80, 110 / 80, 440 / 80])
     named = {text.get_text() for text in bf16.texts if "/s" not in text.get_text()}
-    assert named == {"8", "32", "64", "2", "3", "5", "256"}
+    assert named == {"8", "32", "64", "2", "3", "5", "256 px"}
     limit = next(x for x in fp32.lines if x.get_linestyle() == "--")
     assert limit.get_xdata() / limit.get_ydata() == pytest.approx(140)
     assert below.get_yticklabels()[0].get_text() == "twice as wide\n2.5 × time (bf16)"
     points = [x for x in below.lines if x.get_marker() == "o"]
     assert [x.get_xdata() for x in points] == pytest.approx([0.002, -0.001])
-    assert [x.get_color() for x in points] == [figures.GREEN, figures.GREY]
+    assert [x.get_color() for x in points] == [figures.BLACK, figures.GREY]
 
 
 def test_costs_fit_a_phone():
