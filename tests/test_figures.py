@@ -199,7 +199,7 @@ def test_costs_are_drawn_for_each_precision_and_beside_the_dice():
     assert width.get_xdata().tolist() == [7, 28, 110, 440]
     assert width.get_ydata() == pytest.approx([7 / 80, 28 / 80, 110 / 80, 440 / 80])
     named = {text.get_text() for text in bf16.texts if "/s" not in text.get_text()}
-    assert named == {"8", "32", "64", "2", "3", "5", "256 px"}
+    assert named == {"8", "32", "64", "2", "3", "5", "64 px", "256 px"}
     limit = next(x for x in fp32.lines if x.get_linestyle() == "--")
     assert limit.get_xdata() / limit.get_ydata() == pytest.approx(140)
     assert below.get_yticklabels()[0].get_text() == "twice as wide\n2.5 × time (bf16)"
