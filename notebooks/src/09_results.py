@@ -849,7 +849,7 @@ print(f"{rim_share(preds, first):.0%} of the network's false alarms do")
 # %% [markdown] lang="zh" of="bb55cad6"
 # Dice 高于第二标注者，不等于网络比人更好。Dice 量的是与某一个人的一致程度，不是真相：标签也是人画的。在这个数据集上训练的网络，学的就是这个人画的标签，第二标注者却从没见过它们。比较输出的几行：网络与第二标注者的一致程度，甚至可能高于与它的“老师”，也就是第一标注者。一个可能的原因是：它学到的是不同标注者的共性，略去了各人手法上的随机偏差。另外，分歧有很大一部分只是一个像素宽的边缘，那里说不清谁对。而且，一个数据集里的眼睛代表不了所有临床情况。这张表说明的是一致程度，仅此而已。
 
-# %% [markdown] lang="en" minutes="2"
+# %% [markdown] lang="en" minutes="3"
 # ## Among published results
 #
 # Only rows that say they follow the same protocol can stand beside ours: DRIVE's official test images, first observer, native size, inside the field of view. (Of the one with rotations nobody checked it.) They are in `results/published.json`, each with its source. Ours begin with `>`; a star means computed again from published weights or labels; all others are as their authors state them.

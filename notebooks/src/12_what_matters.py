@@ -481,7 +481,7 @@ for name, count in counts.items():
 #
 # 横轴是对数刻度：要看每*翻一倍*换来多少。竖线是与十五只眼睛之差的置信区间，所以最右边的点没有竖线。最先用的是哪两只眼睛，这也是偶然，竖线里同样没有算进去。（两只和八只的网络是在 CPU 上用 fp32 训练的，其余的在 GPU 上用 bf16；第 08 章的方案在两种设备上结果差不多。）
 
-# %% [markdown] lang="en" minutes="1"
+# %% [markdown] lang="en" minutes="2"
 # ## Which U?
 #
 # Hundreds of papers rewire the U: dense skips (U-Net++), gates on the skips (Attention U-Net), shortcuts round the convolutions (residual U-Net), two small U-Nets in a row (W-Net). What is the wiring worth? Six networks, ours among them, each written in at most sixty lines ([results/experiments/architectures.py](../results/experiments/architectures.py)), were trained by one recipe, on the same patches in the same order. All but the sixth are as large as ours, {{which_u.rows[0].parameters:,d}} parameters. The sixth has no U at all: convolutions at full size whose taps lie further and further apart, so that it sees as far as the U-Net. Without coarse levels the same number of parameters would cost ten times the arithmetic, so it has a tenth of them.
@@ -897,7 +897,7 @@ lesson.contract("12.short", mine["with"]["auc_roc"], course)
 # %% [markdown] lang="zh" of="3a94402d"
 # 我们在 DRIVE 上只训练 300 步时，*不做*数据增强的网络反而领先，在四只眼睛上 AUC 高 0.005。一个可能的原因：数据增强让任务变难，短训练还来不及从中获益；训练久了，不做增强的网络会把那几只眼睛死记下来。不过这次的图像块也比保存的结果小，眼睛也是另一批。原因是不是步数，只有 `STEPS` 能说明：把它往上调。也可以把你自己的增强函数交给 `train_with`。
 
-# %% [markdown] lang="en" minutes="2"
+# %% [markdown] lang="en" minutes="3"
 # ## What ten eyes cannot tell
 #
 # The same rows once more, sorted by what these eyes can say.

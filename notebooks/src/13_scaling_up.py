@@ -524,12 +524,12 @@ if len(turns) == 3:
     # zh: gains[f"{PROCESSES} 个进程（和一个进程相比）"] = alone / shared
 
 # %% [markdown] lang="en"
-# The losses are close, not equal: `bf16` keeps two to three digits, the processes add in another order, and after 24 steps the rounding shows. (In `fp32` they agree far better; `tests/test_distributed.py` checks it.) Both ways had the same cores, so there is nothing to gain here but much to lose: each process still makes the whole batch and the whole loss, and at every batch norm, which adds up over processes and is slower than PyTorch's own, the two wait for each other. With a GPU for each process it should be another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
+# The losses are close, not equal: the processes add in another order, and the optimizer makes the rounding larger from step to step. One process with another number of threads ends as far away. (On a small network in `fp32` twenty steps agree to the fourth decimal; `tests/test_distributed.py` checks it.) Both ways had the same cores, so there is nothing to gain here but much to lose: each process still makes the whole batch and the whole loss, and at every batch norm, which adds up over processes and is slower than PyTorch's own, the two wait for each other. With a GPU for each process it should be another matter, and that is what the command is for (not measured here); on several machines `--nnodes` and an address take the place of `--standalone` (`torchrun --help`).
 #
 # If a process dies, the others stop and say so. With `--max-restarts 3` torchrun starts them all again, and the training goes on from its last checkpoint.
 
-# %% [markdown] lang="zh" of="8aa37900"
-# 两次的损失很接近，但不完全相同：`bf16` 只有两三位有效数字，各进程求和的次序又不同，舍入误差一步步积累，24 步之后就看得出来。（用 `fp32` 时接近得多，`tests/test_distributed.py` 检查的就是这一点。）两种方式用的是同样的核，所以这里没有什么可赚，只会多花时间：每个进程仍要准备整批图像块，算整批的损失；每到一个批归一化，两个进程都要互相等，而跨进程求和的批归一化本来就比 PyTorch 自带的慢。每个进程有一块自己的 GPU，情况应当不同，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
+# %% [markdown] lang="zh" of="2c7d9678"
+# 两次的损失很接近，但不完全相同：各进程求和的次序不同，舍入误差经过优化器一步步放大。同一个进程换一个线程数，最后也会差这么多。（小网络用 `fp32` 训练二十步，损失的前四位小数一致，`tests/test_distributed.py` 检查的就是这一点。）两种方式用的是同样的核，所以这里没有什么可赚，只会多花时间：每个进程仍要准备整批图像块，算整批的损失；每到一个批归一化，两个进程都要互相等，而跨进程求和的批归一化本来就比 PyTorch 自带的慢。每个进程有一块自己的 GPU，情况应当不同，这条命令就是为此准备的（这里没有测过）；用几台机器时，把 `--standalone` 换成 `--nnodes` 和地址（见 `torchrun --help`）。
 #
 # 有一个进程中途退出，其余的也会停下来，并说明原因。加上 `--max-restarts 3`，torchrun 会把它们全部重新启动，从最后一个检查点断点续训。
 
