@@ -195,12 +195,14 @@ def main(folder: Path, chapters: list[str]) -> None:
     mpl.use("agg")
     import torch._dynamo  # noqa: F401, for optimisers: imported once for all chapters
     from matplotlib import pyplot as plt
+    from tqdm import tqdm
 
     from helpers import evaluation, lesson, metrics, photo, training  # noqa: F401
     from notebooks.tools import build
 
     plt.show = lambda: plt.close("all")  # nobody looks
     plt.Figure.tight_layout = lambda *_, **__: None
+    tqdm.monitor_interval = 0  # its thread would never end, and a copy waits for it
     metrics.NUM_BINS = 2**16  # the eyes are small; 2^21 would take most of the time
     remember_predictions()
     with contextlib.redirect_stdout(io.StringIO()):
