@@ -149,5 +149,6 @@ ROWS = {row.name: row for row in (*TRAININGS, *SCRIPTS)} | {
     "lesson_run": "by hand: report.json of python3 -m helpers run",
     "drive_test_lesson": "by hand, after that: evaluate training/DRIVE/weights.pt",
     "drive_val_phantom": "by hand, by a recipe of earlier, with one channel",
+    "scaling": "by hand: kills, two processes, a CPU without AMX, each told in it",
     "em": "by hand: chapter 10 in lesson mode, three times, its form changed",
 }
