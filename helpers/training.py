@@ -540,8 +540,8 @@ def train(
     at ``val`` once, at the end: for images that are trained on, too. ``init`` and the
     ``parts`` of the recipe are those of ``new_run``. A folder that holds a run is a
     ValueError, unless it is to ``resume``; one without a checkpoint begins at the first
-    step. Of several processes (``distributed``) the
-    first one reads checkpoints and writes.
+    step. Of several processes (``distributed``) the first one reads checkpoints and
+    writes.
     """
     first, every = distributed.is_first(), config.val_every
     out = open_folder(out, resume, second) if first else Path(out)

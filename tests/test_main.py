@@ -467,16 +467,9 @@ def test_train_resumed_gives_the_same_weights(
         yield from run.steps(12)
         raise KeyboardInterrupt
 
-    options = ["--dataset", "PHANTOM", "--out", str(tmp_path / "second")]
-    command = [
-        "train",
-        "--mode",
-        "smoke",
-        "--resume",
-        *options,
-        "--data",
-        str(phantoms),
-    ]
+    options = ["--dataset", "PHANTOM", "--data", str(phantoms), "--resume"]
+    out = ["--out", str(tmp_path / "second")]
+    command = ["train", "--mode", "smoke", *options, *out]
     monkeypatch.setattr(training.TrainingRun, "steps", stop_early)
     assert commands.main(command) == 130
     assert "no checkpoint in" in capsys.readouterr().out  # it began all the same

@@ -155,6 +155,12 @@ def test_ablations_say_what_chapter_12_says():
     assert changes["colour"]["camera"]["auc_roc"][2] < 0  # but under another lamp
 
 
+def test_bf16_without_amx_is_as_slow_as_is_said():
+    """runtime.py: half as long again; chapter 13: a third slower."""
+    seconds = read("scaling")["without_amx"]["step_seconds"]
+    assert seconds["bf16"] / seconds["fp32"] == pytest.approx(1.5, abs=0.05)
+
+
 def test_lwnet_beside_the_network_of_now():
     """published.json repeats it by hand: the old pair, moved by what ours gained."""
     paired = read("published")["against_lwnet"]

@@ -28,7 +28,10 @@ def test_precision_on_cuda(monkeypatch, capability, expected):
 
 @pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "fp32")])
 def test_precision_on_cpu(monkeypatch, amx, expected):
+    """AVX-512 BF16 alone is not enough: it was slower than fp32."""
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    avx512 = "_is_avx512_bf16_supported"
+    monkeypatch.setattr(torch.cpu, avx512, lambda: True, raising=False)
     assert runtime.pick_precision(torch.device("cpu")) == expected
 
 
