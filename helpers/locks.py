@@ -31,10 +31,7 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
         lock.acquire(timeout=seconds)
     except Timeout as error:
         raise BusyError(f"another process holds {path}") from error
-    except (
-        OSError,
-        NotImplementedError,
-    ) as error:  # filelock raises the second for ENOSYS
+    except (OSError, NotImplementedError) as error:  # the second: filelock, of ENOSYS
         if getattr(error, "errno", errno.ENOSYS) not in UNKNOWN:
             raise
     try:
